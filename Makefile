@@ -1,0 +1,49 @@
+# Adloom. `make` prints the targets; `make demo` and `make test` set everything up.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+CODE := schemas model_export streams tests benchmarks docs/examples
+
+.PHONY: help setup demo test test-slow test-kafka format check bench clean
+
+help: ## Print the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: .venv/.complete ## Install everything into .venv
+
+.venv/.complete: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[local,train,dev]'
+	@touch $@
+
+demo: setup ## Run the whole loop on real input (ARGS=--json for one object on stdout)
+	@$(BIN)/adloom demo $(ARGS)
+
+test: setup ## Run the tests
+	$(BIN)/pytest -m 'not slow' $(ARGS)
+
+test-slow: setup ## Run the tests that take minutes
+	$(BIN)/pytest -m slow $(ARGS)
+
+test-kafka: setup ## Run the tests that need Apache Kafka
+	$(BIN)/pytest -m kafka $(ARGS)
+
+format: setup ## Format the code
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+check: setup ## Format check, lint, types, import order, schemas, tests
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m schemas --check
+	$(MAKE) test
+
+bench: setup ## Print what the stages cost on this machine
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## Remove the environment, caches and local data
+	rm -rf .venv var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Measurements: one command for each claim about speed."""

@@ -1,0 +1,1 @@
+"""What is needed to run Adloom that is not Python."""

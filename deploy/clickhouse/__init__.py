@@ -1,0 +1,1 @@
+"""The ClickHouse schema: numbered migrations, one SQL text for every ClickHouse."""

@@ -1,0 +1,1 @@
+"""Everything of Adloom with weights: generators, critic, training, gates, registry."""

@@ -1,0 +1,210 @@
+"""Champion + rewarded feedback -> candidate version with its verdicts.
+
+The critic first learns from the job's feedback; the generator is then tuned by the
+critic and by the designs that were clicked; the gates judge what comes out.
+"""
+
+import copy
+import time
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from model_export import checkpoint, dataset, feedback_gates, gates, projection
+from model_export.checkpoint import RECIPES, Model
+from model_export.dataset import FeedbackArrays, FineTuneError
+from model_export.feedback_topic import FeedbackRead
+from model_export.model_files import CHECKPOINT, check_files
+from model_export.networks import ClickScore
+from model_export.onnx_export import Served, export
+from model_export.pools import draw_pools
+from model_export.pretrain import card, library_examples, pretrained
+from model_export.recipe import Examples, Networks, TuningSet
+from model_export.registry import Registry
+from schemas.records import FineTuneJob, Verdict
+
+HELD_OUT_SHARE = 0.2
+"""Share of people whose feedback only judges."""
+
+REFIT_EXAMPLES = 1_000
+"""Feedback from which the projection is fitted, once."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What a job made; the trainer puts it into a ModelRelease."""
+
+    version: int
+    sha256: str
+    base_version: int
+    passed: bool
+    verdicts: tuple[Verdict, ...]
+    n_examples: int
+    n_clicks: int
+    seconds: float
+
+
+def fine_tune(
+    registry: Registry, job: FineTuneJob, read: FeedbackRead, created_at: int
+) -> Candidate:
+    """Tune a version on feedback, judge the result, and add it to the registry.
+
+    The candidate is added whatever the gates say; `Registry.promote` refuses it when
+    one of them failed.
+
+    Args:
+        registry: where the base version is, and the candidate goes.
+        job: base version, ranges and seed.
+        read: the feedback of the job's ranges.
+        created_at: epoch ms.
+
+    Raises:
+        FineTuneError: no usable feedback.
+        RegistryError: no such base version, or it cannot be trusted.
+        ModelFileError: the base version is not a model.
+    """
+    started = time.monotonic()
+    files = registry.read(job.model_name, job.base_version)
+    base = checkpoint.from_bytes(files[CHECKPOINT], check_files(files).space)
+    feedback = dataset.from_feedback(read.records, base.space)
+    judged = dataset.held_out(feedback.users, f"seed {base.seed}", HELD_OUT_SHARE)
+    taught = feedback.rows(~judged)
+    if not len(taught):
+        raise FineTuneError(
+            f"job {job.job_id}: none of {len(read.records)} feedback records can be "
+            f"learnt from; left out: {feedback.skipped}"
+        )
+    model, loss = tuned(base, taught, job.seed)
+    content = export(model)
+    served, champion = Served(content), Served(files)
+    verdicts = verdicts_of(
+        model, served, champion, taught, feedback.rows(judged), job.seed
+    )
+    metrics = _metrics(model, served, champion, taught, job.seed)
+    details: dict[str, Any] = {
+        "parent_version": job.base_version,
+        "job_id": job.job_id,
+        "job_seed": job.seed,
+        "ranges": [asdict(part) for part in job.ranges],
+        "shown_from": int(feedback.shown_at.min()),
+        "shown_to": int(feedback.shown_at.max()),
+        "job_examples": len(feedback),
+        "job_clicks": int(feedback.clicked.sum()),
+        "skipped": {**feedback.skipped, "undecodable": read.n_undecodable},
+        "metrics": {**metrics, "loss": loss},
+    }
+    version = registry.add(
+        job.model_name, content, card(model, verdicts, created_at, **details)
+    )
+    return Candidate(
+        version=version.version,
+        sha256=version.sha256,
+        base_version=job.base_version,
+        passed=gates.passed(verdicts),
+        verdicts=tuple(verdicts),
+        n_examples=len(feedback),
+        n_clicks=int(feedback.clicked.sum()),
+        seconds=round(time.monotonic() - started, 3),
+    )
+
+
+def tuned(base: Model, feedback: FeedbackArrays, seed: int) -> tuple[Model, float]:
+    """Return the model after the feedback, and the recipe's last loss.
+
+    The base is left as it is.
+    """
+    model = _refitted(base, feedback)
+    critic = model.critic.update(
+        feedback.design,
+        model.projection.features(feedback.condition),
+        feedback.clicked,
+    )
+    networks = Networks(
+        copy.deepcopy(model.networks.generator),
+        copy.deepcopy(model.networks.partner),
+        model.networks.anchor,
+    )
+    model = replace(model, critic=critic, networks=networks)
+    loss = RECIPES[model.kind].tune(networks, _tuning_set(model, feedback), seed)
+    return model, loss
+
+
+def verdicts_of(
+    model: Model,
+    served: Served,
+    champion: Served,
+    taught: FeedbackArrays,
+    judged: FeedbackArrays,
+    seed: int,
+) -> list[Verdict]:
+    """Return every gate's verdict on a candidate.
+
+    Args:
+        model: the candidate, torch side.
+        served: the candidate, exported.
+        champion: the version it was tuned from.
+        taught: feedback that it learnt from.
+        judged: feedback of held-out people.
+        seed: of random pools.
+    """
+    people = taught.condition[: gates.N_PEOPLE]
+    # A base rate of a few impressions must not be 0: add half a click each way.
+    base_rate = float((taught.clicked.sum() + 0.5) / (len(taught) + 1.0))
+    return [
+        *gates.library_gates(model, served, people),
+        feedback_gates.held_out(served, judged, base_rate),
+        feedback_gates.off_policy_value(served, champion, model.space, judged, seed),
+    ]
+
+
+def _refitted(base: Model, feedback: FeedbackArrays) -> Model:
+    """Return the base with its projection fitted to real people, the first time.
+
+    The seeded projection is blind to who comes. Once enough people have come it is
+    replaced by their principal components and then frozen: everything learnt is in its
+    coordinates. For the same reason the library is taught again, and the critic's sums
+    start anew: numbers about the old coordinates mean nothing in the new ones.
+    """
+    if base.projection.origin == "pca" or len(feedback) < REFIT_EXAMPLES:
+        return base
+    fitted = projection.principal(feedback.condition)
+    model, _ = pretrained(base.kind, base.space, base.seed, fitted)
+    return model
+
+
+def _tuning_set(model: Model, feedback: FeedbackArrays) -> TuningSet:
+    mean = model.critic.mean()[:, None]
+    weights = model.critic.score_weights(mean)
+    clicked = feedback.clicked > 0
+    return TuningSet(
+        people=torch.from_numpy(feedback.condition),
+        clicked=Examples(
+            design=torch.from_numpy(feedback.design[clicked]),
+            condition=torch.from_numpy(feedback.condition[clicked]),
+        ),
+        clicked_weight=torch.from_numpy(feedback.weight[clicked]),
+        library=library_examples(model.space, model.seed),
+        score=ClickScore(model.space, model.projection, weights),
+    )
+
+
+def _metrics(
+    model: Model, served: Served, champion: Served, taught: FeedbackArrays, seed: int
+) -> dict[str, float]:
+    """Return what the new critic expects of the old and the new proposals.
+
+    Its own prediction of what it optimised: a sign of movement, never a reason to
+    promote.
+    """
+    people = taught.condition[: gates.N_PEOPLE]
+    answer = {}
+    for name, generator in (("base", champion), ("candidate", served)):
+        rng = np.random.default_rng([seed, 6])
+        pools = draw_pools(generator, model.space, people, rng)
+        n, size, _ = pools.shape
+        features = model.projection.features(np.repeat(people, size, 0))
+        logits = model.critic.logits(pools.reshape(n * size, -1), features)
+        answer[f"expected_{name}"] = float((1.0 / (1.0 + np.exp(-logits))).mean())
+    return answer

@@ -1,0 +1,142 @@
+"""Creative space + seed -> a first version, taught by the library: no clicks yet."""
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+
+from model_export import gates, projection
+from model_export.checkpoint import RECIPES, Model, build
+from model_export.design_space import DesignSpace
+from model_export.library import SIZE, library_conditions, make_library
+from model_export.onnx_export import (
+    N_DRAWS,
+    OPSET,
+    Served,
+    code_version,
+    export,
+)
+from model_export.projection import Projection
+from model_export.recipe import Examples, Kind
+from model_export.registry import Registry, RegistryError, Version
+from model_export.selector import THOMPSON_SCALE, ClickCritic
+from schemas.records import Verdict
+
+MODELS: dict[str, Kind] = {"creative-gan": "gan", "creative-vae": "vae"}
+
+_COPIES = 3
+"""Different people each creative of the library is shown to."""
+
+
+def library_examples(space: DesignSpace, seed: int) -> Examples:
+    """Return the library's designs with people they were made for, 3,000 rows."""
+    library = make_library(space, seed)
+    rng = np.random.default_rng([seed, 3])
+    conditions = [library_conditions(library, rng) for _ in range(_COPIES)]
+    return Examples(
+        design=torch.from_numpy(np.tile(library.designs, (_COPIES, 1))),
+        condition=torch.from_numpy(np.concatenate(conditions)),
+    )
+
+
+def pretrained(
+    kind: Kind,
+    space: DesignSpace,
+    seed: int,
+    fitted: Projection | None = None,
+) -> tuple[Model, float]:
+    """Return a model taught by the library, and its last loss.
+
+    Args:
+        kind: gan or vae.
+        space: creative space.
+        seed: of everything random.
+        fitted: projection to use; None takes a seeded one.
+    """
+    library = library_examples(space, seed)
+    chosen = fitted or projection.seeded(
+        library.condition.numpy(), np.random.default_rng([seed, 4])
+    )
+    networks = build(kind, space, chosen, seed)
+    loss = RECIPES[kind].pretrain(networks, library, seed)
+    critic = ClickCritic.untaught(space.n_logits, space.n_continuous)
+    return Model(kind, space, seed, chosen, networks, critic), loss
+
+
+def card(
+    model: Model, verdicts: list[Verdict], created_at: int, **more: Any
+) -> dict[str, Any]:
+    """Return a model card; docs/generators.md explains its fields."""
+    return {
+        "kind": model.kind,
+        "parent_version": None,
+        "created_at": created_at,
+        "seed": model.seed,
+        "adloom": code_version(),
+        "opset": OPSET,
+        "space": model.space.name,
+        "space_sha256": model.space.digest,
+        "library": {"origin": "generated", "seed": model.seed, "n": SIZE},
+        "projection": model.projection.origin,
+        "n_draws": N_DRAWS,
+        "thompson_scale": THOMPSON_SCALE,
+        "n_examples": model.critic.n_examples,
+        "n_clicks": model.critic.n_clicks,
+        "ranges": [],
+        "passed": gates.passed(verdicts),
+        "verdicts": [asdict(verdict) for verdict in verdicts],
+        **more,
+    }
+
+
+def pretrain(
+    registry: Registry, name: str, space: DesignSpace, seed: int, created_at: int
+) -> Version:
+    """Return the model's champion, training and promoting version 1 if there is none.
+
+    A version that a killed run left unpromoted is taken up instead of trained again.
+
+    Raises:
+        RegistryError: the store failed, or the new version did not pass its gates.
+    """
+    champion = registry.champion(name)
+    if champion is not None:
+        return champion
+    version = _left_over(registry, name, space, seed)
+    if version is None:
+        version = _train(registry, name, space, seed, created_at)
+    try:
+        registry.promote(
+            name, version.version, at=created_at, reason="pre-trained", first=True
+        )
+    except RegistryError:
+        champion = registry.champion(name)  # somebody else was first
+        if champion is None:
+            raise
+        return champion
+    return version
+
+
+def _left_over(
+    registry: Registry, name: str, space: DesignSpace, seed: int
+) -> Version | None:
+    for number in registry.versions(name):
+        found = registry.card(name, number)
+        same = (found["space_sha256"], found["seed"]) == (space.digest, seed)
+        if same and found["parent_version"] is None and found["passed"]:
+            return registry.find(name, number)
+    return None
+
+
+def _train(
+    registry: Registry, name: str, space: DesignSpace, seed: int, created_at: int
+) -> Version:
+    started = time.monotonic()
+    model, loss = pretrained(MODELS[name], space, seed)
+    files = export(model)
+    people = library_examples(space, seed).condition.numpy()[: gates.N_PEOPLE]
+    verdicts = gates.library_gates(model, Served(files), people)
+    metrics = {"loss": loss, "seconds": round(time.monotonic() - started, 3)}
+    return registry.add(name, files, card(model, verdicts, created_at, metrics=metrics))

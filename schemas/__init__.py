@@ -1,0 +1,1 @@
+"""The contracts of Adloom: Avro schemas, their records and their codec."""

@@ -1,0 +1,1 @@
+"""Everything of Adloom that runs all day: stages, sink, delivery, local stack."""

@@ -1,0 +1,5 @@
+"""`python -m streams` is `adloom`."""
+
+from streams.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""The ad server: creatives out, impressions and clicks back."""

@@ -1,0 +1,99 @@
+"""ads.creative-request.v1, with preferences and releases -> ads.creative.v1."""
+
+import asyncio
+
+import structlog
+from prometheus_client import Gauge
+
+from model_export import design_space
+from model_export.registry import Registry
+from schemas.records import ModelRelease
+from schemas.taxonomy import taxonomy
+from streams.app import StageApp, wire_of
+from streams.batch.broadcast import follow
+from streams.connection import aiokafka_connection
+from streams.core.arms import Arms
+from streams.core.creatives import Creatives
+from streams.core.picking import Picker
+from streams.errors import StateError
+from streams.inference import OnnxModel, load
+from streams.rendering.brand import brand_of
+from streams.rendering.renderer import Renderer
+from streams.settings import Settings
+from streams.topics import MODEL_RELEASE, PREFERENCE
+
+LOG = structlog.get_logger(__name__)
+SWAPS = Gauge("adloom_model_swaps", "Times the serving champion was replaced.")
+
+
+class ModelFollower:
+    """Keeps the arms on the newest release, loading versions as they are named."""
+
+    def __init__(self, settings: Settings, arms: Arms) -> None:
+        self.ready = asyncio.Event()
+        self._arms = arms
+        self._settings = settings
+        self._registry = Registry(settings.model.store)
+        self._models: dict[int, OnnxModel] = {}
+
+    async def run(self) -> None:
+        """Follow the model topic for ever."""
+        wire = wire_of(self._settings)
+        codec = wire.codec(ModelRelease)
+        connection = aiokafka_connection(self._settings)
+        async for records in follow(connection, wire.name(MODEL_RELEASE)):
+            releases = [codec.decode(r.value) for r in records if r.value is not None]
+            ours = [
+                release
+                for release in releases
+                if release.model_name == self._settings.model.name
+            ]
+            if ours:
+                await self._follow(ours[-1])
+
+    async def _follow(self, release: ModelRelease) -> None:
+        """Swap to a release; a version that cannot be loaded changes nothing."""
+        wanted = {release.champion_version: release.champion_sha256}
+        if release.stage in ("shadow", "canary"):
+            wanted[release.version] = release.sha256
+        try:
+            for version, sha256 in wanted.items():
+                if version not in self._models:
+                    self._models[version] = await asyncio.to_thread(
+                        load, self._registry, release.model_name, version, sha256
+                    )
+        except StateError as error:
+            LOG.error("release not followed", why=str(error), version=release.version)
+            return
+        self._arms.follow(release, self._models)
+        self._models = {version: self._models[version] for version in wanted}
+        SWAPS.set(self._arms.n_swaps)
+        self.ready.set()
+        LOG.info(
+            "release followed",
+            stage=release.stage,
+            version=release.version,
+            champion=release.champion_version,
+        )
+
+
+def build(settings: Settings) -> StageApp:
+    """Return the app that answers creative requests."""
+    arms = Arms(settings.creatives.control_share)
+    follower = ModelFollower(settings, arms)
+    space = design_space.load(settings.model.space)
+    stage = Creatives(
+        settings.creatives,
+        taxonomy(),
+        arms,
+        Picker(settings.creatives, space),
+        Renderer(brand_of(settings.brand)),
+    )
+    app = StageApp(
+        stage,
+        settings,
+        rewound=frozenset({wire_of(settings).name(PREFERENCE)}),
+        before_batch=follower.ready.wait,
+    )
+    app.faust.task(follower.run)
+    return app

@@ -1,0 +1,1 @@
+"""The engine: Faust workers that consume, work and checkpoint in batches."""

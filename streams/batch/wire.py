@@ -1,0 +1,48 @@
+"""Topic names, codecs and partitions as one deployment has them."""
+
+from typing import Any, TypeVar, cast
+
+from aiokafka.partitioner import murmur2
+
+from schemas.avro import Codec, SchemaIds
+from schemas.records import Record
+from streams.topics import TOPICS, Topic
+
+R = TypeVar("R", bound=Record)
+
+
+class Wire:
+    """How records of one deployment look on the wire."""
+
+    def __init__(self, ids: SchemaIds, prefix: str = "", n_partitions: int = 4) -> None:
+        self._prefix = prefix
+        self._n_partitions = n_partitions
+        self._by_name = {prefix + topic.name: topic for topic in TOPICS}
+        self._by_record = {topic.record: topic for topic in TOPICS}
+        self._codecs: dict[type[Record], Codec[Any]] = {
+            topic.record: Codec(topic.record, ids) for topic in TOPICS
+        }
+
+    def name(self, topic: Topic) -> str:
+        """Return the topic's name in this deployment."""
+        return self._prefix + topic.name
+
+    def topic(self, name: str) -> Topic:
+        """Return the topic with this deployed name."""
+        return self._by_name[name]
+
+    def topic_of(self, record: type[Record]) -> Topic:
+        """Return the one topic that carries this record."""
+        return self._by_record[record]
+
+    def codec(self, record: type[R]) -> Codec[R]:
+        """Return the codec of a record type."""
+        return cast(Codec[R], self._codecs[record])
+
+    def partition_of(self, key: str) -> int:
+        """Return the partition that Kafka's default partitioner gives `key`.
+
+        murmur2 of the key, sign bit cleared, modulo the partitions (Apache Kafka,
+        `BuiltInPartitioner.partitionForKey`).
+        """
+        return int((murmur2(key.encode()) & 0x7FFFFFFF) % self._n_partitions)

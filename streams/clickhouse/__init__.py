@@ -1,0 +1,1 @@
+"""ClickHouse: client, read-only HTTP interface, the questions asked of it."""

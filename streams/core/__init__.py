@@ -1,0 +1,1 @@
+"""The pure cores of the stages: record in, record out; clock and seed are arguments."""

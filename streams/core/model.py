@@ -1,0 +1,36 @@
+"""What a stage sees of a model version; `streams.inference` is the real one."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_export.design_space import DesignSpace
+
+Floats = NDArray[np.floating]
+
+
+class Model(Protocol):
+    """One immutable version of a generator and its critic."""
+
+    name: str
+    version: int
+    sha256: str
+    space: DesignSpace
+    z_size: int
+
+    def propose(self, z: Floats, conditions: Floats) -> tuple[Floats, Floats]:
+        """Return attribute logits [n, NV] and continuous values [n, NC].
+
+        Args:
+            z: latents [n, z_size].
+            conditions: condition vectors [n, conditions].
+        """
+
+    def score(self, designs: Floats, conditions: Floats) -> Floats:
+        """Return posterior draws of the click logit [n, draws].
+
+        Args:
+            designs: encoded designs [n, D].
+            conditions: condition vectors [n, conditions].
+        """

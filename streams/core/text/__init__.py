@@ -1,0 +1,1 @@
+"""What people write -> what it says about them."""

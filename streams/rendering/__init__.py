@@ -1,0 +1,1 @@
+"""Design + words + brand kit -> SVG, PNG, HTML, OpenRTB Native, VAST, speech."""

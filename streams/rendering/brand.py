@@ -1,0 +1,106 @@
+"""Whose ad it is: name, landing page and colours."""
+
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from streams.errors import ConfigurationError
+from streams.settings import BrandSettings
+
+_URL_SAFE = "!#$&'()*+,/:;=?@[]~%-._"
+_MAX_NAME = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrandKit:
+    """What the advertiser gives once; every creative of theirs uses it.
+
+    `palettes` replaces named palettes by the brand's own colours: palette name ->
+    (background, accent, ink), each "#rrggbb". `asset_root` is where the advertiser's
+    ad server publishes assets, as `<asset_root>/<creative id>/<asset name>`.
+    """
+
+    name: str
+    landing_url: str
+    asset_root: str
+    palettes: tuple[tuple[str, tuple[str, str, str]], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a kit that could not be shown.
+
+        Raises:
+            ConfigurationError: an address is not http(s), a name is empty or a
+                colour is not "#rrggbb".
+        """
+        if not self.name.strip() or len(self.name) > _MAX_NAME:
+            raise ConfigurationError(
+                f"expected a brand name of 1 to {_MAX_NAME} characters, "
+                f"got {len(self.name)}; shorten brand.name"
+            )
+        checked_url(self.landing_url)
+        checked_url(self.asset_root)
+        for palette, colours in self.palettes:
+            for colour in colours:
+                _check_colour(palette, colour)
+
+    def landing(self, creative_id: str) -> str:
+        """Return the landing page's address, marked with the creative it came from."""
+        address = checked_url(self.landing_url)
+        base, hash_sign, fragment = address.partition("#")
+        joint = "&" if "?" in base else "?"
+        mark = f"{joint}creative={quote(creative_id, safe='', errors='replace')}"
+        return f"{base}{mark}{hash_sign}{fragment}"
+
+    def asset_url(self, creative_id: str, asset: str) -> str:
+        """Return the address under which an asset of a creative is published."""
+        root = checked_url(self.asset_root).rstrip("/")
+        return f"{root}/{quote(creative_id, safe='', errors='replace')}/{asset}"
+
+
+def checked_url(address: str) -> str:
+    """Return the address, percent-encoded, when it is http(s) with a host.
+
+    Raises:
+        ConfigurationError: it is anything else (javascript:, data:, a path, ...).
+    """
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname
+    except ValueError as error:
+        raise _bad_url(address) from error
+    if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
+        raise _bad_url(address)
+    if not host.isascii() or any(not (c.isalnum() or c in ".-:") for c in host):
+        raise _bad_url(address)
+    return quote(address, safe=_URL_SAFE, errors="replace").replace("'", "%27")
+
+
+def _bad_url(address: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"expected an http or https address with a host, got {address[:80]!r}; "
+        "correct the brand kit"
+    )
+
+
+def _check_colour(palette: str, colour: str) -> None:
+    digits = colour.removeprefix("#")
+    is_hex = all(c in "0123456789abcdefABCDEF" for c in digits)
+    if not (colour.startswith("#") and len(digits) == len("rrggbb") and is_hex):
+        raise ConfigurationError(
+            f'expected "#rrggbb" in palette {palette!r}, got {colour[:20]!r}'
+        )
+
+
+def brand_of(settings: BrandSettings) -> BrandKit:
+    """Return the brand kit that the settings name.
+
+    Raises:
+        ConfigurationError: a name or an address cannot be used.
+    """
+    return BrandKit(
+        name=settings.name,
+        landing_url=settings.landing_url,
+        asset_root=settings.asset_root,
+    )
+
+
+DEMO_BRAND = brand_of(BrandSettings())

@@ -1,0 +1,378 @@
+"""Layout attribute -> Plan for cards (300x250) and end cards (640x360)."""
+
+from streams.rendering.plan import Box, Column, Corner, Form, Inks, Plan
+from streams.rendering.shapes import (
+    circle,
+    path,
+    polygon,
+    rays,
+    rect,
+    scallop,
+    see_through,
+)
+from streams.rendering.svg import num
+
+
+def split(f: Form) -> Plan:
+    """Return art on the left with a curved edge, words on the right."""
+    edge, bow = f.w * 0.4, f.w * 0.055
+    curve = (
+        f"M0 0H{num(edge)}Q{num(edge + 2 * bow)} {num(f.h / 2)} {num(edge)} "
+        f"{num(f.h)}H0Z"
+    )
+    rim = path(
+        f"M{num(edge)} 0Q{num(edge + 2 * bow)} {num(f.h / 2)} {num(edge)} {num(f.h)}"
+        f"H{num(edge + 5 * f.unit)}Q{num(edge + 2 * bow + 7 * f.unit)} {num(f.h / 2)} "
+        f"{num(edge + 5 * f.unit)} 0Z",
+        f.scheme.accent,
+    )
+    left = edge + bow + f.pad * 0.8
+    return Plan(
+        art=Box(0, 0, edge + bow, f.h),
+        clip=path(curve, "#000000"),
+        over=rim,
+        columns=(
+            Column(
+                Box(left, f.pad * 0.8, f.w - left - f.pad * 0.8, f.h - f.pad * 1.6),
+                f.on_ground,
+                headline_px=25 * f.big,
+                body_px=11.6 * f.unit,
+            ),
+        ),
+        mark=Corner(6 * f.unit, f.h - 6 * f.unit, 0),
+        mark_inks=f.mark_on_ground,
+        badge=Corner(8 * f.unit, 8 * f.unit, 0),
+    )
+
+
+def banner(f: Form) -> Plan:
+    """Return art across the top, words below."""
+    edge = f.h * 0.42
+    bar = rect(0, edge, f.w, 4 * f.unit, f.scheme.accent)
+    top = edge + 4 * f.unit + f.pad * 0.62
+    return Plan(
+        art=Box(0, 0, f.w, edge),
+        over=bar,
+        zoom=1.12,
+        columns=(
+            Column(
+                Box(f.pad, top, f.w - 2 * f.pad, f.h - top - f.pad * 0.7),
+                f.on_ground,
+                parts="headline body brandbutton",
+                headline_px=26 * f.unit,
+                body_px=11.8 * f.unit,
+                n_lines=2,
+            ),
+        ),
+        mark=Corner(f.w - 6 * f.unit, edge - 6 * f.unit, 1),
+        mark_inks=f.mark_on_ground,
+        badge=Corner(f.w - 10 * f.unit, 10 * f.unit, 1),
+    )
+
+
+def card(f: Form) -> Plan:
+    """Return a lifted panel with the words over a full-bleed picture."""
+    r, gap = 14 * f.unit, 11 * f.unit
+    if f.is_wide:
+        panel = Box(f.w * 0.45, gap * 1.6, f.w * 0.55 - gap * 1.6, f.h - gap * 3.2)
+        art = Box(0, 0, f.w * 0.47, f.h)
+    else:
+        panel = Box(gap, f.h * 0.395, f.w - 2 * gap, f.h * 0.605 - gap)
+        art = Box(0, 0, f.w, f.h * 0.405)
+    inset = f.pad * 0.82
+    return Plan(
+        under=rect(0, 0, f.w, f.h, f.scheme.stage),
+        art=art,
+        over=_lifted(panel, r, f.scheme.panel),
+        columns=(
+            Column(
+                Box(
+                    panel.x + inset,
+                    panel.y + inset * 0.8,
+                    panel.w - 2 * inset,
+                    panel.h - inset * 1.6,
+                ),
+                f.on_panel,
+                parts="brand headline body button"
+                if f.is_wide
+                else "headline body brandbutton",
+                headline_px=25 * f.big,
+                body_px=11.4 * f.unit,
+                n_lines=3 if f.is_wide else 2,
+            ),
+        ),
+        mark=Corner(gap * 0.6, gap * 0.6 + 13 * f.unit, 0),
+        mark_inks=f.mark_on_panel,
+        badge=Corner(gap * 1.4, f.h - gap - 34 * f.unit, 0)
+        if f.is_wide
+        else Corner(f.w - gap, gap * 0.8, 1),
+    )
+
+
+def poster(f: Form) -> Plan:
+    """Return a huge headline on top and a round picture that bleeds off the corner."""
+    r = f.h * (0.4 if f.is_wide else 0.345)
+    cx, cy = f.w - r * 0.82, f.h - r * 0.8
+    left = cx - r * 1.09
+    top = cy - r * 1.09
+    ring = circle(cx, cy, r * 1.09, f.scheme.accent)
+    return Plan(
+        under=ring,
+        art=Box(cx - r, cy - r, 2 * r * 0.94, 2 * r * 0.92),
+        clip=circle(cx, cy, r, "#000000"),
+        columns=(
+            Column(
+                Box(f.pad, f.pad * 0.7, f.w - 2 * f.pad, top - f.pad * 0.8),
+                f.on_ground,
+                parts="headline",
+                rise="top",
+                headline_px=40 * f.unit,
+                n_lines=2,
+            ),
+            Column(
+                Box(
+                    f.pad,
+                    top + 4 * f.unit,
+                    left - f.pad * 1.4,
+                    f.h - top - 4 * f.unit - f.pad - 12 * f.unit,
+                ),
+                f.on_ground,
+                parts="body button",
+                rise="bottom",
+                body_px=11.6 * f.big,
+            ),
+        ),
+        mark=Corner(f.pad - 4 * f.unit, f.h - 5 * f.unit, 0),
+        mark_inks=f.mark_bare,
+        badge=Corner(f.w - 7 * f.unit, f.h - 48 * f.unit, 1),
+        zoom=0.92,
+    )
+
+
+def ribbon(f: Form) -> Plan:
+    """Return a folded ribbon with the headline across picture and ground."""
+    band = Box(f.w * 0.035, f.h * 0.4, f.w * 0.93, f.h * 0.225)
+    fold = 9 * f.unit
+    tails = "".join(
+        polygon(
+            (
+                (outer, band.y + fold),
+                (inner, band.y + fold),
+                (inner, band.bottom + fold),
+                (outer, band.bottom + fold),
+                (notch, band.y + band.h / 2 + fold),
+            ),
+            f.scheme.accent_dark,
+        )
+        for outer, inner, notch in (
+            (-2, band.x + f.w * 0.07, f.w * 0.025),
+            (f.w + 2, band.right - f.w * 0.07, f.w * 0.975),
+        )
+    )
+    face = rect(band.x, band.y, band.w, band.h, f.scheme.accent)
+    seams = "".join(
+        rect(
+            band.x, y, band.w, 1.2 * f.unit, f.scheme.on_accent, extra=see_through(0.5)
+        )
+        for y in (band.y + 4 * f.unit, band.bottom - 5.2 * f.unit)
+    )
+    top = band.bottom + fold * 0.9 + f.pad * 0.2
+    inks = Inks(f.scheme.on_accent, f.scheme.on_accent, "", "")
+    return Plan(
+        art=Box(0, 0, f.w, band.y + 8 * f.unit),
+        zoom=1.1,
+        under=rect(0, 0, f.w, f.h * 0.5, f.scheme.stage),
+        over=tails + face + seams,
+        columns=(
+            Column(
+                Box(
+                    band.x + f.w * 0.05,
+                    band.y + 7 * f.unit,
+                    band.w - f.w * 0.1,
+                    band.h - 14 * f.unit,
+                ),
+                inks,
+                parts="headline",
+                align="middle",
+                headline_px=24 * f.unit,
+                n_lines=2,
+            ),
+            Column(
+                Box(f.pad, top, f.w - 2 * f.pad, f.h - top - f.pad * 0.6),
+                f.on_ground,
+                parts="body brandbutton",
+                align="left",
+                body_px=11.8 * f.unit,
+            ),
+        ),
+        mark=Corner(6 * f.unit, 19 * f.unit, 0),
+        mark_inks=f.mark_on_ground,
+        badge=Corner(f.w - 9 * f.unit, 8 * f.unit, 1),
+    )
+
+
+def grid(f: Form) -> Plan:
+    """Return a mosaic of geometric tiles on the right, words on the left."""
+    cell = f.h / 4
+    n_columns = 3 if f.is_wide else 2
+    left = f.w - cell * n_columns
+    start = n_columns - 2
+    return Plan(
+        under=mosaic(f, Box(left, 0, cell * n_columns, f.h), cell),
+        art=Box(left + start * cell, cell, 2 * cell, 2 * cell),
+        columns=(
+            Column(
+                Box(f.pad, f.pad, left - f.pad * 1.8, f.h - f.pad * 1.5 - 15 * f.unit),
+                f.on_ground,
+                headline_px=25 * f.big,
+                body_px=11.6 * f.unit,
+            ),
+        ),
+        mark=Corner(f.pad - 4 * f.unit, f.h - 6 * f.unit, 0),
+        mark_inks=f.mark_bare,
+        badge=Corner(f.w - 8 * f.unit, 8 * f.unit, 1),
+    )
+
+
+def badge(f: Form) -> Plan:
+    """Return the words in a large scalloped seal, the picture beside it."""
+    r = f.h * 0.42
+    cx, cy = f.w - r * 1.13, f.h / 2
+    seal = scallop(cx, cy + 3 * f.unit, r * 1.06, 22, "#00000026")
+    seal += scallop(cx, cy, r * 1.05, 22, f.scheme.panel)
+    seal += circle(
+        cx,
+        cy,
+        r * 0.96,
+        "none",
+        f' stroke="{f.scheme.button_panel}" stroke-width="{num(1.4 * f.unit)}" '
+        f'stroke-dasharray="{num(1.5 * f.unit)} {num(4 * f.unit)}" '
+        'stroke-linecap="round"',
+    )
+    free = cx - r * 1.05
+    medal = min(free * 0.66, f.h * 0.3)
+    mx, my = max(free * 0.5, medal + 5 * f.unit), f.h * 0.52
+    burst = rays(cx, cy, f.w, 20, f.scheme.tones[0])
+    rim = circle(mx, my, medal + 3.5 * f.unit, f.scheme.panel)
+    return Plan(
+        under=rect(0, 0, f.w, f.h, f.scheme.stage) + burst + seal + rim,
+        art=Box(mx - medal, my - medal, 2 * medal, 2 * medal),
+        clip=circle(mx, my, medal, "#000000"),
+        columns=(
+            Column(
+                Box(cx - r * 0.72, cy - r * 0.7, r * 1.44, r * 1.42),
+                f.on_panel,
+                align="middle",
+                headline_px=24 * f.big,
+                body_px=10.8 * f.unit,
+            ),
+        ),
+        mark=Corner(6 * f.unit, f.h - 6 * f.unit, 0),
+        mark_inks=f.mark_on_panel,
+        badge=Corner(7 * f.unit, 8 * f.unit, 0),
+    )
+
+
+def frame(f: Form) -> Plan:
+    """Return a classical frame: a mat, two fine lines, a picture, centred words."""
+    mat, gap = 10 * f.unit, 4 * f.unit
+    inner = Box(mat + gap, mat + gap, f.w - 2 * (mat + gap), f.h - 2 * (mat + gap))
+    picture = Box(inner.x, inner.y, inner.w, inner.h * 0.33)
+    lines = _keyline(Box(mat, mat, f.w - 2 * mat, f.h - 2 * mat), f, 1.4)
+    lines += _keyline(inner, f, 0.7)
+    diamond = 3.4 * f.unit
+    rule_y = picture.bottom
+    ornament = rect(inner.x, rule_y, inner.w, 0.8 * f.unit, f.scheme.on_ground)
+    ornament += polygon(
+        (
+            (f.w / 2, rule_y - diamond),
+            (f.w / 2 + diamond, rule_y),
+            (f.w / 2, rule_y + diamond),
+            (f.w / 2 - diamond, rule_y),
+        ),
+        f.scheme.button,
+    )
+    top = picture.bottom + 7 * f.unit
+    return Plan(
+        art=picture,
+        over=lines + ornament,
+        columns=(
+            Column(
+                Box(
+                    inner.x + f.pad * 0.5,
+                    top,
+                    inner.w - f.pad,
+                    inner.bottom - top - 15 * f.unit,
+                ),
+                f.on_ground,
+                parts="headline body button",
+                align="middle",
+                headline_px=25 * f.unit,
+                body_px=11.4 * f.unit,
+                n_lines=2,
+            ),
+        ),
+        mark=Corner(f.w / 2, inner.bottom - 1.5 * f.unit, 0.5),
+        mark_inks=f.mark_bare,
+        badge=Corner(inner.right - 6 * f.unit, inner.y + 6 * f.unit, 1),
+    )
+
+
+def mosaic(f: Form, box: Box, cell: float) -> str:
+    """Return Bauhaus tiles that fill the box: quarters, halves, discs, bars."""
+    colours = (*f.scheme.tones, f.scheme.stage)
+    pieces = []
+    for row in range(round(box.h / cell)):
+        for column in range(round(box.w / cell)):
+            x, y = box.x + column * cell, box.y + row * cell
+            kind = (row * 5 + column * 3 + row * column) % 6
+            back = colours[(row + 2 * column) % 5]
+            front = colours[(row + 2 * column + 2 + kind % 2) % 5]
+            pieces.append(rect(x, y, cell + 0.3, cell + 0.3, back))
+            pieces.append(_tile(kind, x, y, cell, front))
+    return "".join(pieces)
+
+
+def _tile(kind: int, x: float, y: float, c: float, fill: str) -> str:
+    shapes = (
+        lambda: path(f"M{num(x)} {num(y)}h{num(c)}a{num(c)} {num(c)} 0 0 1 {num(-c)} "
+                     f"{num(c)}z", fill),
+        lambda: circle(x + c / 2, y + c / 2, c * 0.34, fill),
+        lambda: path(f"M{num(x)} {num(y + c)}a{num(c / 2)} {num(c / 2)} 0 0 1 "
+                     f"{num(c)} 0z", fill),
+        lambda: path(f"M{num(x + c)} {num(y + c)}h{num(-c)}a{num(c)} {num(c)} 0 0 1 "
+                     f"{num(c)} {num(-c)}z", fill),
+        lambda: "".join(
+            rect(x, y + c * (0.08 + 0.34 * i), c, c * 0.16, fill) for i in range(3)
+        ),
+        lambda: polygon(((x, y), (x + c, y + c), (x, y + c)), fill),
+    )  # fmt: skip
+    return shapes[kind]()
+
+
+def _lifted(box: Box, r: float, fill: str) -> str:
+    """Return a panel with a soft shadow made of three faint layers."""
+    shadow = "".join(
+        rect(
+            box.x - spread,
+            box.y + 3 - spread / 2,
+            box.w + 2 * spread,
+            box.h + spread * 1.4,
+            "#000000",
+            r + spread,
+            see_through(0.05),
+        )
+        for spread in (5.0, 3.0, 1.0)
+    )
+    return shadow + rect(box.x, box.y, box.w, box.h, fill, r)
+
+
+def _keyline(box: Box, f: Form, width: float) -> str:
+    return rect(
+        box.x,
+        box.y,
+        box.w,
+        box.h,
+        "none",
+        extra=f' stroke="{f.scheme.on_ground}" stroke-width="{num(width * f.unit)}"',
+    )

@@ -1,0 +1,165 @@
+"""The small parts: button, badge, brand name, disclosure."""
+
+from streams.rendering.lettering import set_lines
+from streams.rendering.look import Look
+from streams.rendering.plan import Corner, Inks
+from streams.rendering.scheme import Scheme
+from streams.rendering.shapes import circle, path, placed, rect, scallop
+from streams.rendering.svg import num
+from streams.rendering.typeface import Face, Typography, width_em
+from streams.rendering.wrapping import Lines, shorten
+
+_EAGER = frozenset({"bold", "urgent", "friendly", "witty"})
+"""Tones whose button carries an arrow."""
+_SEALS = frozenset({"new", "bestseller", "sale"})
+"""Badges drawn as a seal; the others are tags with a sign."""
+
+_SIGNS = {
+    "limited": "M5 0L9 4.4L5 10L1 4.4Z",
+    "eco": "M1 9.5C0.5 3 4 0.6 9.6 0.6C9.8 6.4 7 9.6 2.6 8.4L1.8 10Z",
+    "local": "M5 0A3.8 3.8 0 0 1 8.8 3.8C8.8 6.4 5 10 5 10S1.2 6.4 1.2 3.8"
+    "A3.8 3.8 0 0 1 5 0M5 2.4A1.5 1.5 0 1 0 5 5.4A1.5 1.5 0 1 0 5 2.4Z",
+    "rated": "M5 0L6.5 3.3L10 3.7L7.4 6.1L8.1 9.7L5 7.9L1.9 9.7L2.6 6.1L0 3.7L3.5 3.3Z",
+}
+"""Signs in 10 x 10 units: diamond, leaf, pin, star."""
+
+
+_INSET = 1.2
+"""Space before and after a button's label, em."""
+_SMALLEST_LABEL = 0.76
+
+
+class Button:
+    """A call to action, measured before it is placed."""
+
+    def __init__(
+        self, label: str, look: Look, type_: Typography, px: float, most: float
+    ) -> None:
+        self._face = type_.label
+        natural = _button_width(label, look, self._face, px)
+        px *= min(1.0, max(most / natural, _SMALLEST_LABEL))
+        self._arrow = px * 1.15 if look.tone in _EAGER else 0.0
+        self._inset = px * _INSET
+        room = most - 2 * self._inset - self._arrow
+        self._lines: Lines = shorten(
+            label, self._face, max(room, px) + 0.5, px * self._face.optical
+        )
+        self.width = self._lines.widths[0] + 2 * self._inset + self._arrow
+        self.height = px * 2.35
+        self._corner = type_.corner * self.height / 2
+        self._px = px
+
+    def at(self, x: float, y: float, inks: Inks) -> str:
+        """Return the button with its upper left corner at (x, y)."""
+        plate = rect(x, y, self.width, self.height, inks.button, self._corner)
+        top = y + (self.height - self._lines.size * self._face.leading) / 2
+        words = set_lines(self._lines, self._face, x + self._inset, top, inks.on_button)
+        return f'<g class="cta">{plate}{words}{self._drawn_arrow(x, y, inks)}</g>'
+
+    def _drawn_arrow(self, x: float, y: float, inks: Inks) -> str:
+        if not self._arrow:
+            return ""
+        size = self._px * 0.3
+        tip = x + self.width - self._inset + self._px * 0.1
+        middle = y + self.height / 2
+        back, wing = num(-size), num(size)
+        d = f"M{num(tip - size * 2.4)} {num(middle)}H{num(tip)}"
+        d += f"m{back} {back}l{wing} {wing}l{back} {wing}"
+        stroke = (
+            f' stroke="{inks.on_button}" stroke-width="{num(self._px * 0.13)}" '
+            'stroke-linecap="round" stroke-linejoin="round"'
+        )
+        return path(d, "none", stroke)
+
+
+def _button_width(label: str, look: Look, face: Face, px: float) -> float:
+    arrow = 1.15 if look.tone in _EAGER else 0.0
+    return px * (width_em(label, face) * face.optical + 2 * _INSET + arrow)
+
+
+def badge(
+    look: Look, label: str, type_: Typography, scheme: Scheme, at: Corner, unit: float
+) -> str:
+    """Return the badge hanging from a corner; nothing when the look has none."""
+    if not label:
+        return ""
+    draw = _seal if look.badge in _SEALS else _tag
+    return draw(look.badge, label, type_.label, scheme, at, unit)
+
+
+def _seal(
+    name: str, label: str, face: Face, scheme: Scheme, at: Corner, unit: float
+) -> str:
+    lines = shorten(label, face, 60 * unit, 11.5 * unit)
+    r = max(lines.widths[0] / 2 + 7 * unit, 19 * unit)
+    cx, cy = at.x + r * (1 - 2 * at.hang), at.y + r
+    bumps = {"new": 12, "bestseller": 20, "sale": 16}[name]
+    disc = scallop(0, 0, r * 0.94, bumps, scheme.pop)
+    top = -lines.size * face.leading / 2
+    words = set_lines(lines, face, 0, top, scheme.on_pop, 0.5)
+    return placed(disc + words, cx, cy, 1.0, {"new": -12, "sale": 10}.get(name, -6))
+
+
+def _tag(
+    name: str, label: str, face: Face, scheme: Scheme, at: Corner, unit: float
+) -> str:
+    size = 10.6 * unit
+    lines = shorten(label, face, 80 * unit, size)
+    height, sign = size * 1.95, size * 0.95
+    width = lines.widths[0] + sign + size * 1.75
+    x = at.x - at.hang * width
+    corner = height / 2 if name in ("eco", "local") else height * 0.18
+    plate = rect(x, at.y, width, height, scheme.pop, corner)
+    drawn = placed(
+        path(_SIGNS[name], scheme.on_pop, ' fill-rule="evenodd"'),
+        x + size * 0.62,
+        at.y + (height - sign) / 2,
+        sign / 10,
+    )
+    top = at.y + (height - size * face.leading) / 2
+    words = set_lines(lines, face, x + size * 0.98 + sign, top, scheme.on_pop)
+    return plate + drawn + words
+
+
+def disclosure(
+    text: str, face: Face, inks: tuple[str, str], at: Corner, unit: float
+) -> str:
+    """Return the mark that this is an ad made by AI, its lower edge on the corner.
+
+    It has no plate of its own where `inks` names no ground: it lies on the card's.
+    """
+    ground, ink = inks
+    size = 8.2 * unit
+    lines = shorten(text, face, 200 * unit, size)
+    width, height = lines.widths[0] + size, size * 1.6
+    x = at.x - at.hang * width
+    plate = rect(x, at.y - height, width, height, ground, size * 0.35) if ground else ""
+    top = at.y - height + (height - size * face.leading) / 2
+    return plate + set_lines(lines, face, x + size / 2, top, ink)
+
+
+def signature(
+    name: str, face: Face, inks: Inks, x: float, top: float, px: float, most: float
+) -> str:
+    """Return the brand's monogram and name on one line, `px` * 1.5 high."""
+    r = px * 0.75
+    lines = shorten(name, face, most - 2.6 * r, px)
+    initial = shorten(name[:1].upper(), face, 2 * r, px * 0.9)
+    disc = circle(x + r, top + r, r, inks.button)
+    letter = set_lines(
+        initial,
+        face,
+        x + r,
+        top + r - initial.size * face.leading / 2,
+        inks.on_button,
+        0.5,
+    )
+    words = set_lines(
+        lines, face, x + 2.6 * r, top + r - px * face.leading / 2, inks.strong
+    )
+    return disc + letter + words
+
+
+def signature_width(name: str, face: Face, px: float, most: float) -> float:
+    """Return how wide `signature` is drawn, px."""
+    return 2.6 * px * 0.75 + shorten(name, face, most - 2.6 * px * 0.75, px).widths[0]

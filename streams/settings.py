@@ -1,0 +1,226 @@
+"""Every setting, its default and its meaning: the only reader of the environment.
+
+A setting `requests.cooldown_s` is the variable `ADLOOM_REQUESTS__COOLDOWN_S`; the
+names that Kafka, ClickHouse and schema registry users know are taken as they are.
+Order: environment, `.env`, then the defaults below. A secret may also come from a
+file: `ADLOOM_PRIVACY__PSEUDONYM_KEY_FILE`.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streams.errors import ConfigurationError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PreferencesSettings(_Section):
+    """Rolling preferences."""
+
+    half_lives_s: tuple[int, ...] = Field(
+        (3_600, 86_400, 1_209_600), description="Half-lives in seconds, shortest first."
+    )
+    flush_ms: int = Field(
+        200, ge=10, description="Longest time a changed preference waits, ms."
+    )
+
+
+class RequestsSettings(_Section):
+    """When a person needs a new creative."""
+
+    shift: float = Field(
+        0.35, gt=0, le=2, description="Cosine distance that counts as a shift."
+    )
+    fatigue_impressions: int = Field(
+        6, ge=1, description="Impressions without a click before a new creative."
+    )
+    cooldown_s: float = Field(
+        20.0, ge=0, description="Least time between requests for one placement."
+    )
+    deadline_s: float = Field(30.0, gt=0, description="A request lives this long.")
+
+
+class CreativesSettings(_Section):
+    """Generating and picking creatives."""
+
+    candidates: int = Field(16, ge=2, le=256, description="Designs per request (K).")
+    temperature: float = Field(
+        0.3, gt=0, description="Sampling temperature of most candidates."
+    )
+    pick_temperature: float = Field(
+        0.01, gt=0, description="Softmax temperature of the pick, in click probability."
+    )
+    exploration: float = Field(
+        0.05, ge=0, le=1, description="Share of picks that are uniform over the pool."
+    )
+    control_share: float = Field(
+        0.2, ge=0, lt=1, description="Share of people who get a random creative."
+    )
+    expiry_s: float = Field(3_600.0, gt=0, description="Creative's life, seconds.")
+    batch: int = Field(64, ge=1, le=1_024, description="Requests per micro-batch.")
+
+
+class AttributionSettings(_Section):
+    """Impression-click-conversion join, in event time."""
+
+    click_window_s: float = Field(
+        1_800.0, gt=0, description="An impression without a click by then is a none."
+    )
+    correction_window_s: float = Field(
+        86_400.0, gt=0, description="Later clicks and conversions still correct."
+    )
+
+
+class RetrainingSettings(_Section):
+    """When a fine-tune job is triggered."""
+
+    examples: int = Field(10_000, ge=50, description="New feedback that triggers.")
+    max_age_s: float = Field(86_400.0, gt=0, description="Oldest unlearnt feedback.")
+    min_examples: int = Field(500, ge=10, description="Fewer never trigger.")
+    drift_delta: float = Field(
+        0.002, gt=0, lt=1, description="ADWIN's confidence parameter."
+    )
+
+
+class RolloutSettings(_Section):
+    """How a released model earns its traffic."""
+
+    shadow_requests: int = Field(200, ge=0, description="Requests in the shadow.")
+    canary_share: float = Field(0.3, gt=0, le=1, description="People in the canary.")
+    canary_impressions: int = Field(
+        1_000, ge=10, description="Impressions per arm before a verdict."
+    )
+    max_canary_impressions: int = Field(
+        50_000, ge=10, description="Decide by now: promoted unless it is worse."
+    )
+
+
+class ModelSettings(_Section):
+    """Which generator serves."""
+
+    name: Literal["creative-gan", "creative-vae"] = Field(
+        "creative-gan", description="Generator that answers requests."
+    )
+    store: str = Field(
+        "var/models", description="Model registry folder, or an s3:// address."
+    )
+    space: Path | None = Field(
+        None, description="Creative space file; the bundled one when empty."
+    )
+
+
+class BrandSettings(_Section):
+    """Who advertises; the default is a brand of our own, for demos."""
+
+    name: str = Field("Adloom Demo", description="Name on every creative.")
+    landing_url: str = Field(
+        "https://shop.example/", description="Where a click leads, http or https."
+    )
+    asset_root: str = Field(
+        "https://ads.example/creatives",
+        description="Where the ad server publishes assets: <root>/<creative>/<asset>.",
+    )
+
+
+class PrivacySettings(_Section):
+    """Privacy at the door."""
+
+    pseudonym_key: str = Field(
+        "", description="Secret key of the user id hash; empty: made once per store."
+    )
+
+
+class LocalSettings(_Section):
+    """The local stack."""
+
+    folder: Path = Field(Path("var"), description="Where local data lives.")
+    host: str = Field("127.0.0.1", description="Address that servers bind to.")
+    ad_server_port: int = Field(0, ge=0, le=65_535, description="0: any free port.")
+    clickhouse_port: int = Field(0, ge=0, le=65_535, description="0: any free port.")
+    metrics_port: int = Field(0, ge=0, le=65_535, description="Worker's /metrics.")
+
+
+class KafkaSettings(_Section):
+    """Topics and client behaviour."""
+
+    topic_prefix: str = Field("", description="Put before every topic and group name.")
+    partitions: int = Field(4, ge=1, description="Partitions of a new topic.")
+    replication: int = Field(1, ge=1, description="Replicas of a new topic.")
+    session_timeout_s: float = Field(
+        45.0, ge=1, description="Consumer session; 6 suits the local broker."
+    )
+    checkpoint_s: float = Field(
+        1.0, gt=0, description="Longest time between checkpoints of a stage."
+    )
+
+
+class Settings(BaseSettings):
+    """All settings of one process."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ADLOOM_",
+        env_nested_delimiter="__",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+    )
+
+    kafka_bootstrap_servers: str = Field(
+        "", validation_alias="KAFKA_BOOTSTRAP_SERVERS", description="Empty: local."
+    )
+    clickhouse_url: str = Field(
+        "", validation_alias="CLICKHOUSE_URL", description="Empty: in process."
+    )
+    schema_registry_url: str = Field(
+        "", validation_alias="SCHEMA_REGISTRY_URL", description="Empty: schemas.lock."
+    )
+    kafka: KafkaSettings = KafkaSettings()
+    preferences: PreferencesSettings = PreferencesSettings()
+    requests: RequestsSettings = RequestsSettings()
+    creatives: CreativesSettings = CreativesSettings()
+    attribution: AttributionSettings = AttributionSettings()
+    retraining: RetrainingSettings = RetrainingSettings()
+    rollout: RolloutSettings = RolloutSettings()
+    model: ModelSettings = ModelSettings()
+    brand: BrandSettings = BrandSettings()
+    privacy: PrivacySettings = PrivacySettings()
+    local: LocalSettings = LocalSettings()
+
+
+def load() -> Settings:
+    """Return the settings of this process.
+
+    Raises:
+        ConfigurationError: one or more settings are wrong; names all of them.
+    """
+    try:
+        return Settings(**_secrets_from_files(os.environ))
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}, "
+            f"got {problem['input']!r}"
+            for problem in error.errors()
+        ]
+        raise ConfigurationError(
+            "wrong settings:\n" + "\n".join(lines) + "\nsee docs/settings.md"
+        ) from error
+
+
+def _secrets_from_files(environment: Mapping[str, str]) -> dict[str, Any]:
+    path = environment.get("ADLOOM_PRIVACY__PSEUDONYM_KEY_FILE")
+    if path is None:
+        return {}
+    try:
+        key = Path(path).read_text("utf-8").strip()
+    except OSError as error:
+        raise ConfigurationError(
+            f"ADLOOM_PRIVACY__PSEUDONYM_KEY_FILE: cannot read {path}: {error.strerror}"
+        ) from error
+    return {"privacy": {"pseudonym_key": key}}

@@ -1,0 +1,1 @@
+"""Simulated people with hidden tastes, for demos and benchmarks."""

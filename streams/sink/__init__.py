@@ -1,0 +1,1 @@
+"""Topics -> ClickHouse, each record once."""

@@ -1,0 +1,72 @@
+"""`adloom worker <stage>`: one stage, one process, until it is told to stop."""
+
+import importlib
+import logging
+import sys
+
+import faust
+import structlog
+
+from streams.app import StageApp
+from streams.connection import bootstrap_servers
+from streams.health import serve_health
+from streams.settings import Settings
+
+STAGES = (
+    "texts",
+    "preferences",
+    "requests",
+    "creatives",
+    "attribution",
+    "retraining",
+    "rollout",
+)
+
+
+def build(stage: str, settings: Settings) -> StageApp:
+    """Return the app of a stage by its name."""
+    module = importlib.import_module(f"streams.agents.{stage}")
+    app: StageApp = module.build(settings)
+    return app
+
+
+def run(stage: str, settings: Settings) -> int:
+    """Run a stage until SIGINT or SIGTERM; return the exit status.
+
+    Raises:
+        ConfigurationError, UnavailableError: it cannot start.
+    """
+    bootstrap_servers(settings)
+    configure_logs()
+    app = build(stage, settings)
+    serve_health(
+        settings.local.host,
+        settings.local.metrics_port,
+        ready=app.is_ready,
+        live=app.is_live,
+    )
+    worker = faust.Worker(
+        app.faust, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True
+    )
+    worker.spinner = None
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
+def configure_logs() -> None:
+    """Write logs to stderr: lines for a terminal, JSON for everything else."""
+    terminal = sys.stderr.isatty()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer()
+            if terminal
+            else structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

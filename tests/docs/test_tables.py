@@ -1,0 +1,34 @@
+"""The tables of the documentation are what the code says."""
+
+import pytest
+
+from schemas.records import RECORDS
+from streams.topics import TOPICS
+from tests.docs.tables import DOCS, PAGES, rewritten, sections
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_has_the_tables_that_the_code_gives(page):
+    text = page.read_text("utf-8")
+    assert rewritten(text) == text, "run python -m tests.docs.tables"
+
+
+def test_every_topic_has_its_section_with_its_fields():
+    text = (DOCS / "topics.md").read_text("utf-8")
+    for topic in TOPICS:
+        assert f"\n### {topic.name}\n" in text
+    for record in RECORDS:
+        assert f"<!-- fields: {record.__name__} -->" in text
+
+
+def test_every_section_of_the_settings_has_its_table():
+    text = (DOCS / "settings.md").read_text("utf-8")
+    for section in ["top", *sections()]:
+        assert f"<!-- settings: {section} -->" in text
+
+
+def test_every_setting_says_what_it_means():
+    text = (DOCS / "settings.md").read_text("utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert rows
+    assert [row for row in rows if row.endswith("|  |")] == []

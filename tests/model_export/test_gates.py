@@ -1,0 +1,144 @@
+"""Gates refuse what must not be served."""
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training: extra [train] is missing")
+
+from model_export import (  # noqa: E402
+    dataset,
+    feedback_gates,
+    fine_tune,
+    gates,
+    onnx_export,
+)
+from model_export.off_policy import Estimate  # noqa: E402
+from model_export.onnx_export import Served  # noqa: E402
+from tests.model_export.feedback_records import feedback, people  # noqa: E402
+
+KINDS = ("gan", "vae")
+PEOPLE = people(100, np.random.default_rng(0))
+
+
+def damaged(model, damage):
+    """Return a copy of the model with its generator damaged."""
+    networks = replace(
+        model.networks, generator=copy.deepcopy(model.networks.generator)
+    )
+    with torch.no_grad():
+        damage(networks.generator.body)
+    return replace(model, networks=networks)
+
+
+def verdicts(model, exported=None):
+    served = Served(onnx_export.export(exported or model))
+    with np.errstate(invalid="ignore"):
+        found = gates.library_gates(model, served, PEOPLE)
+    return {verdict.gate: verdict.result for verdict in found}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(models, kind, bad):
+    def poison(body):
+        body.head.weight[3, 5] = bad
+
+    assert verdicts(damaged(models[kind], poison))["finite"] == "fail"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_critic_that_is_no_number_is_refused(models, kind):
+    model = models[kind]
+    eta = model.critic.eta.copy()
+    eta[0] = np.nan
+    assert verdicts(replace(model, critic=replace(model.critic, eta=eta)))[
+        "finite"
+    ] == ("fail")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_collapsed_generator_is_refused(models, kind):
+    def collapse(body):
+        body.head.weight.zero_()
+        body.head.bias.copy_(torch.linspace(0, 40, len(body.head.bias)))
+
+    assert verdicts(damaged(models[kind], collapse))["diversity"] == "fail"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_export_of_other_weights_is_refused(models, kind):
+    def nudge(body):
+        body.head.bias[0] += 1e-3
+
+    found = verdicts(models[kind], exported=damaged(models[kind], nudge))
+    assert found["parity"] == "fail"
+
+
+def test_a_generator_that_breaks_rules_is_refused(models, travel):
+    night = travel.slices["palette"].start + travel.categorical["palette"].index(
+        "night"
+    )
+    contrast = travel.n_logits + list(travel.continuous).index("contrast")
+
+    def break_rules(body):
+        body.head.bias[night] += 30
+        body.head.bias[contrast] -= 30
+
+    found = verdicts(damaged(models["vae"], break_rules))
+    assert found["rule_violations"] == "fail"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "result"),
+    [(0.1, 0.3, "pass"), (-0.1, 0.3, "unsure"), (-0.3, -0.1, "fail")],
+)
+def test_only_an_interval_below_zero_is_a_failure(low, high, result):
+    verdict = feedback_gates.verdict("g", Estimate((low + high) / 2, low, high, 9), "")
+    assert verdict.result == result
+
+
+def test_without_feedback_nobody_can_be_sure(models, travel):
+    served = Served(onnx_export.export(models["vae"]))
+    empty = dataset.from_feedback([], travel)
+    judged = [
+        feedback_gates.held_out(served, empty, 0.03),
+        feedback_gates.off_policy_value(served, served, travel, empty, 0),
+    ]
+    for verdict in judged:
+        assert (verdict.result, verdict.low, verdict.high) == ("unsure", None, None)
+
+
+def test_the_off_policy_value_finds_the_better_critic(models, travel):
+    model = models["vae"]
+    taught = dataset.from_feedback(feedback(travel, 3_000, seed=1), travel)
+    judged = dataset.from_feedback(feedback(travel, 3_000, seed=2), travel)
+    critic = model.critic.update(
+        taught.design, model.projection.features(taught.condition), taught.clicked
+    )
+    better = Served(onnx_export.export(replace(model, critic=critic)))
+    worse = Served(onnx_export.export(model))
+    found = feedback_gates.off_policy_value(better, worse, travel, judged, 0)
+    assert found.result == "pass"
+    back = feedback_gates.off_policy_value(worse, better, travel, judged, 0)
+    assert back.result == "fail"
+    assert feedback_gates.held_out(better, judged, 0.1).result == "pass"
+    assert not gates.passed([found, back])
+
+
+def test_a_failed_gate_is_enough_to_refuse(models, travel):
+    taught = dataset.from_feedback(feedback(travel, 60, seed=1), travel)
+    model, served = models["gan"], Served(onnx_export.export(models["gan"]))
+    found = fine_tune.verdicts_of(model, served, served, taught, taught, 0)
+    assert [one.gate for one in found] == [
+        "finite",
+        "parity",
+        "diversity",
+        "rule_violations",
+        "held_out",
+        "off_policy",
+    ]
+    assert gates.passed(found)
+    assert not gates.passed([*found[1:], replace(found[0], result="fail")])

@@ -1,0 +1,107 @@
+"""The click critic: Bayesian logistic regression whose data and prior stay apart."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from model_export.conditioning import random_people
+from model_export.pick import pick_probabilities
+from model_export.projection import principal
+from model_export.selector import BASE_LOGIT, ClickCritic
+
+
+def world(space, n, seed=0):
+    """Return designs, features and clicks; the truth is bilinear in both."""
+    rng = np.random.default_rng(seed)
+    people = random_people(n, rng)
+    features = principal(people).features(people)
+    design = space.random(n, rng)
+    logit = (
+        -2.0 + 2.0 * design[:, 0] - 2.0 * design[:, 1] + design[:, 5] * features[:, 0]
+    )
+    clicked = (rng.random(n) < 1 / (1 + np.exp(-logit))).astype(np.float32)
+    return design, features, clicked, logit
+
+
+@pytest.fixture(scope="module")
+def untaught(travel):
+    return ClickCritic.untaught(travel.n_logits, travel.n_continuous)
+
+
+def test_an_untaught_critic_expects_the_base_rate(untaught, travel):
+    design, features, *_ = world(travel, 10)
+    assert untaught.logits(design, features) == pytest.approx(np.full(10, BASE_LOGIT))
+
+
+def test_a_taught_critic_ranks_unseen_designs(untaught, travel):
+    design, features, clicked, _ = world(travel, 6_000)
+    critic = untaught.update(design, features, clicked)
+    design, features, _, logit = world(travel, 2_000, seed=1)
+    guess = critic.logits(design, features)
+    assert np.corrcoef(guess, logit)[0, 1] > 0.7
+    assert abs(guess.mean() - logit.mean()) < 0.3
+    assert (critic.n_examples, critic.n_clicks) == (6_000, int(clicked.sum()))
+
+
+def test_the_mode_makes_the_posterior_gradient_vanish(untaught, travel):
+    design, features, clicked, _ = world(travel, 1_500)
+    critic = untaught.update(design, features, clicked)
+    mean = critic.mean()
+    rows = critic.layout.rows(design, features).astype(np.float64)
+    chance = 1 / (1 + np.exp(-(BASE_LOGIT + rows @ mean)))
+    gradient = rows.T @ (clicked - chance) - mean / critic.variances
+    assert np.abs(gradient).max() < 0.05
+
+
+def test_batches_add_up_whatever_their_order(untaught, travel):
+    design, features, clicked, _ = world(travel, 4_000)
+    halves = [slice(0, 2_000), slice(2_000, None)]
+    guesses = []
+    for order in (halves, halves[::-1]):
+        critic = untaught
+        for part in order:
+            critic = critic.update(design[part], features[part], clicked[part])
+        guesses.append(critic.logits(design, features))
+    together = untaught.update(design, features, clicked).logits(design, features)
+    assert np.corrcoef(*guesses)[0, 1] > 0.99
+    assert np.corrcoef(guesses[0], together)[0, 1] > 0.99
+
+
+def test_nothing_new_changes_nothing(untaught, travel):
+    design, features, clicked, _ = world(travel, 1)
+    assert untaught.update(design[:0], features[:0], clicked[:0]) is untaught
+
+
+def test_a_new_prior_needs_no_second_pass_over_the_feedback(untaught, travel):
+    design, features, clicked, _ = world(travel, 1_000)
+    critic = untaught.update(design, features, clicked)
+    strict = replace(critic, variances=critic.variances * 1e-6)
+    assert np.abs(strict.mean()).max() < 0.02 < np.abs(critic.mean()).max()
+
+
+def test_draws_centre_on_the_mean_and_narrow_with_feedback(untaught, travel):
+    design, features, clicked, _ = world(travel, 4_000)
+    critic = untaught.update(design, features, clicked)
+    rng = np.random.default_rng(0)
+    draws = critic.draws(16, rng)
+    np.testing.assert_allclose(draws.mean(1), critic.mean(), atol=1e-9)
+    many = critic.draws(4_000, rng, scale=1.0)
+    exact = np.diag(np.linalg.inv(critic.precision + np.diag(1 / critic.variances)))
+    np.testing.assert_allclose(many.var(1), exact, rtol=0.2)
+    assert (many.var(1) < critic.variances * 1.2).all()
+
+
+def test_a_pick_prefers_the_best_and_keeps_a_floor():
+    score = np.full((1, 4, 3), -3.0)
+    score[0, 2] = 0.0
+    chance = pick_probabilities(score, exploration=0.1)[0]
+    assert chance.sum() == pytest.approx(1.0)
+    assert chance.argmax() == 2
+    assert chance.min() == pytest.approx(0.1 / 4)
+
+
+def test_a_forbidden_candidate_is_never_picked():
+    allowed = np.array([[True, False, True]])
+    chance = pick_probabilities(np.zeros((1, 3, 2)), allowed)[0]
+    assert chance.tolist() == pytest.approx([0.5, 0.0, 0.5])

@@ -1,0 +1,165 @@
+"""Requests become creatives, with the real generator, critic and renderer."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from model_export.registry import Registry
+from schemas.avro import MAX_BYTES, Codec
+from schemas.lock import LockedIds
+from schemas.records import Creative, CreativeRequest, ModelRelease, Preference
+from schemas.taxonomy import taxonomy
+from streams.core.arms import Arms
+from streams.core.creatives import Creatives
+from streams.core.picking import Picker
+from streams.core.placements import PLACEMENTS
+from streams.core.preference_vector import to_bytes
+from streams.core.regeneration import regenerate
+from streams.core.stage import Incoming
+from streams.errors import StateError
+from streams.inference import load
+from streams.rendering.renderer import Renderer
+from streams.settings import CreativesSettings
+
+NOW = 1_800_000_000_000
+SETTINGS = CreativesSettings()
+
+
+@pytest.fixture(scope="module", params=["creative-gan", "creative-vae"])
+def model(request, tmp_path_factory):
+    pytest.importorskip("torch", reason="pre-training: extra [train] is missing")
+    store = tmp_path_factory.mktemp("models")
+    command = f"pretrain --store {store} --model {request.param}"
+    subprocess.run(
+        [sys.executable, "-m", "model_export", *command.split()],
+        check=True,
+        capture_output=True,
+    )
+    champion = Registry(str(store)).champion(request.param)
+    return load(Registry(str(store)), request.param, champion.version, champion.sha256)
+
+
+@pytest.fixture
+def stage(model):
+    arms = Arms(SETTINGS.control_share)
+    arms.follow(
+        ModelRelease(
+            model_name=model.name,
+            version=model.version,
+            sha256=model.sha256,
+            stage="champion",
+            canary_share=0.0,
+            champion_version=model.version,
+            champion_sha256=model.sha256,
+            verdicts=(),
+            released_at=0,
+        ),
+        {model.version: model},
+    )
+    return Creatives(
+        SETTINGS,
+        taxonomy(),
+        arms,
+        Picker(SETTINGS, model.space),
+        Renderer(),
+    )
+
+
+def ask(number, *, likes="running", **changes):
+    vector = np.zeros(64, np.float32)
+    if likes:
+        vector[taxonomy().column(likes)] = 1.0
+    placement = list(PLACEMENTS.values())[number % 4]
+    fields = {
+        "request_id": f"r{number}",
+        "user_id": f"u{number}",
+        "reason": "new_user",
+        "placement": placement.name,
+        "surface": placement.surface,
+        "language": ("en", "zh")[number % 2],
+        "preferences": to_bytes(vector),
+        "requested_at": NOW,
+        "deadline_at": NOW + 1_000,
+    } | changes
+    value = CreativeRequest(**fields)
+    return Incoming(CreativeRequest, value.user_id, value, 0, number)
+
+
+def answers(stage, requests):
+    return [out.value for out in stage.step(requests, NOW)]
+
+
+def test_every_request_is_answered_within_the_message_limit(stage):
+    creatives = answers(stage, [ask(i) for i in range(100)])
+    assert [c.request_id for c in creatives] == [f"r{i}" for i in range(100)]
+    codec = Codec(Creative, LockedIds())
+    for creative in creatives:
+        message = codec.encode(creative)
+        assert len(message) < MAX_BYTES
+        assert codec.decode(message) == creative
+        assert creative.receipt.ai_generated
+        assert 0 < creative.receipt.propensity <= 1
+
+
+def test_a_creative_is_regenerated_from_its_receipt_byte_for_byte(stage, model):
+    codec = Codec(Creative, LockedIds())
+    picker = Picker(SETTINGS, model.space)
+    for creative in answers(stage, [ask(i) for i in range(200)]):
+        used = None if creative.receipt.arm == "control" else model
+        again = regenerate(creative, used, picker, Renderer(), taxonomy())
+        assert codec.encode(again) == codec.encode(creative)
+
+
+def test_a_repeated_request_is_answered_once_and_a_late_one_not_at_all(stage):
+    late = ask(2, deadline_at=NOW - 1)
+    assert len(answers(stage, [ask(1), ask(1), late])) == 1
+    assert answers(stage, [ask(1)]) == []
+    assert stage.n_expired == 1
+
+
+def test_the_partition_follows_the_user_and_the_key_the_placement(stage):
+    (out,) = stage.step([ask(3)], NOW)
+    assert out.key == "u3|speaker"
+    assert out.partition_key == "u3"
+
+
+def test_latest_preferences_fill_a_request_that_brings_none(stage):
+    weights = np.zeros((3, 64), "<f4")
+    weights[:, taxonomy().column("coffee")] = 2.0
+    preference = Preference(
+        user_id="u7",
+        as_of=NOW,
+        half_lives_s=(1, 2, 3),
+        weights=weights.tobytes(),
+        n_events=2,
+        n_unclicked=0,
+        consent=True,
+        behavior_offset=0,
+        profile_offset=-1,
+        text_offset=-1,
+    )
+    told = Incoming(Preference, "u7", preference, 0, 0)
+    forgotten = Incoming(Preference, "u7", None, 0, 1)
+    (personal,) = answers(stage, [told, ask(7, preferences=None)])
+    assert personal.category == "coffee"
+    (contextual,) = answers(
+        stage, [forgotten, ask(7, preferences=None, request_id="again")]
+    )
+    n_categories = len(taxonomy())
+    assert not np.frombuffer(contextual.receipt.condition, "<f4")[:n_categories].any()
+
+
+def test_what_is_liked_is_what_is_advertised_and_named(stage):
+    for creative in answers(stage, [ask(i, likes="coffee") for i in range(40)]):
+        assert creative.category == "coffee"
+        if creative.receipt.arm != "control":
+            name = {"en": "Coffee", "zh": "咖啡"}[creative.language]
+            assert name in creative.receipt.explanation
+
+
+def test_a_model_with_another_digest_is_refused(model, tmp_path):
+    registry = Registry(str(tmp_path))
+    with pytest.raises(StateError, match="cannot be served"):
+        load(registry, model.name, 1, "0" * 64)

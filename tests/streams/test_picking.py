@@ -1,0 +1,153 @@
+"""Arms, pools and picks: propensities are what they say."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+
+from model_export import design_space
+from model_export.conditioning import CONDITION_SIZE
+from schemas.records import ModelRelease
+from streams.core.arms import Arm, Arms
+from streams.core.picking import Picker
+from streams.errors import StateError
+from streams.settings import CreativesSettings
+
+SPACE = design_space.load()
+
+
+class LinearModel:
+    """A small generator and critic with fixed random weights."""
+
+    name = "linear"
+    space = SPACE
+    z_size = 4
+
+    def __init__(self, version=1, *, broken=False):
+        self.version = version
+        self.sha256 = f"sha-{version}"
+        self.broken = broken
+        rng = np.random.default_rng(version)
+        self.w_z = rng.normal(size=(self.z_size, SPACE.size))
+        self.w_c = rng.normal(size=(CONDITION_SIZE, SPACE.size))
+        self.w_s = rng.normal(size=(SPACE.size, 8))
+
+    def propose(self, z, conditions):
+        out = z @ self.w_z + conditions @ self.w_c
+        continuous = 1 / (1 + np.exp(-out[:, SPACE.n_logits :]))
+        return out[:, : SPACE.n_logits], continuous
+
+    def score(self, designs, conditions):
+        if self.broken:
+            return np.full((len(designs), 8), np.nan)
+        return designs @ self.w_s - 3 + 0 * conditions[:, :1]
+
+
+def conditions(n):
+    return np.random.default_rng(0).random((n, CONDITION_SIZE)).astype(np.float32)
+
+
+def pick(arm, seeds, **settings):
+    picker = Picker(CreativesSettings(**settings), SPACE)
+    n = len(seeds)
+    return picker.pick([arm] * n, conditions(1).repeat(n, 0), ["running"] * n, seeds)
+
+
+def test_the_same_seed_gives_the_same_pick_alone_or_in_a_batch():
+    arm = Arm("champion", LinearModel())
+    together = pick(arm, list(range(20)))
+    alone = [pick(arm, [seed])[0] for seed in range(20)]
+    assert [p.design for p in together] == [p.design for p in alone]
+    assert [p.propensity for p in together] == [p.propensity for p in alone]
+
+
+def test_no_pick_breaks_a_hard_rule():
+    for arm in (Arm("control"), Arm("champion", LinearModel())):
+        for category in ("insurance", "running"):
+            picker = Picker(CreativesSettings(), SPACE)
+            n = 50
+            picks = picker.pick([arm] * n, conditions(n), [category] * n, range(n))
+            vectors = SPACE.encode([p.design for p in picks])
+            assert not SPACE.violations(vectors, [category] * n).any()
+
+
+def test_control_picks_uniformly_and_says_so():
+    picks = pick(Arm("control"), list(range(50)), candidates=4)
+    assert {p.propensity for p in picks} == {0.25}
+    assert {p.score for p in picks} == {None}
+
+
+def test_every_candidate_keeps_the_exploration_floor():
+    settings = {"candidates": 8, "exploration": 0.4, "pick_temperature": 0.001}
+    picks = pick(Arm("champion", LinearModel()), list(range(300)), **settings)
+    above = [p.propensity - 0.4 / (p.n_candidates - p.n_rejected) for p in picks]
+    assert min(above) == pytest.approx(0, abs=1e-6)
+
+
+def test_propensities_are_calibrated():
+    """The mean of 1/p over picks estimates the size of the pool."""
+    picks = pick(Arm("champion", LinearModel()), list(range(2_000)), candidates=6)
+    inverse = np.array([1 / p.propensity for p in picks])
+    pool = np.mean([p.n_candidates - p.n_rejected for p in picks])
+    interval = 4 * inverse.std() / np.sqrt(len(picks))
+    assert inverse.mean() == pytest.approx(pool, abs=interval)
+
+
+def test_a_shadow_that_fails_is_not_credited_and_serving_goes_on():
+    good = pick(Arm("champion", LinearModel(1), LinearModel(2)), [1, 2])
+    assert {p.shadow_version for p in good} == {2}
+    bad = pick(Arm("champion", LinearModel(1), LinearModel(2, broken=True)), [1, 2])
+    assert {p.shadow_version for p in bad} == {None}
+    assert [p.design for p in good] == [p.design for p in bad]
+
+
+def release(stage, version, champion, share=0.0):
+    return ModelRelease(
+        model_name="linear",
+        version=version,
+        sha256="x",
+        stage=stage,
+        canary_share=share,
+        champion_version=champion,
+        champion_sha256="x",
+        verdicts=(),
+        released_at=0,
+    )
+
+
+MODELS = {1: LinearModel(1), 2: LinearModel(2)}
+
+
+def test_shares_of_people_are_as_asked():
+    arms = Arms(control_share=0.2)
+    arms.follow(release("canary", 2, 1, share=0.25), MODELS)
+    counts = Counter(arms.of(f"u{i}").name for i in range(20_000))
+    assert counts["control"] / 20_000 == pytest.approx(0.2, abs=0.02)
+    assert counts["canary"] / 20_000 == pytest.approx(0.8 * 0.25, abs=0.02)
+
+
+@given(st.text())
+def test_a_person_stays_in_their_arm_when_a_canary_is_promoted(user):
+    arms = Arms(control_share=0.2)
+    arms.follow(release("canary", 2, 1, share=0.5), MODELS)
+    before = arms.of(user)
+    arms.follow(release("champion", 2, 2), MODELS)
+    after = arms.of(user)
+    assert (before.name == "control") == (after.name == "control")
+    assert after.name == "control" or after.version == 2
+    assert arms.n_swaps == 1
+
+
+def test_a_rollback_sends_everybody_back_to_the_champion():
+    arms = Arms(control_share=0.0)
+    arms.follow(release("canary", 2, 1, share=1.0), MODELS)
+    assert arms.of("u").version == 2
+    arms.follow(release("rolled_back", 2, 1), MODELS)
+    assert arms.of("u").version == 1
+    assert arms.n_swaps == 0
+
+
+def test_before_the_first_release_nobody_is_answered():
+    with pytest.raises(StateError, match="no champion yet"):
+        Arms(control_share=0.0).of("u")
