@@ -45,6 +45,25 @@ class GalleryItem:
     """(category, share), strongest first; what is not liked is left out."""
 
 
+# Which creatives, from narrow columns only: sorting whole rows would hold the assets of
+# every creative in memory.
+_CHOSEN_SQL = """
+SELECT made.creative_id
+FROM (
+    SELECT creative_id, user_id, created_at FROM creative LIMIT 1 BY creative_id
+) AS made
+LEFT JOIN (
+    SELECT assumeNotNull(creative_id) AS creative_id, count() AS impressions,
+        countIf(outcome IN ('click', 'conversion')) AS clicks
+    FROM feedback FINAL
+    WHERE valid AND creative_id IS NOT NULL GROUP BY creative_id
+) AS seen ON seen.creative_id = made.creative_id
+ORDER BY seen.clicks DESC, seen.impressions DESC, made.created_at DESC,
+    made.creative_id
+LIMIT %(per_person)s BY made.user_id
+LIMIT %(limit)s
+"""
+
 _SQL = """
 SELECT
     made.creative_id, made.user_id, made.placement, made.surface, made.language,
@@ -56,25 +75,24 @@ SELECT
     ifNull(asked.reason, ''), ifNull(seen.impressions, 0), ifNull(seen.clicks, 0),
     ifNull(asked.snapshot, ''), ifNull(person.weights, ''),
     ifNull(person.n_half_lives, 0)
-FROM (SELECT * FROM creative FINAL) AS made
+FROM (
+    SELECT * FROM creative
+    WHERE creative_id IN %(chosen)s LIMIT 1 BY creative_id
+) AS made
 LEFT JOIN (
     SELECT request_id, toString(reason) AS reason, hex(preferences) AS snapshot
-    FROM creative_request FINAL
+    FROM creative_request LIMIT 1 BY request_id
 ) AS asked ON asked.request_id = made.request_id
 LEFT JOIN (
     SELECT assumeNotNull(creative_id) AS creative_id, count() AS impressions,
         countIf(outcome IN ('click', 'conversion')) AS clicks
     FROM feedback FINAL
-    WHERE valid AND creative_id IS NOT NULL GROUP BY creative_id
+    WHERE valid AND creative_id IN %(chosen)s GROUP BY creative_id
 ) AS seen ON seen.creative_id = made.creative_id
 LEFT JOIN (
     SELECT user_id, hex(weights) AS weights, length(half_lives_s) AS n_half_lives
     FROM preference FINAL
 ) AS person ON person.user_id = made.user_id
-ORDER BY seen.clicks DESC, seen.impressions DESC, made.created_at DESC,
-    made.creative_id
-LIMIT %(per_person)s BY made.user_id
-LIMIT %(limit)s
 """
 
 
@@ -92,8 +110,12 @@ def gallery(client: Client, limit: int = 60, per_person: int = 1) -> list[Galler
     Raises:
         UnavailableError: ClickHouse does not answer, or took too long.
     """
-    found = rows(client, _SQL, limit=limit, per_person=per_person)
-    return [_item(list(row)) for row in found]
+    ranked = rows(client, _CHOSEN_SQL, limit=limit, per_person=per_person)
+    chosen = tuple(creative_id for (creative_id,) in ranked)
+    if not chosen:
+        return []
+    found = {row[0]: row for row in rows(client, _SQL, chosen=chosen)}
+    return [_item(list(found[creative_id])) for creative_id in chosen]
 
 
 def _item(row: list[Any]) -> GalleryItem:

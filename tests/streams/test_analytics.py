@@ -258,6 +258,20 @@ def test_the_gallery_shows_what_was_made_for_whom_and_why(deliver, client):
     ]
 
 
+def test_the_gallery_of_many_wide_creatives_needs_little_memory(clickhouse):
+    clickhouse.command(
+        "INSERT INTO creative (creative_id, user_id, assets) SELECT toString(number), "
+        "toString(number), [('page', 'text/html', 1, 1, randomString(100000))] "
+        "FROM numbers(4000)"
+    )
+    clickhouse.set_client_setting("max_memory_usage", 200_000_000)
+    clickhouse.set_client_setting("max_threads", 2)
+    try:
+        assert len(gallery(clickhouse)) == 60
+    finally:
+        clickhouse.set_client_setting("max_memory_usage", 0)
+
+
 def test_a_wrong_query_says_what_clickhouse_said(client):
     with pytest.raises(StateError, match="UNKNOWN_TABLE"):
         analytics.rows(client, "SELECT * FROM nowhere")
