@@ -64,6 +64,8 @@ AUDIENCE = AudienceConfig(
 N_SWAPS = 2
 AUDIENCE_LIMIT_S = 125.0
 AUDIENCE_LEAST_S = 100.0
+FIRST_SWAP_LIMIT_S = 170.0
+"""On a slow machine the audience stays until one model was swapped in, at most so long."""
 SETTLE_LIMIT_S = 25.0
 STILL_S = 2.5
 WATCH_S = 0.5
@@ -186,7 +188,8 @@ class _Demo:
         swaps = read_counts(self._stack.ports).swaps
         self._progress.note(f"models swapped in so far: {swaps}")
         learnt = swaps >= N_SWAPS and seconds > AUDIENCE_LEAST_S
-        return self._stop.is_set() or learnt or seconds > AUDIENCE_LIMIT_S
+        limit_s = AUDIENCE_LIMIT_S if swaps else FIRST_SWAP_LIMIT_S
+        return self._stop.is_set() or learnt or seconds > limit_s
 
     def _settle(self) -> None:
         """Wait until the counts in ClickHouse stand still: windows closed, rows in."""

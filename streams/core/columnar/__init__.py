@@ -1,0 +1,1 @@
+"""Record batches -> columns -> state: the hot path, compiled and in pure Python."""
