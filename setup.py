@@ -1,0 +1,30 @@
+"""The compiled modules: built when there is a compiler, else their pure twins run."""
+
+from setuptools import Extension, setup
+
+MODULES = ("_decode",)
+
+
+def extensions() -> list[Extension]:
+    """Return the modules to build; none without Cython."""
+    try:
+        from Cython.Build import cythonize  # noqa: PLC0415 - it may be absent
+    except ImportError:
+        return []
+    built: list[Extension] = cythonize(
+        [
+            Extension(
+                f"streams.core.columnar.{name}",
+                [f"streams/core/columnar/{name}.pyx"],
+                extra_compile_args=["-O3"],
+                optional=True,
+            )
+            for name in MODULES
+        ],
+        build_dir="build/cython",
+        language_level=3,
+    )
+    return built
+
+
+setup(ext_modules=extensions())

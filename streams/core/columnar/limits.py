@@ -1,0 +1,44 @@
+"""Record type -> what its fields may hold on the fast path.
+
+The same bounds as `streams.core.admission`, as data: tests/streams/test_columnar.py
+holds that nothing gets through here which the admission refuses.
+"""
+
+from dataclasses import fields
+from typing import Any, cast
+
+from schemas.records import Behavior, Preference, Record
+from streams.core.admission import MAX_AGENT_CHARACTERS
+from streams.core.admission_checks import BIG, DAY_MS, EARLIEST, MAX_ID_CHARACTERS
+from streams.core.columnar.plan import Check, Limits
+
+_INSTANT = Limits(Check.INSTANT, low=EARLIEST, high=DAY_MS)
+_COUNT = Limits(Check.RANGE, low=0, high=BIG)
+_OFFSET = Limits(Check.RANGE, low=-1, high=BIG)
+
+_OWN: dict[type[Record], dict[str, Limits]] = {
+    Behavior: {
+        "user_agent": Limits(Check.TEXT, limit=MAX_AGENT_CHARACTERS),
+        "occurred_at": _INSTANT,
+        "value": _COUNT,
+    },
+    Preference: {
+        "as_of": _INSTANT,
+        "n_events": _COUNT,
+        "n_unclicked": _COUNT,
+        "behavior_offset": _OFFSET,
+        "profile_offset": _OFFSET,
+        "text_offset": _OFFSET,
+    },
+}
+
+
+def limits_of(record: type[Record]) -> dict[str, Limits]:
+    """Return the limits of a flat record's fields: strings are names by default."""
+    names = {
+        field.name: Limits(Check.NAME, limit=MAX_ID_CHARACTERS)
+        for field in fields(cast("Any", record))
+        if field.type in {str, str | None}
+    }
+    user = {"user_id": Limits(Check.USER, limit=MAX_ID_CHARACTERS)}
+    return names | user | _OWN.get(record, {})
