@@ -58,7 +58,9 @@ def messages(tp: TP, payload: Payload, from_offset: int = 0) -> Iterator[Message
             _expect(at == end, "its fields do not fill its length")
             _expect(delta > last, f"its offset delta {delta} follows {last}")
         except (IndexError, ValueError) as error:
-            raise _malformed(tp, payload, index, last, str(error)) from error
+            cut_off = isinstance(error, IndexError)
+            reason = "it ends within a field" if cut_off else str(error)
+            raise _malformed(tp, payload, index, last, reason) from error
         last = delta
         offset = payload.base_offset + delta
         if offset >= from_offset:
