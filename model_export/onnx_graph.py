@@ -72,8 +72,20 @@ class _Graph:
             name=name,
         )
 
+    def by_condition(self, tensor: str, width: int, *, name: str) -> str:
+        """Add the rows [n, width] as those of each condition: [m, n / m, width]."""
+        m = self.node("Shape", "condition", name=f"{name}.m", start=0, end=1)
+        rest = self.constant(f"{name}.rest", np.array([-1, width], np.int64))
+        shape = self.node("Concat", m, rest, name=f"{name}.shape", axis=0)
+        return self.node("Reshape", tensor, shape, name=name)
+
+    def rows(self, tensor: str, width: int, *, name: str) -> str:
+        """Add the inverse of `by_condition`: [n, width]."""
+        shape = self.constant(f"{name}.shape", np.array([-1, width], np.int64))
+        return self.node("Reshape", tensor, shape, name=name)
+
     def features(self, projection: Projection) -> str:
-        """Add Projection.features of the input `condition`: [n, 14]."""
+        """Add Projection.features of the input `condition`: [m, 14]."""
         preferences = self.columns("condition", 0, N_CATEGORIES, name="preferences")
         rest = self.columns("condition", N_CATEGORIES, _END, name="where_when")
         squares = self.node("Mul", preferences, preferences, name="squares")
@@ -92,11 +104,15 @@ class _Graph:
         outputs: dict[str, int],
         metadata: dict[str, str],
     ) -> bytes:
-        """Return the finished model; sizes are the columns of each input and output."""
+        """Return the finished model; sizes are the columns of each input and output.
+
+        Beside the inputs named it has `condition`, with a number of rows of its own.
+        """
+        conditions = _tensor("condition", CONDITION_SIZE, "m")
         graph = helper.make_graph(
             self.nodes,
             "adloom",
-            [_tensor(name, size) for name, size in inputs.items()],
+            [*(_tensor(name, size) for name, size in inputs.items()), conditions],
             [_tensor(name, size) for name, size in outputs.items()],
             self.constants,
         )
@@ -118,22 +134,32 @@ def generator_model(
     projection: Projection,
     metadata: dict[str, str],
 ) -> bytes:
-    """Return generator.onnx: z [n, 8], condition [n, 70] -> logits, continuous."""
+    """Return generator.onnx: z [n, 8], condition [m, 70] -> logits, continuous [n].
+
+    n is a multiple of m: a condition counts for n / m rows of z, one after another.
+    Its own part of the first layer is then worked out m times, not n times.
+    """
     graph = _Graph()
-    tensor = graph.node(
-        "Concat", "z", graph.features(projection), name="inputs", axis=1
-    )
     weights = {
         name: part.numpy(force=True) for name, part in generator.body.named_parameters()
     }
-    for layer in ("first", "second"):
-        tensor = graph.linear(
-            tensor,
-            weights[f"{layer}.weight"].T,
-            weights[f"{layer}.bias"],
-            name=layer,
-        )
-        tensor = graph.node("LeakyRelu", tensor, name=f"{layer}.active", alpha=SLOPE)
+    first = weights["first.weight"].T  # (8 + 14, 128)
+    given = graph.linear(
+        graph.features(projection), first[LATENT:], weights["first.bias"], name="given"
+    )
+    axis = graph.constant("given.axis", np.array([1], np.int64))
+    given = graph.node("Unsqueeze", given, axis, name="given_rows")  # (m, 1, 128)
+    drawn = graph.node(
+        "MatMul", "z", graph.constant("drawn.weight", first[:LATENT]), name="drawn"
+    )
+    drawn = graph.by_condition(drawn, first.shape[1], name="drawn_rows")
+    tensor = graph.node("Add", drawn, given, name="first")  # (m, n / m, 128)
+    tensor = graph.rows(tensor, first.shape[1], name="first_rows")
+    tensor = graph.node("LeakyRelu", tensor, name="first.active", alpha=SLOPE)
+    tensor = graph.linear(
+        tensor, weights["second.weight"].T, weights["second.bias"], name="second"
+    )
+    tensor = graph.node("LeakyRelu", tensor, name="second.active", alpha=SLOPE)
     head = graph.linear(
         tensor, weights["head.weight"].T, weights["head.bias"], name="head"
     )
@@ -141,7 +167,7 @@ def generator_model(
     raw = graph.columns(head, space.n_logits, _END, name="raw_continuous")
     graph.node("Sigmoid", raw, name="continuous")
     return graph.model(
-        {"z": LATENT, "condition": CONDITION_SIZE},
+        {"z": LATENT},
         {"logits": space.n_logits, "continuous": space.n_continuous},
         metadata,
     )
@@ -153,26 +179,27 @@ def critic_model(
     projection: Projection,
     metadata: dict[str, str],
 ) -> bytes:
-    """Return critic.onnx: design [n, D], condition [n, 70] -> score [n, S]."""
+    """Return critic.onnx: design [n, D], condition [m, 70] -> score [n, S].
+
+    n is a multiple of m: a condition counts for n / m designs, one after another. It
+    chooses the weights of their features, and does so m times, not n times.
+    """
     graph = _Graph()
     features = graph.features(projection)
     n_draws = len(weights.intercept)
     who = graph.columns(features, 0, N_PERSON, name="who")
     flat = graph.linear(who, weights.per_feature, weights.always, name="look_weights")
     shape = graph.constant("by_draw.shape", np.array([0, -1, n_draws], np.int64))
-    by_draw = graph.node("Reshape", flat, shape, name="by_draw")  # (n, F, S)
-    looks = _looks(graph, space)  # (n, F)
-    axis = graph.constant("row.axis", np.array([1], np.int64))
-    row = graph.node("Unsqueeze", looks, axis, name="row")  # (n, 1, F)
-    product = graph.node("MatMul", row, by_draw, name="product")  # (n, 1, S)
-    pull = graph.node("Squeeze", product, axis, name="pull")  # (n, S)
+    by_draw = graph.node("Reshape", flat, shape, name="by_draw")  # (m, F, S)
+    n_looks = space.n_logits + 2 * space.n_continuous
+    looks = graph.by_condition(_looks(graph, space), n_looks, name="looks_rows")
+    pull = graph.node("MatMul", looks, by_draw, name="pull")  # (m, n / m, S)
     context = graph.linear(features, weights.context, weights.intercept, name="context")
-    graph.node("Add", pull, context, name="score")
-    return graph.model(
-        {"design": space.size, "condition": CONDITION_SIZE},
-        {"score": n_draws},
-        metadata,
-    )
+    axis = graph.constant("context.axis", np.array([1], np.int64))
+    context = graph.node("Unsqueeze", context, axis, name="context_rows")  # (m, 1, S)
+    total = graph.node("Add", pull, context, name="total")
+    graph.rows(total, n_draws, name="score")
+    return graph.model({"design": space.size}, {"score": n_draws}, metadata)
 
 
 def _looks(graph: _Graph, space: DesignSpace) -> str:
@@ -187,5 +214,5 @@ def _looks(graph: _Graph, space: DesignSpace) -> str:
     return graph.node("Concat", blocks, centred, squared, name="looks", axis=1)
 
 
-def _tensor(name: str, size: int) -> Any:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", size])
+def _tensor(name: str, size: int, rows: str = "n") -> Any:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, [rows, size])

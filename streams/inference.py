@@ -4,7 +4,7 @@ The digest is checked before a byte of a model is parsed. One thread per session
 workers scale by processes, and the outputs do not depend on how work is split.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 import onnxruntime
@@ -15,9 +15,10 @@ from model_export.registry import Registry, RegistryError
 from streams.core.model import Floats
 from streams.errors import StateError
 
-ROWS = 64
-"""Rows per run. Always the same shape, hence the same kernels: a design regenerated
-alone is the same, bit for bit, as one made in a batch."""
+ROWS = 256
+"""Candidates per run: a run has this many, or those of one request if they are more.
+Always the same shape, hence the same kernels: a design regenerated alone is the same,
+bit for bit, as one made in a batch. From here on larger runs gain next to nothing."""
 
 
 class OnnxModel:
@@ -31,44 +32,41 @@ class OnnxModel:
         self.sha256 = sha256
         checked = check_files(files)
         self.space = checked.space
-        self._generator = _session(checked.generator)
-        self._critic = _session(checked.critic)
+        self._generator = _Network(checked.generator, "z", ("logits", "continuous"))
+        self._critic = _Network(checked.critic, "design", ("score",))
         self.z_size = LATENT
 
     def propose(self, z: Floats, conditions: Floats) -> tuple[Floats, Floats]:
-        """Return attribute logits [n, NV] and continuous values [n, NC]."""
-        logits, continuous = _in_rows(
-            lambda a, b: self._generator.run(
-                ["logits", "continuous"], {"z": a, "condition": b}
-            ),
-            z,
-            conditions,
-        )
+        """Return attribute logits [n, K, NV] and continuous values [n, K, NC]."""
+        logits, continuous = self._generator.run(z, conditions)
         return logits, continuous
 
     def score(self, designs: Floats, conditions: Floats) -> Floats:
-        """Return posterior draws of the click logit [n, draws]."""
-        (scores,) = _in_rows(
-            lambda a, b: self._critic.run(["score"], {"design": a, "condition": b}),
-            designs,
-            conditions,
-        )
+        """Return posterior draws of the click logit [n, K, draws]."""
+        (scores,) = self._critic.run(designs, conditions)
         return scores
 
     def warm_up(self) -> None:
         """Run both networks once; raise StateError when they give what cannot be."""
-        z = np.zeros((ROWS, self.z_size), np.float32)
-        conditions = np.zeros((ROWS, CONDITION_SIZE), np.float32)
-        logits, continuous = self.propose(z, conditions)
+        z = np.zeros((1, ROWS, self.z_size), np.float32)
+        conditions = np.zeros((1, CONDITION_SIZE), np.float32)
         designs = self.space.random(ROWS, np.random.default_rng(0))
-        outputs = (logits, continuous, self.score(designs, conditions))
+        try:
+            logits, continuous = self.propose(z, conditions)
+            outputs = (logits, continuous, self.score(designs[None], conditions))
+        except Exception as error:
+            # ONNX Runtime's errors have no common class of their own.
+            raise StateError(
+                f"{self.name} version {self.version} does not run: {error}; expected "
+                "a model of this release: export it again"
+            ) from error
         shapes = (self.space.n_logits, self.space.n_continuous)
         if not all(np.isfinite(output).all() for output in outputs):
             raise StateError(f"{self.name} version {self.version}: outputs not finite")
-        if (logits.shape[1], continuous.shape[1]) != shapes:
+        if (logits.shape[2], continuous.shape[2]) != shapes:
             raise StateError(
                 f"{self.name} version {self.version}: expected outputs of widths "
-                f"{shapes}, got {(logits.shape[1], continuous.shape[1])}"
+                f"{shapes}, got {(logits.shape[2], continuous.shape[2])}"
             )
 
 
@@ -90,27 +88,40 @@ def load(registry: Registry, name: str, version: int, sha256: str) -> OnnxModel:
     return model
 
 
-def _session(model: bytes) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(
-        model, options, providers=["CPUExecutionProvider"]
-    )
+class _Network:
+    """One ONNX graph whose second input counts for several rows of the first."""
 
+    def __init__(self, model: bytes, rows: str, outputs: Sequence[str]) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            model, options, providers=["CPUExecutionProvider"]
+        )
+        self._rows = rows
+        self._outputs = outputs
 
-def _in_rows(
-    run: Callable[[Floats, Floats], list[Floats]], first: Floats, second: Floats
-) -> list[Floats]:
-    """Run in chunks of exactly `ROWS` rows, padding the last one with zeros."""
-    n = len(first)
-    parts: list[list[Floats]] = []
-    for start in range(0, max(n, 1), ROWS):
-        a, b = first[start : start + ROWS], second[start : start + ROWS]
-        missing = ROWS - len(a)
+    def run(self, rows: Floats, conditions: Floats) -> list[Floats]:
+        """Return the outputs [n, K, width] for rows [n, K, width], conditions [n, C].
+
+        Runs in chunks of one shape, padding the last one with zeros.
+        """
+        n, k, width = rows.shape
+        step = max(1, ROWS // k)
+        missing = -n % step
         if missing:
-            a = np.pad(a, ((0, missing), (0, 0)))
-            b = np.pad(b, ((0, missing), (0, 0)))
-        parts.append(run(np.ascontiguousarray(a), np.ascontiguousarray(b)))
-    return [np.concatenate(column)[:n] for column in zip(*parts, strict=True)]
+            rows = np.pad(rows, ((0, missing), (0, 0), (0, 0)))
+            conditions = np.pad(conditions, ((0, missing), (0, 0)))
+        parts = []
+        for start in range(0, n, step):
+            chunk = slice(start, start + step)
+            feed = {
+                self._rows: rows[chunk].reshape(step * k, width),
+                "condition": conditions[chunk],
+            }
+            parts.append(self._session.run(self._outputs, feed))
+        return [
+            np.concatenate(column).reshape(n + missing, k, -1)[:n]
+            for column in zip(*parts, strict=True)
+        ]

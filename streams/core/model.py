@@ -20,17 +20,17 @@ class Model(Protocol):
     z_size: int
 
     def propose(self, z: Floats, conditions: Floats) -> tuple[Floats, Floats]:
-        """Return attribute logits [n, NV] and continuous values [n, NC].
+        """Return attribute logits [n, K, NV] and continuous values [n, K, NC].
 
         Args:
-            z: latents [n, z_size].
-            conditions: condition vectors [n, conditions].
+            z: latents [n, K, z_size].
+            conditions: condition vectors [n, conditions], each for its K latents.
         """
 
     def score(self, designs: Floats, conditions: Floats) -> Floats:
-        """Return posterior draws of the click logit [n, draws].
+        """Return posterior draws of the click logit [n, K, draws].
 
         Args:
-            designs: encoded designs [n, D].
-            conditions: condition vectors [n, conditions].
+            designs: encoded designs [n, K, D].
+            conditions: condition vectors [n, conditions], each for its K designs.
         """

@@ -1,17 +1,26 @@
 """Propose, pool, pick: designs for a micro-batch, each with a known propensity.
 
 Everything random comes from one seed per request, so that the receipt alone is enough
-to pick the same design again.
+to pick the same design again, whoever else was in the micro-batch.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model_export.design_space import DesignSpace
+from model_export.pick import click_probability, pick_probabilities
 from schemas.records import Design
 from streams.core.arms import Arm
+from streams.core.candidates import (
+    LATENT_STREAM,
+    PICK_STREAM,
+    Pools,
+    Proposer,
+)
+from streams.core.counter_random import Words, fine_uniforms, normals, seeds_of
 from streams.core.model import Floats, Model
 from streams.settings import CreativesSettings
 
@@ -33,14 +42,13 @@ class Pick:
     shadow_version: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Pool:
-    """Legal candidates of one request."""
+@dataclass(frozen=True)
+class _Group:
+    """The requests of a micro-batch that one arm answers."""
 
-    vectors: Floats
-    n_rejected: int
-    rejections: tuple[str, ...]
-    rng: np.random.Generator
+    conditions: Floats
+    categories: Sequence[str]
+    seeds: Words
 
 
 class Picker:
@@ -50,6 +58,10 @@ class Picker:
         self.n_shadow_failures = 0
         self._settings = settings
         self._space = space
+        self._proposer = Proposer(space)
+        k = settings.candidates
+        self._temperatures = np.full(k, settings.temperature, np.float32)
+        self._temperatures[k - int(k * BOLD_SHARE) :] = 1.0
 
     def pick(
         self,
@@ -66,147 +78,118 @@ class Picker:
             categories: category advertised, for the rules that depend on it.
             seeds: seed of each request.
         """
+        places: dict[Arm, list[int]] = {}
+        for place, arm in enumerate(arms):
+            places.setdefault(arm, []).append(place)
         picks: dict[int, Pick] = {}
-        for arm in set(arms):
-            places = [i for i, other in enumerate(arms) if other == arm]
-            group = self._pick_for(
-                arm,
-                conditions[places],
-                [categories[i] for i in places],
-                [seeds[i] for i in places],
+        for arm, own in places.items():
+            group = _Group(
+                conditions[own],
+                [categories[place] for place in own],
+                seeds_of([seeds[place] for place in own]),
             )
-            picks.update(zip(places, group, strict=True))
-        return [picks[i] for i in range(len(arms))]
+            picks.update(zip(own, self._pick_for(arm, group), strict=True))
+        return [picks[place] for place in range(len(arms))]
 
-    def _pick_for(
-        self,
-        arm: Arm,
-        conditions: Floats,
-        categories: Sequence[str],
-        seeds: Sequence[int],
-    ) -> list[Pick]:
-        pools = self._pools(arm.model, conditions, categories, seeds)
-        if arm.model is None:
-            scores: list[Floats | None] = [None] * len(pools)
-        else:
-            scores = list(self._scores(arm.model, pools, conditions))
+    def _pick_for(self, arm: Arm, group: _Group) -> list[Pick]:
+        pools = self._pools(arm.model, group)
+        scores = None
+        if arm.model is not None:
+            scores = arm.model.score(pools.vectors, group.conditions)
         shadow = None
-        if arm.shadow and self._rehearses(arm.shadow, conditions, categories, seeds):
+        if arm.shadow and self._rehearses(arm.shadow, group):
             shadow = arm.shadow.version
-        return [
-            self._choose(pool, score, seed, shadow)
-            for pool, score, seed in zip(pools, scores, seeds, strict=True)
-        ]
+        return self._choose(pools, scores, group.seeds, shadow)
 
-    def _pools(
-        self,
-        model: Model | None,
-        conditions: Floats,
-        categories: Sequence[str],
-        seeds: Sequence[int],
-    ) -> list[_Pool]:
+    def _pools(self, model: Model | None, group: _Group) -> Pools:
         k = self._settings.candidates
-        rngs = [np.random.default_rng(seed) for seed in seeds]
+        n = len(group.seeds)
         if model is None:
-            proposals = [
-                self._space.random(k, rng, [category] * k)
-                for rng, category in zip(rngs, categories, strict=True)
-            ]
+            vectors = self._proposer.uniform(k, group.categories, group.seeds)
         else:
-            proposals = self._propose(model, conditions, rngs)
-        return [
-            self._legal(vectors, category, rng)
-            for vectors, category, rng in zip(proposals, categories, rngs, strict=True)
-        ]
-
-    def _propose(
-        self, model: Model, conditions: Floats, rngs: Sequence[np.random.Generator]
-    ) -> list[Floats]:
-        k = self._settings.candidates
-        z = np.concatenate([rng.standard_normal((k, model.z_size)) for rng in rngs])
-        logits, continuous = model.propose(
-            z.astype(np.float32), np.repeat(conditions, k, axis=0)
-        )  # (n * k, NV), (n * k, NC)
-        n_bold = int(k * BOLD_SHARE)
-        proposals = []
-        for i, rng in enumerate(rngs):
-            rows = slice(i * k, (i + 1) * k)
-            temperatures = (self._settings.temperature, 1.0)
-            parts = [
-                self._space.sample(logits[rows][part], continuous[rows][part], t, rng)
-                for t, part in zip(
-                    temperatures, (slice(n_bold, None), slice(n_bold)), strict=True
-                )
-            ]
-            proposals.append(np.concatenate(parts))
-        return proposals
-
-    def _legal(self, vectors: Floats, category: str, rng: np.random.Generator) -> _Pool:
-        """Drop what hard rules forbid; draw a legal one if they forbid everything."""
-        broken = self._space.violations(vectors, [category] * len(vectors))
-        illegal = broken.any(1)
-        names = np.array(self._space.rule_names, dtype=object)[broken.any(0)]
-        legal = vectors[~illegal]
-        if not len(legal):
-            legal = self._space.random(1, rng, [category])
-        return _Pool(legal, int(illegal.sum()), tuple(names), rng)
-
-    @staticmethod
-    def _scores(
-        model: Model, pools: Sequence[_Pool], conditions: Floats
-    ) -> list[Floats]:
-        """Return click probabilities [candidates, draws] of each pool."""
-        sizes = [len(pool.vectors) for pool in pools]
-        logits = model.score(
-            np.concatenate([pool.vectors for pool in pools]),
-            np.repeat(conditions, sizes, axis=0),
-        )
-        probabilities = 1 / (1 + np.exp(-logits.astype(np.float64)))
-        return np.split(probabilities, np.cumsum(sizes)[:-1])
+            z = normals(group.seeds, LATENT_STREAM, k * model.z_size)
+            logits, continuous = model.propose(
+                z.reshape(n, k, model.z_size), group.conditions
+            )  # (n, K, NV), (n, K, NC)
+            vectors = self._proposer.sampled(
+                logits.reshape(n * k, -1),
+                continuous.reshape(n * k, -1),
+                self._temperatures,
+                group.seeds,
+            ).reshape(n, k, -1)
+        return self._proposer.judged(vectors, group.categories, group.seeds)
 
     def _choose(
-        self, pool: _Pool, scores: Floats | None, seed: int, shadow: int | None
-    ) -> Pick:
-        n = len(pool.vectors)
-        shares = np.full(n, 1 / n)
+        self,
+        pools: Pools,
+        scores: Floats | None,
+        seeds: Words,
+        shadow: int | None,
+    ) -> list[Pick]:
+        """Pick one of each pool; scores are [n, K, draws], or None for any."""
+        shares = self._shares(pools, scores)  # (n, K)
+        rows = np.arange(len(seeds))
+        chosen = _drawn(shares, fine_uniforms(seeds, PICK_STREAM))
+        vectors = pools.vectors[rows, chosen]  # (n, D)
+        # Equal designs are one choice: the propensity is that of showing this one.
+        same = (pools.vectors == vectors[:, None]).all(2)
+        propensity = np.where(same, shares, 0.0).sum(1).tolist()
+        values: Sequence[float | None] = [None] * len(seeds)
         if scores is not None:
-            shares = self._shares(scores)
-        chosen = min(int(np.searchsorted(np.cumsum(shares), pool.rng.random())), n - 1)
-        same = (pool.vectors == pool.vectors[chosen]).all(1)
-        return Pick(
-            design=self._space.decode(pool.vectors[chosen : chosen + 1])[0],
-            seed=seed,
-            n_candidates=self._settings.candidates,
-            n_rejected=pool.n_rejected,
-            rejections=pool.rejections,
-            propensity=float(shares[same].sum()),
-            score=None if scores is None else float(scores[chosen].mean()),
-            shadow_version=shadow,
+            values = click_probability(scores[rows, chosen]).tolist()
+        return [
+            Pick(
+                design,
+                seed,
+                self._settings.candidates,
+                n_rejected,
+                rejections,
+                probability,
+                score,
+                shadow,
+            )
+            for design, seed, n_rejected, rejections, probability, score in zip(
+                self._space.decode(vectors),
+                seeds.tolist(),
+                pools.n_rejected,
+                pools.rejections,
+                propensity,
+                values,
+                strict=True,
+            )
+        ]
+
+    def _shares(self, pools: Pools, scores: Floats | None) -> NDArray[np.float64]:
+        """Return the probability with which each candidate is picked: [n, K]."""
+        if scores is None:
+            shares: NDArray[np.float64] = pools.is_legal / pools.is_legal.sum(
+                1, keepdims=True
+            )
+            return shares
+        return pick_probabilities(
+            scores,
+            pools.is_legal,
+            self._settings.pick_temperature,
+            self._settings.exploration,
         )
 
-    def _shares(self, scores: Floats) -> Floats:
-        """Return the pick's probabilities: softmax per draw, averaged, with a floor."""
-        shifted = (scores - scores.max(0)) / self._settings.pick_temperature
-        weights = np.exp(shifted)
-        greedy = (weights / weights.sum(0)).mean(1)  # (candidates,)
-        floor = self._settings.exploration
-        shares: Floats = (1 - floor) * greedy + floor / len(scores)
-        return shares
-
-    def _rehearses(
-        self,
-        shadow: Model,
-        conditions: Floats,
-        categories: Sequence[str],
-        seeds: Sequence[int],
-    ) -> bool:
+    def _rehearses(self, shadow: Model, group: _Group) -> bool:
         """Let a shadow version do the same work; nothing it does may hurt serving."""
         try:
-            pools = self._pools(shadow, conditions, categories, seeds)
-            scores = self._scores(shadow, pools, conditions)
+            pools = self._pools(shadow, group)
+            scores = shadow.score(pools.vectors, group.conditions)
         except Exception:  # noqa: BLE001 - that is what the shadow is for
             self.n_shadow_failures += 1
             return False
-        finite = all(np.isfinite(score).all() for score in scores)
+        finite = bool(np.isfinite(scores).all())
         self.n_shadow_failures += not finite
         return finite
+
+
+def _drawn(
+    shares: NDArray[np.float64], uniforms: NDArray[np.float64]
+) -> NDArray[np.intp]:
+    """Return the place that each row's number falls on; never one without a share."""
+    cumulative = np.cumsum(shares, 1)
+    reached = np.minimum(uniforms, cumulative[:, -1])  # a total may round below one
+    return np.asarray((cumulative < reached[:, None]).sum(1), np.intp)

@@ -16,6 +16,7 @@ from model_export import (  # noqa: E402  # after the skip
     projection,
     vae,
 )
+from model_export.conditioning import random_people  # noqa: E402
 from model_export.library import make_library  # noqa: E402
 from model_export.model_files import check_files  # noqa: E402
 from model_export.onnx_export import MAX_DIFFERENCE, Served  # noqa: E402
@@ -99,6 +100,22 @@ def test_the_same_seed_makes_the_same_files_in_any_space(request, kind, space):
     assert ((continuous >= 0) & (continuous <= 1)).all()
     design = chosen.random(5, np.random.default_rng(0))
     assert served.score(design, condition).shape == (5, onnx_export.N_DRAWS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.usefixtures("hasty")
+def test_a_condition_given_once_counts_for_all_its_rows(kind, travel):
+    served = Served(onnx_export.export(pretrain.pretrained(kind, travel, 4)[0]))
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(12, 8)).astype(np.float32)
+    design, condition = travel.random(12, rng), random_people(4, rng)
+    repeated = condition.repeat(3, 0)
+    for once, each in zip(
+        [*served.generate(z, condition), served.score(design, condition)],
+        [*served.generate(z, repeated), served.score(design, repeated)],
+        strict=True,
+    ):
+        assert once == pytest.approx(each, abs=1e-5)
 
 
 @pytest.mark.parametrize("objective", ["minimax", "wgan_gp"])

@@ -34,14 +34,14 @@ class LinearModel:
         self.w_s = rng.normal(size=(SPACE.size, 8))
 
     def propose(self, z, conditions):
-        out = z @ self.w_z + conditions @ self.w_c
-        continuous = 1 / (1 + np.exp(-out[:, SPACE.n_logits :]))
-        return out[:, : SPACE.n_logits], continuous
+        out = z @ self.w_z + (conditions @ self.w_c)[:, None]
+        continuous = 1 / (1 + np.exp(-out[..., SPACE.n_logits :]))
+        return out[..., : SPACE.n_logits], continuous
 
     def score(self, designs, conditions):
         if self.broken:
-            return np.full((len(designs), 8), np.nan)
-        return designs @ self.w_s - 3 + 0 * conditions[:, :1]
+            return np.full((*designs.shape[:2], 8), np.nan)
+        return designs @ self.w_s - 3 + 0 * conditions[:, :1, None]
 
 
 def conditions(n):
