@@ -2,7 +2,7 @@
 
 from setuptools import Extension, setup
 
-MODULES = ("_decode",)
+MODULES = ("_decode", "_fold")
 
 
 def extensions() -> list[Extension]:

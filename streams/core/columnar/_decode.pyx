@@ -6,15 +6,16 @@ import numpy as np
 from libc.stdint cimport int16_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
-from streams.core.columnar._read cimport read_varint
+from streams.core.columnar._read cimport is_plain, read_varint
 
 from streams.core.columnar.columns import Columns
 
-DEF MAX_STEPS = 64
-DEF MAX_SYMBOLS = 64
-DEF LENGTH_BITS = 24
-DEF MAX_LENGTH = (1 << 24) - 1
-DEF MAX_MESSAGE = 256 * 1024  # schemas.avro.MAX_BYTES
+cdef enum:
+    MAX_STEPS = 64
+    MAX_SYMBOLS = 64
+    LENGTH_BITS = 24
+    MAX_LENGTH = 0xFFFFFF
+    MAX_MESSAGE = 256 * 1024  # schemas.avro.MAX_BYTES
 
 cdef enum:
     LONG = 0
@@ -85,67 +86,43 @@ cdef class CompiledPlan:
                 self.steps[i].symbols[j] = symbol
 
 
-cdef inline int is_text(const uint8_t* p, int64_t n, int64_t limit, bint printable) noexcept nogil:
+cdef int is_text(const uint8_t* p, int64_t n, int64_t limit, bint printable) noexcept nogil:
     """Return whether it is UTF-8 of at most `limit` characters, printable when asked."""
-    cdef const uint8_t* begin = p
     cdef const uint8_t* end = p + n
-    cdef bint ascii = True
     cdef int64_t characters = 0
-    cdef uint64_t word, low
     cdef uint32_t point
-    cdef uint8_t byte
     cdef int more, i
     while p < end:
-        if end - p >= 8 or (p > begin and n >= 8 and ascii):
-            if end - p < 8:
-                # What is left ends a word whose beginning has been looked at.
-                characters -= 8 - (end - p)
-                p = end - 8
-            memcpy(&word, p, 8)
-            if not word & <uint64_t>0x8080808080808080:
-                # Bytes below 0x20 or equal to 0x7f, eight at a time (Hacker's Delight).
-                low = (word - <uint64_t>0x2020202020202020) & ~word
-                low |= ((word ^ <uint64_t>0x7F7F7F7F7F7F7F7F) - <uint64_t>0x0101010101010101) & ~(word ^ <uint64_t>0x7F7F7F7F7F7F7F7F)
-                if not printable or not low & <uint64_t>0x8080808080808080:
-                    characters += 8
-                    p += 8
-                    continue
-                return 0
-        byte = p[0]
-        if byte < 0x80:
-            if printable and (byte < 0x20 or byte == 0x7F):
-                return 0
-            p += 1
-        else:
-            ascii = False
-            if byte >= 0xC2 and byte <= 0xDF:
-                more = 1
-                point = byte & 0x1F
-            elif byte >= 0xE0 and byte <= 0xEF:
-                more = 2
-                point = byte & 0x0F
-            elif byte >= 0xF0 and byte <= 0xF4:
-                more = 3
-                point = byte & 0x07
-            else:
-                return 0
-            if end - p <= more:
-                return 0
-            for i in range(1, more + 1):
-                if p[i] & 0xC0 != 0x80:
-                    return 0
-                point = point << 6 | (p[i] & 0x3F)
-            if more == 2 and (point < 0x800 or (point >= 0xD800 and point <= 0xDFFF)):
-                return 0
-            if more == 3 and (point < 0x10000 or point > 0x10FFFF):
-                return 0
-            if printable and (point <= 0x9F or point == 0x2028 or point == 0x2029):
-                return 0
-            p += more + 1
-        characters += 1
-        if characters > limit:
+        more = following(p[0])
+        if more < 0 or end - p <= more:
             return 0
+        point = p[0] if more == 0 else p[0] & (0x3F >> more)
+        for i in range(1, more + 1):
+            if p[i] & 0xC0 != 0x80:
+                return 0
+            point = point << 6 | (p[i] & 0x3F)
+        if more == 2 and (point < 0x800 or 0xD800 <= point <= 0xDFFF):
+            return 0
+        if more == 3 and (point < 0x10000 or point > 0x10FFFF):
+            return 0
+        if printable and (point < 0x20 or 0x7F <= point <= 0x9F or point == 0x2028 or point == 0x2029):
+            return 0
+        p += more + 1
+        characters += 1
     return characters <= limit
+
+
+cdef inline int following(uint8_t first) noexcept nogil:
+    """Return how many bytes of a character follow its first (RFC 3629); -1: none may."""
+    if first < 0x80:
+        return 0
+    if 0xC2 <= first <= 0xDF:
+        return 1
+    if 0xE0 <= first <= 0xEF:
+        return 2
+    if 0xF0 <= first <= 0xF4:
+        return 3
+    return -1
 
 
 cdef inline int is_pseudonym(const uint8_t* p, int64_t n) noexcept nogil:
@@ -167,7 +144,7 @@ cdef inline int is_pseudonym(const uint8_t* p, int64_t n) noexcept nogil:
     return not dialled
 
 
-cdef inline int read_string(CStep* step, const uint8_t** at, const uint8_t* end, const uint8_t* base, int64_t* out) noexcept nogil:
+cdef inline int read_string(CStep* step, const uint8_t** at, const uint8_t* end, const uint8_t* base, const uint8_t* limit, int64_t* out) noexcept nogil:
     cdef int64_t n
     cdef const uint8_t* p
     if not read_varint(at, end, &n) or n < 0 or n > end - at[0] or n > MAX_LENGTH:
@@ -179,10 +156,9 @@ cdef inline int read_string(CStep* step, const uint8_t** at, const uint8_t* end,
                 return 0
             if step.check == USER and not is_pseudonym(p, n):
                 return 0
-            if not is_text(p, n, step.limit, True):
+        if not (n <= step.limit and is_plain(p, n, limit)):
+            if not is_text(p, n, step.limit, step.check >= NAME):
                 return 0
-        elif not is_text(p, n, step.limit, False):
-            return 0
     out[0] = (p - base) << LENGTH_BITS | n
     at[0] = p + n
     return 1
@@ -206,7 +182,7 @@ cdef inline int read_longs(const uint8_t** at, const uint8_t* end, const uint8_t
     return 1
 
 
-cdef inline int read_value(CStep* step, const uint8_t** at, const uint8_t* end, const uint8_t* base, int64_t now, int64_t* out) noexcept nogil:
+cdef inline int read_value(CStep* step, const uint8_t** at, const uint8_t* end, const uint8_t* base, const uint8_t* limit, int64_t now, int64_t* out) noexcept nogil:
     """Read one field; 0 when it is not ordinary."""
     cdef int64_t value
     cdef double number
@@ -217,7 +193,7 @@ cdef inline int read_value(CStep* step, const uint8_t** at, const uint8_t* end, 
             out[0] = NULL_VALUE
             return 1
     if step.op == STRING or step.op == BYTES:
-        return read_string(step, at, end, base, out)
+        return read_string(step, at, end, base, limit, out)
     if step.op == LONG or step.op == ENUM:
         if not read_varint(at, end, &value):
             return 0
@@ -260,12 +236,12 @@ cdef inline int read_value(CStep* step, const uint8_t** at, const uint8_t* end, 
     return 0
 
 
-cdef inline int decode_value(CompiledPlan plan, const uint8_t* p, const uint8_t* end, const uint8_t* base, int64_t now, int64_t* slots, int64_t stride) noexcept nogil:
+cdef inline int decode_value(CompiledPlan plan, const uint8_t* p, const uint8_t* end, const uint8_t* base, const uint8_t* limit, int64_t now, int64_t* slots, int64_t stride) noexcept nogil:
     """Decode one message's fields behind its frame into a column of slots."""
     cdef int i
     cdef int64_t value
     for i in range(plan.n_steps):
-        if not read_value(&plan.steps[i], &p, end, base, now, &value):
+        if not read_value(&plan.steps[i], &p, end, base, limit, now, &value):
             return 0
         if plan.steps[i].slot >= 0:
             slots[plan.steps[i].slot * stride] = value
@@ -366,14 +342,14 @@ def decode(payloads, int64_t from_offset, plans, int64_t now):
                         if body[0] == 0:
                             schema_id = <uint32_t>body[1] << 24 | <uint32_t>body[2] << 16 | <uint32_t>body[3] << 8 | body[4]
                             if schema_id == plan.schema_id:
-                                framed = decode_value(plan, body + 5, body + (value & MAX_LENGTH), base, now, &slots[0, n], stride)
+                                framed = decode_value(plan, body + 5, body + (value & MAX_LENGTH), base, end, now, &slots[0, n], stride)
                             elif n_plans > 1:
                                 with gil:
                                     for which in range(n_plans):
                                         chosen = plans[which]
                                         if chosen.schema_id == schema_id:
                                             plan = chosen
-                                            framed = decode_value(plan, body + 5, body + (value & MAX_LENGTH), base, now, &slots[0, n], stride)
+                                            framed = decode_value(plan, body + 5, body + (value & MAX_LENGTH), base, end, now, &slots[0, n], stride)
                                             break
                             if framed and plan.key_slot >= 0 and not equals_key(base, key, slots[plan.key_slot, n]):
                                 framed = 0

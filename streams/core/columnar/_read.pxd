@@ -4,6 +4,54 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #include <string.h>
+    #if defined(__SSE2__)
+    #include <emmintrin.h>
+    /* Whether all n bytes are printable ASCII; may read up to limit, 16 at a time. */
+    static inline int is_plain(const uint8_t *p, int64_t n, const uint8_t *limit) {
+        const __m128i low = _mm_set1_epi8(0x1f), high = _mm_set1_epi8(0x7f);
+        while (n > 0 && limit - p >= 16) {
+            __m128i word = _mm_loadu_si128((const __m128i *)p);
+            __m128i good = _mm_and_si128(_mm_cmpgt_epi8(word, low), _mm_cmplt_epi8(word, high));
+            uint32_t seen = (uint32_t)_mm_movemask_epi8(good);
+            uint32_t wanted = n >= 16 ? 0xFFFFu : (1u << n) - 1u;
+            if ((seen & wanted) != wanted) return 0;
+            p += 16;
+            n -= 16;
+        }
+        for (; n > 0; p++, n--)
+            if (*p < 0x20 || *p > 0x7e) return 0;
+        return 1;
+    }
+    #else
+    static inline int is_plain(const uint8_t *p, int64_t n, const uint8_t *limit) {
+        (void)limit;
+        for (; n > 0; p++, n--)
+            if (*p < 0x20 || *p > 0x7e) return 0;
+        return 1;
+    }
+    #endif
+    /* 2**x to 1e-10 of its value; 0 below 2**-1000. The polynomial is exp's series in
+       x ln 2, over -1/2 to 1/2. */
+    static inline double power_of_two(double x) {
+        if (x < -1000.0) return 0.0;
+        if (x > 1000.0) x = 1000.0;
+        int64_t whole = (int64_t)(x + (x < 0 ? -0.5 : 0.5));
+        double y = (x - (double)whole) * 0.69314718055994530942;
+        double sum = 1.0 + y * (1.0 + y * (1.0 / 2 + y * (1.0 / 6 + y * (1.0 / 24 + y * (1.0 / 120 +
+            y * (1.0 / 720 + y * (1.0 / 5040 + y * (1.0 / 40320))))))));
+        uint64_t bits = (uint64_t)(whole + 1023) << 52;
+        double scale;
+        memcpy(&scale, &bits, 8);
+        return sum * scale;
+    }
+    """
+    int is_plain(const uint8_t*, int64_t, const uint8_t*) noexcept nogil
+    double power_of_two(double) noexcept nogil
+
 
 cdef inline int read_varint(const uint8_t** at, const uint8_t* end, int64_t* value) noexcept nogil:
     """Read a zigzag varint; 0 when it is cut off or longer than 64 bits."""
