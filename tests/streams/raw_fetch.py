@@ -54,3 +54,29 @@ async def read_payloads(bootstrap, topic, partition=0, max_bytes=1 << 20):
             position = record_set.next_offset
             if position >= record_set.high_watermark:
                 return found, fetches
+
+
+def make_topic(bootstrap, topic, partitions=1, **config):
+    """Make a topic; `cleanup_policy="compact"` is cleanup.policy."""
+    # Imported late: tests/conftest.py first allows what kafka-python warns of.
+    from kafka.admin import KafkaAdminClient, NewTopic  # noqa: PLC0415
+
+    configs = {name.replace("_", "."): value for name, value in config.items()}
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=configs)])
+        admin.wait_for_topics([topic])
+    finally:
+        admin.close()
+    return topic
+
+
+def delete_topic(bootstrap, topic):
+    """Delete a topic."""
+    from kafka.admin import KafkaAdminClient  # noqa: PLC0415 - as above
+
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        admin.delete_topics([topic])
+    finally:
+        admin.close()
