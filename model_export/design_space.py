@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -108,21 +109,23 @@ class DesignSpace:
         The largest value of a block is taken; continuous values are clipped to their
         range and rounded to four decimals.
         """
-        chosen = {
-            attribute: vectors[:, block].argmax(1).tolist()
-            for attribute, block in list(self.slices.items())[: len(self.categorical)]
-        }
         scaled = np.clip(vectors[:, self.n_logits :].astype(np.float64), 0.0, 1.0)
         own_units = np.round(self._low + scaled * self._width, _DECIMALS).tolist()
+        names, keys = tuple(self.categorical), tuple(self.continuous)
+        columns = [
+            [
+                values[place]
+                for place in vectors[:, self.slices[name]].argmax(1).tolist()
+            ]
+            for name, values in self.categorical.items()
+        ]  # (A, n)
+        chosen = zip(*columns, strict=True) if columns else repeat((), len(vectors))
         return [
             Design(
-                categorical={
-                    attribute: values[chosen[attribute][row]]
-                    for attribute, values in self.categorical.items()
-                },
-                continuous=dict(zip(self.continuous, own_units[row], strict=True)),
+                categorical=dict(zip(names, words, strict=True)),
+                continuous=dict(zip(keys, numbers, strict=True)),
             )
-            for row in range(len(vectors))
+            for words, numbers in zip(chosen, own_units, strict=True)
         ]
 
     def random(

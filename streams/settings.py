@@ -64,7 +64,11 @@ class CreativesSettings(_Section):
         0.2, ge=0, lt=1, description="Share of people who get a random creative."
     )
     expiry_s: float = Field(3_600.0, gt=0, description="Creative's life, seconds.")
-    batch: int = Field(64, ge=1, le=1_024, description="Requests per micro-batch.")
+    batch: int = Field(256, ge=1, le=1_024, description="Requests per micro-batch.")
+    assets: Literal["inline", "on_demand"] = Field(
+        "inline",
+        description="Rendered into each record, or by the ad server when asked for.",
+    )
 
 
 class AttributionSettings(_Section):

@@ -83,12 +83,13 @@ class Proposer:
         padded -= padded.max(1, keepdims=True)
         padded /= np.tile(temperatures, len(seeds))
         np.exp(padded, out=padded)
-        cumulative = np.cumsum(padded, 1, out=padded)
+        for value in range(1, padded.shape[1]):  # np.cumsum does not run along designs
+            padded[:, value] += padded[:, value - 1]
         unit = uniforms(seeds, SAMPLE_STREAM, n_attributes * len(temperatures))
         drawn = np.ascontiguousarray(unit.reshape(n, n_attributes).T)  # (A, n)
-        drawn *= cumulative[:, -1]
-        chosen = (cumulative < drawn[:, None]).sum(1)
-        return self._vectors(chosen, continuous)
+        drawn *= padded[:, -1]
+        chosen = (padded < drawn[:, None]).sum(1, dtype=np.uint16)
+        return self._vectors(chosen.astype(np.intp), continuous)
 
     def uniform(self, k: int, categories: Sequence[str], seeds: Words) -> Vectors:
         """Return k designs for each seed, uniform over the legal ones: [n, k, D].

@@ -6,7 +6,6 @@ no snapshot; which version answers whom is `arms`, which follows the releases.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -26,16 +25,20 @@ from schemas.records import (
 )
 from schemas.taxonomy import Taxonomy
 from streams.core.arms import Arm, Arms
-from streams.core.explanation import explain
+from streams.core.counter_random import fine_uniforms, seeds_of
+from streams.core.explanation import Explainer, favourites
 from streams.core.ids import derived_id, derived_seed
 from streams.core.model import Floats
 from streams.core.picking import Pick, Picker
-from streams.core.preference_vector import from_bytes, mixed, to_bytes
+from streams.core.preference_vector import mixed, to_bytes
 from streams.core.stage import Incoming, Outgoing, StateRow
 from streams.settings import CreativesSettings
 
 RECENT_REQUESTS = 100_000
 """Answered request ids remembered, so that a repeated request costs nothing."""
+
+_Asked = tuple[CreativeRequest, bytes]
+"""A request and the preferences [categories] that count for it, float32."""
 
 
 class Renderer(Protocol):
@@ -76,24 +79,28 @@ class Creatives:
         self._taxonomy = taxonomy
         self._picker = picker
         self._renderer = renderer
-        self._preferences: dict[int, dict[str, Floats]] = {}
+        self._explainer = Explainer(taxonomy)
+        self._life_ms = int(settings.expiry_s * 1000)
+        self._no_preferences = bytes(4 * len(taxonomy))
+        self._preferences: dict[int, dict[str, bytes]] = {}
         self._answered: dict[str, None] = {}
 
     def step(self, incoming: Sequence[Incoming], now: int) -> list[Outgoing]:
         """Learn preferences; answer the requests."""
-        requests: list[CreativeRequest] = []
+        asked: list[_Asked] = []
         for record in incoming:
             match record.value:
-                case CreativeRequest():
-                    if self._is_due(record.value, now):
-                        requests.append(self._filled(record.value, record.partition))
+                case CreativeRequest() as request:
+                    if self._is_due(request, now):
+                        snapshot = self._snapshot(request, record.partition)
+                        asked.append((request, snapshot))
                 case Preference():
                     self._remember(record.value, record.partition)
                 case None:
                     self._preferences.get(record.partition, {}).pop(record.key, None)
         answers = []
-        for start in range(0, len(requests), self._settings.batch):
-            answers += self._answer(requests[start : start + self._settings.batch], now)
+        for start in range(0, len(asked), self._settings.batch):
+            answers += self._answer(asked[start : start + self._settings.batch], now)
         return answers
 
     def tick(self, now: int) -> list[Outgoing]:  # noqa: ARG002 - nothing waits here
@@ -125,73 +132,94 @@ class Creatives:
     def _remember(self, preference: Preference, partition: int) -> None:
         users = self._preferences.setdefault(partition, {})
         if preference.consent:
-            users[preference.user_id] = mixed(
-                preference.weights, len(preference.half_lives_s), len(self._taxonomy)
+            n_half_lives, n_categories = (
+                len(preference.half_lives_s),
+                len(self._taxonomy),
             )
+            latest = mixed(preference.weights, n_half_lives, n_categories)
+            users[preference.user_id] = to_bytes(latest)
         else:
             users.pop(preference.user_id, None)
 
-    def _filled(self, request: CreativeRequest, partition: int) -> CreativeRequest:
+    def _snapshot(self, request: CreativeRequest, partition: int) -> bytes:
+        """Return the preferences that a request brings, else the person's latest."""
         if request.preferences is not None:
-            return request
+            return request.preferences
         latest = self._preferences.get(partition, {}).get(request.user_id)
-        if latest is None:
-            return request
-        return replace(request, preferences=to_bytes(latest))
+        return self._no_preferences if latest is None else latest
 
-    def _answer(self, requests: list[CreativeRequest], now: int) -> list[Outgoing]:
+    def _answer(self, asked: Sequence[_Asked], now: int) -> list[Outgoing]:
         """Answer a micro-batch: one inference per arm that occurs in it."""
-        n_categories = len(self._taxonomy)
-        preferences = np.stack(
-            [_vector(request.preferences, n_categories) for request in requests]
-        )  # (n, categories)
+        requests = [request for request, _ in asked]
+        snapshots = b"".join([snapshot for _, snapshot in asked])
         hour = datetime.fromtimestamp(now / 1000, UTC).hour
         conditions = condition(
-            preferences,
+            np.frombuffer(snapshots, "<f4").reshape(len(asked), -1),
             [request.surface for request in requests],
-            np.full(len(requests), hour),
+            np.full(len(asked), hour),
         )  # (n, conditions)
-        categories = [
-            self._category(request, vector)
-            for request, vector in zip(requests, preferences, strict=True)
-        ]
+        categories = self._categories(requests, conditions)
         arms = [self.arms.of(request.user_id) for request in requests]
         seeds = [
             derived_seed("candidates", request.request_id, arm.sha256)
             for request, arm in zip(requests, arms, strict=True)
         ]
         picks = self._picker.pick(arms, conditions, categories, seeds)
+        languages = [request.language for request in requests]
+        receipts = receipts_of(picks, arms, conditions, languages, self._explainer)
         return [
-            self._creative(request, pick, arm, category, given, now)
-            for request, pick, arm, category, given in zip(
-                requests, picks, arms, categories, conditions, strict=True
+            self._creative(request, category, pick.design, receipt, now)
+            for request, category, pick, receipt in zip(
+                requests, categories, picks, receipts, strict=True
             )
         ]
 
-    def _category(self, request: CreativeRequest, preferences: Floats) -> str:
+    def _categories(
+        self, requests: Sequence[CreativeRequest], conditions: Floats
+    ) -> list[str]:
         """Choose what to advertise: as asked, else one of the three best liked."""
-        if request.category is not None:
-            return request.category
-        rng = np.random.default_rng(derived_seed("category", request.request_id))
-        best = np.argsort(-preferences, kind="stable")[:3]
-        liked = best[preferences[best] > 0]
-        if not len(liked):
-            return str(rng.choice(self._taxonomy.ids))
-        shares = preferences[liked] / preferences[liked].sum()
-        chosen = int(rng.choice(liked, p=shares / shares.sum()))
-        return self._taxonomy.ids[chosen]
+        open_ = [
+            place for place, request in enumerate(requests) if request.category is None
+        ]
+        categories = [request.category or "" for request in requests]
+        if not open_:
+            return categories
+        columns, roots = favourites(conditions[open_, : len(self._taxonomy)])
+        liking = np.cumsum(roots.astype(np.float64) ** 2, 1)  # (n, 3)
+        seeds = [
+            derived_seed("category", requests[place].request_id) for place in open_
+        ]
+        unit = fine_uniforms(seeds_of(seeds), 0)
+        reached = (liking < (unit * liking[:, -1])[:, None]).sum(1)
+        liked = columns[np.arange(len(open_)), reached]
+        anything = (unit * len(self._taxonomy)).astype(np.intp)
+        chosen = np.where(liking[:, -1] > 0, liked, anything)
+        for place, column in zip(open_, chosen.tolist(), strict=True):
+            categories[place] = self._taxonomy.ids[column]
+        return categories
 
     def _creative(
         self,
         request: CreativeRequest,
-        pick: Pick,
-        arm: Arm,
         category: str,
-        given: Floats,
+        design: Design,
+        receipt: Receipt,
         now: int,
     ) -> Outgoing:
+        creative_id = derived_id("creative", request.request_id, receipt.model_sha256)
+        words = self._renderer.copy(design, category, request.language)
+        assets: tuple[Asset, ...] = ()
+        if self._settings.assets == "inline":
+            assets = self._renderer.assets(
+                request.surface,
+                design,
+                words,
+                category,
+                request.language,
+                creative_id,
+            )
         creative = Creative(
-            creative_id=derived_id("creative", request.request_id, arm.sha256),
+            creative_id=creative_id,
             request_id=request.request_id,
             user_id=request.user_id,
             placement=request.placement,
@@ -199,65 +227,51 @@ class Creatives:
             language=request.language,
             category=category,
             created_at=now,
-            expires_at=now + int(self._settings.expiry_s * 1000),
-            design=pick.design,
-            copy=_NO_COPY,
-            assets=(),
-            receipt=receipt_of(pick, arm, given, request.language, self._taxonomy),
+            expires_at=now + self._life_ms,
+            design=design,
+            copy=words,
+            assets=assets,
+            receipt=receipt,
         )
-        creative = rendered(creative, self._renderer)
         key = f"{request.user_id}|{request.placement}"
-        return Outgoing(Creative, key, creative, partition_key=request.user_id)
+        return Outgoing(Creative, key, creative, request.user_id)
 
 
-_NO_COPY = Copy(headline="", body="", cta="", spoken="", disclosure="")
-
-
-def rendered(creative: Creative, renderer: Renderer) -> Creative:
-    """Return the creative with the words and pictures of its design."""
-    copy = renderer.copy(creative.design, creative.category, creative.language)
-    assets = renderer.assets(
-        creative.surface,
-        creative.design,
-        copy,
-        creative.category,
-        creative.language,
-        creative.creative_id,
-    )
-    return replace(creative, copy=copy, assets=assets)
-
-
-def receipt_of(
-    pick: Pick, arm: Arm, given: Floats, language: str, taxonomy: Taxonomy
-) -> Receipt:
-    """Return the decision receipt of a pick.
+def receipts_of(
+    picks: Sequence[Pick],
+    arms: Sequence[Arm],
+    conditions: Floats,
+    languages: Sequence[str],
+    explainer: Explainer,
+) -> list[Receipt]:
+    """Return the decision receipts of a micro-batch, one entry per request.
 
     Args:
-        pick: the chosen design and how it was chosen.
-        arm: who answered.
-        given: the condition vector; it begins with the preferences.
-        language: of the explanation.
-        taxonomy: names of the categories.
+        picks: the chosen designs and how they were chosen.
+        arms: who answered.
+        conditions: condition vectors [n, conditions]; they begin with the preferences.
+        languages: of the explanations.
+        explainer: writes them.
     """
-    return Receipt(
-        arm=arm.name,
-        model_name=arm.model_name,
-        model_version=arm.version,
-        model_sha256=arm.sha256,
-        seed=pick.seed,
-        n_candidates=pick.n_candidates,
-        n_rejected=pick.n_rejected,
-        rejections=pick.rejections,
-        propensity=pick.propensity,
-        score=pick.score,
-        condition=to_bytes(given),
-        shadow_version=pick.shadow_version,
-        explanation=explain(arm.name, given[: len(taxonomy)], language, taxonomy),
-        ai_generated=True,
-    )
-
-
-def _vector(preferences: bytes | None, n_categories: int) -> Floats:
-    if preferences is None:
-        return np.zeros(n_categories, np.float32)
-    return from_bytes(preferences)
+    reasons = explainer.sentences([arm.name for arm in arms], conditions, languages)
+    return [
+        Receipt(
+            arm=arm.name,
+            model_name=arm.model_name,
+            model_version=arm.version,
+            model_sha256=arm.sha256,
+            seed=pick.seed,
+            n_candidates=pick.n_candidates,
+            n_rejected=pick.n_rejected,
+            rejections=pick.rejections,
+            propensity=pick.propensity,
+            score=pick.score,
+            condition=given,
+            shadow_version=pick.shadow_version,
+            explanation=reason,
+            ai_generated=True,
+        )
+        for pick, arm, given, reason in zip(
+            picks, arms, map(to_bytes, conditions), reasons, strict=True
+        )
+    ]

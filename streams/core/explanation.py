@@ -1,6 +1,9 @@
 """Why a person sees a creative, in plain words, in their language."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from schemas.taxonomy import Taxonomy
 from streams.core.model import Floats
@@ -21,23 +24,62 @@ _WORDS = {
 }
 
 N_NAMED = 3
+"""Categories that a sentence names at most; one of them is advertised."""
 
 
-def explain(arm: str, preferences: Floats, language: str, taxonomy: Taxonomy) -> str:
-    """Return one sentence that is true of how the creative was chosen.
+def favourites(preferences: Floats) -> tuple[NDArray[np.intp], Floats]:
+    """Return the best liked categories and how much: [n, 3] each, best first.
+
+    The first of equals comes first; who likes fewer than three has zeros at the end.
 
     Args:
-        arm: experiment arm.
-        preferences: the vector [categories] that the generator saw.
-        language: en or zh; anything else reads English.
-        taxonomy: names of the categories.
+        preferences: [n, categories], none negative.
     """
-    words = _WORDS.get(language, _WORDS["en"])
-    if arm == "control":
-        return words["control"]
-    best = [i for i in np.argsort(-preferences, kind="stable") if preferences[i] > 0]
-    if not best:
-        return words["contextual"]
-    shown = language if language in _WORDS else "en"
-    names = [taxonomy.names[taxonomy.ids[i]][shown] for i in best[:N_NAMED]]
-    return words["liked"].format(names=words["and"].join(names))
+    n, n_categories = preferences.shape
+    left = preferences.copy()
+    rows = np.arange(n)
+    n_named = min(N_NAMED, n_categories)
+    columns = np.zeros((n, n_named), np.intp)
+    for place in range(n_named):
+        columns[:, place] = left.argmax(1)
+        left[rows, columns[:, place]] = -1
+    return columns, preferences[rows[:, None], columns]
+
+
+class Explainer:
+    """Writes one sentence for each creative that is true of how it was chosen."""
+
+    def __init__(self, taxonomy: Taxonomy) -> None:
+        self._n_categories = len(taxonomy)
+        self._names = {
+            language: [taxonomy.names[name][language] for name in taxonomy.ids]
+            for language in _WORDS
+        }
+
+    def sentences(
+        self, arms: Sequence[str], conditions: Floats, languages: Sequence[str]
+    ) -> list[str]:
+        """Return the sentences; all arguments have one entry per creative.
+
+        Args:
+            arms: experiment arm.
+            conditions: [n, conditions], what the generator saw; preferences first.
+            languages: en or zh; anything else reads English.
+        """
+        columns, liking = favourites(conditions[:, : self._n_categories])
+        n_liked = (liking > 0).sum(1)
+        rows = zip(arms, languages, columns.tolist(), n_liked.tolist(), strict=True)
+        return [
+            self._sentence(arm, language, best[:n]) for arm, language, best, n in rows
+        ]
+
+    def _sentence(self, arm: str, language: str, best: Sequence[int]) -> str:
+        shown = language if language in _WORDS else "en"
+        words = _WORDS[shown]
+        if arm == "control":
+            return words["control"]
+        if not best:
+            return words["contextual"]
+        names = self._names[shown]
+        listed = words["and"].join([names[column] for column in best])
+        return words["liked"].format(names=listed)

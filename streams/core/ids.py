@@ -14,7 +14,7 @@ def derived_id(*parts: object) -> str:
     >>> derived_id("ab", "c") == derived_id("a", "bc")
     False
     """
-    text = "\x1f".join(str(part) for part in parts)
+    text = "\x1f".join(map(str, parts))
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from schemas.records import Copy, Design
 from streams.rendering.brand import BrandKit
-from streams.rendering.look import Look, look_of
+from streams.rendering.look import Look, word_of
 from streams.rendering.wording import Language, wording, words_for
 
 MAX_HEADLINE = 25
@@ -22,8 +22,14 @@ def write_copy(
     languages. The words depend on appeal, tone, call to action, category, language
     and brand name alone. A category outside the taxonomy is said as "Good finds".
     """
-    look = look_of(design)
-    return _written(look.appeal, look.tone, look.cta, category, language, brand.name)
+    return _written(
+        word_of(design, "appeal"),
+        word_of(design, "tone"),
+        word_of(design, "cta"),
+        category,
+        language,
+        brand.name,
+    )
 
 
 def badge_label(look: Look, language: Language) -> str:

@@ -34,6 +34,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Values that the renderer draws; the first is the default."""
 
+_KNOWN = {name: frozenset(values) for name, values in CHOICES.items()}
+
 RANGES: dict[str, tuple[float, float, float]] = {
     "font_scale": (0.85, 1.0, 1.25),
     "contrast": (0.0, 0.5, 1.0),
@@ -65,11 +67,7 @@ def look_of(design: Design) -> Look:
     Unknown attributes are ignored, missing attributes and unknown values take the
     default, and numbers outside the range are moved to its nearest end.
     """
-    chosen = design.categorical
-    words = {
-        name: chosen[name] if chosen.get(name) in values else values[0]
-        for name, values in CHOICES.items()
-    }
+    words = {name: word_of(design, name) for name in CHOICES}
     return Look(
         layout=words["layout"],
         palette=words["palette"],
@@ -83,6 +81,12 @@ def look_of(design: Design) -> Look:
         contrast=_number(design, "contrast"),
         density=_number(design, "density"),
     )
+
+
+def word_of(design: Design, name: str) -> str:
+    """Return the value of one categorical attribute that can be drawn."""
+    value = design.categorical.get(name)
+    return value if value is not None and value in _KNOWN[name] else CHOICES[name][0]
 
 
 def _number(design: Design, name: str) -> float:

@@ -39,4 +39,4 @@ class Renderer:
 
 def spoken_language(language: str) -> Language:
     """Return "zh" for zh, zh-CN, zh_TW and so on, else "en"."""
-    return "zh" if language.lower().startswith("zh") else "en"
+    return "zh" if language[:2].lower() == "zh" else "en"
