@@ -15,10 +15,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from schemas.records import Behavior, CreativeRequest, Record
+from streams.ad_server.asset_source import AssetSource
 from streams.ad_server.collector import Door, InvalidRequestError
 from streams.ad_server.delivery import CreativeCache, ReadyCreative
 from streams.ad_server.fallback import ARM, LANGUAGES, Fallbacks
-from streams.ad_server.links import assets_of, bad_token, click_path
+from streams.ad_server.links import bad_token, click_path
 from streams.ad_server.metrics import AdServerMetrics
 from streams.ad_server.outbox import Message, Outbox
 from streams.ad_server.token import Shown, Signer
@@ -45,6 +46,7 @@ class Ads:
     Args:
         cache: creatives by person and placement.
         fallbacks: for everybody else.
+        assets: rendered forms of creatives.
         outbox: where records go.
         wire: topic names and codecs.
         door: makes pseudonyms.
@@ -59,6 +61,7 @@ class Ads:
         self,
         cache: CreativeCache,
         fallbacks: Fallbacks,
+        assets: AssetSource,
         outbox: Outbox,
         wire: Wire,
         door: Door,
@@ -70,6 +73,7 @@ class Ads:
     ) -> None:
         self._cache = cache
         self._fallbacks = fallbacks
+        self._assets = assets
         self._outbox = outbox
         self._wire = wire
         self._door = door
@@ -232,7 +236,7 @@ class Ads:
         ).encode()
         if not with_assets:
             return own + entry.json_fields + b"}"
-        assets = [asdict(asset) for asset in assets_of(entry, self._wire)]
+        assets = [asdict(asset) for asset in self._assets.of(entry)]
         encoded = json.dumps(assets, ensure_ascii=False, separators=(",", ":")).encode()
         return own + entry.json_fields + b',"assets":' + encoded + b"}"
 

@@ -5,12 +5,11 @@ from collections.abc import Callable
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from schemas.records import Asset, Creative
+from streams.ad_server.asset_source import AssetSource
 from streams.ad_server.delivery import CreativeCache, ReadyCreative
 from streams.ad_server.fallback import Fallbacks
 from streams.ad_server.pages import PAGE_HEADERS, linked, why_page
 from streams.ad_server.token import Shown, Signer
-from streams.batch.wire import Wire
 from streams.core.placements import PLACEMENTS
 from streams.errors import RejectedRecordError
 from streams.rendering.brand import BrandKit
@@ -22,7 +21,7 @@ class AdPages:
     Args:
         cache: creatives by person and placement.
         fallbacks: for everybody else.
-        wire: codecs.
+        assets: their rendered forms.
         signer: reads the tokens in links.
         brand: whose ads these are.
         clock: returns now in epoch milliseconds.
@@ -32,14 +31,14 @@ class AdPages:
         self,
         cache: CreativeCache,
         fallbacks: Fallbacks,
-        wire: Wire,
+        assets: AssetSource,
         signer: Signer,
         brand: BrandKit,
         clock: Callable[[], int],
     ) -> None:
         self._cache = cache
         self._fallbacks = fallbacks
-        self._wire = wire
+        self._assets = assets
         self._signer = signer
         self._brand = brand
         self._clock = clock
@@ -54,7 +53,7 @@ class AdPages:
         entry = self._current(shown)
         if entry is None:
             return JSONResponse(_error("this creative has been replaced"), 404)
-        assets = assets_of(entry, self._wire)
+        assets = self._assets.of(entry)
         pages = [a.content for a in assets if a.media_type == "text/html"]
         pictures = [a.content for a in assets if a.media_type == "image/svg+xml"]
         landing = self._brand.landing(shown.creative_id)
@@ -83,13 +82,6 @@ class AdPages:
             if entry is not None and entry.creative_id == shown.creative_id:
                 return entry
         return None
-
-
-def assets_of(entry: ReadyCreative, wire: Wire) -> tuple[Asset, ...]:
-    """Return the rendered forms of a creative."""
-    record = wire.codec(Creative).decode(entry.message)
-    assert isinstance(record, Creative)  # noqa: S101 - what its codec returns
-    return record.assets
 
 
 def click_path(token: str) -> str:

@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from streams.ad_server.ads import Ads
+from streams.ad_server.asset_source import AssetSource
 from streams.ad_server.collector import Door, pseudonym_key
 from streams.ad_server.delivery import CreativeCache, Delivery
 from streams.ad_server.door import DoorRoutes
@@ -105,11 +106,14 @@ class AdServer:
         self.delivery = Delivery(bootstrap, wire.name(CREATIVE), ids, self.cache)
         self.outbox = Outbox(bootstrap, self.metrics)
         life_ms = int(settings.creatives.expiry_s * 1_000)
-        self._fallbacks = Fallbacks(Renderer(brand), ids, life_ms)
+        renderer = Renderer(brand)
+        self._fallbacks = Fallbacks(renderer, ids, life_ms)
+        assets = AssetSource(wire, renderer)
         door, signer = Door(key), Signer(key)
         ads = Ads(
             self.cache,
             self._fallbacks,
+            assets,
             self.outbox,
             wire,
             door,
@@ -119,7 +123,7 @@ class AdServer:
             self.metrics,
             now_ms,
         )
-        pages = AdPages(self.cache, self._fallbacks, wire, signer, brand, now_ms)
+        pages = AdPages(self.cache, self._fallbacks, assets, signer, brand, now_ms)
         routes = DoorRoutes(door, self.outbox, wire, ads.forget, self.metrics, now_ms)
         self.app = Starlette(
             routes=[

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import aiohttp
@@ -134,6 +135,18 @@ async def test_a_person_is_shown_their_creative_and_its_click_counts_once(
     assert {click.kind for click in clicks} == {"click"}
     assert len({click.event_id for click in clicks}) == 1
     assert clicks[0].impression_id == impression.impression_id == ad["impression_id"]
+
+
+async def test_a_creative_whose_record_carries_no_assets_is_drawn_when_asked_for(
+    client, publish
+):
+    inline = fresh()
+    await publish(replace(inline, assets=()))
+    assert "assets" not in await ask(client)
+    ad = await ask(client, assets="1")
+    assert ad["assets"] == [asdict(asset) for asset in inline.assets]
+    async with client.get(ad["creative_url"]) as response:
+        assert inline.copy.headline in await response.text()
 
 
 async def test_without_consent_only_a_contextual_creative_is_shown(client, publish):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import clickhouse_connect
 import numpy as np
 import pytest
@@ -256,6 +258,14 @@ def test_the_gallery_shows_what_was_made_for_whom_and_why(deliver, client):
         "c2",
         "c3",
     ]
+
+
+def test_the_gallery_copes_with_creatives_that_carry_no_assets(deliver, client):
+    bare = replace(a_made_creative("c1"), assets=())
+    deliver(bare, a_made_creative("c2", "u_2"))
+    assets = {item.creative_id: item.assets for item in gallery(client)}
+    assert assets["c1"] == ()
+    assert assets["c2"] == a_made_creative("c2").assets
 
 
 def test_the_gallery_of_many_wide_creatives_needs_little_memory(clickhouse):

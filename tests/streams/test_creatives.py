@@ -2,9 +2,16 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import (
+    HealthCheck,
+    given,
+    settings as hypothesis_settings,
+    strategies as st,
+)
 
 from model_export.registry import Registry
 from schemas.avro import MAX_BYTES, Codec
@@ -43,14 +50,20 @@ def model(request, tmp_path_factory):
 
 @pytest.fixture
 def stage(model):
-    arms = Arms(SETTINGS.control_share)
+    return stage_of(model)
+
+
+def stage_of(model, released="champion", **settings):
+    """Return a stage on which a release of the model, by itself, is in force."""
+    chosen = CreativesSettings(**settings)
+    arms = Arms(chosen.control_share)
     arms.follow(
         ModelRelease(
             model_name=model.name,
             version=model.version,
             sha256=model.sha256,
-            stage="champion",
-            canary_share=0.0,
+            stage=released,
+            canary_share=0.5,
             champion_version=model.version,
             champion_sha256=model.sha256,
             verdicts=(),
@@ -58,13 +71,7 @@ def stage(model):
         ),
         {model.version: model},
     )
-    return Creatives(
-        SETTINGS,
-        taxonomy(),
-        arms,
-        Picker(SETTINGS, model.space),
-        Renderer(),
-    )
+    return Creatives(chosen, taxonomy(), arms, Picker(chosen, model.space), Renderer())
 
 
 def ask(number, *, likes="running", **changes):
@@ -110,6 +117,62 @@ def test_a_creative_is_regenerated_from_its_receipt_byte_for_byte(stage, model):
         used = None if creative.receipt.arm == "control" else model
         again = regenerate(creative, used, picker, Renderer(), taxonomy())
         assert codec.encode(again) == codec.encode(creative)
+
+
+@hypothesis_settings(
+    deadline=None,
+    max_examples=15,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    numbers=st.lists(st.integers(0, 10**6), min_size=2, max_size=60, unique=True),
+    released=st.sampled_from(["champion", "canary", "shadow"]),
+    settings=st.fixed_dictionaries(
+        {
+            "candidates": st.sampled_from([2, 5, 16, 40, 256]),
+            "batch": st.sampled_from([1, 7, 256]),
+        }
+    ),
+)
+def test_a_creative_does_not_depend_on_who_shared_its_micro_batch(
+    model, numbers, released, settings
+):
+    likes = (None, "coffee", "wine", "insurance")
+    requests = [ask(n, likes=likes[n // 4 % 4]) for n in numbers]
+    together = answers(stage_of(model, released, **settings), requests)
+    alone = [
+        creative
+        for request in requests
+        for creative in answers(stage_of(model, released, **settings), [request])
+    ]
+    codec = Codec(Creative, LockedIds())
+    assert [codec.encode(c) for c in together] == [codec.encode(c) for c in alone]
+
+
+def test_assets_left_to_the_ad_server_change_nothing_else(model):
+    requests = [ask(i) for i in range(40)]
+    inline = answers(stage_of(model, assets="inline"), requests)
+    bare = answers(stage_of(model, assets="on_demand"), requests)
+    assert all(creative.assets for creative in inline)
+    assert bare == [replace(creative, assets=()) for creative in inline]
+    picker = Picker(SETTINGS, model.space)
+    for creative in bare:
+        used = None if creative.receipt.arm == "control" else model
+        again = regenerate(creative, used, picker, Renderer(), taxonomy())
+        assert again == creative
+
+
+def test_who_likes_nothing_known_sees_any_category_and_who_likes_one_sees_that(stage):
+    anything = answers(stage, [ask(i, likes=None) for i in range(1_000)])
+    assert len({creative.category for creative in anything}) == len(taxonomy())
+    half = np.zeros(64, np.float32)
+    half[[taxonomy().column("coffee"), taxonomy().column("wine")]] = 3.0, 1.0
+    mixed = [
+        ask(i, preferences=to_bytes(half), request_id=f"mixed{i}") for i in range(1_000)
+    ]
+    shown = [creative.category for creative in answers(stage, mixed)]
+    assert set(shown) == {"coffee", "wine"}
+    assert shown.count("coffee") == pytest.approx(750, abs=70)
 
 
 def test_a_repeated_request_is_answered_once_and_a_late_one_not_at_all(stage):

@@ -33,6 +33,12 @@ def test_the_same_items_give_the_same_bytes():
     )
 
 
+def test_creatives_without_stored_assets_are_shown_all_the_same(page):
+    bare = gallery_page(items(16, seed=2, assets=()), REPORT)
+    assert bare.count('class="made"') == 16
+    assert re.findall("<svg.*?</svg>", bare) == re.findall("<svg.*?</svg>", page)
+
+
 def test_the_page_runs_nothing_and_fetches_nothing(page):
     assert "script-src 'none'" in page
     assert not re.search(r"<(script|iframe|img|link|object|embed|video|audio)\b", page)
