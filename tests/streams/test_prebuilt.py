@@ -18,7 +18,12 @@ from hypothesis import given, strategies as st
 
 from streams.batch.batch_header import seal, with_producer
 from streams.batch.compression import CODECS
-from streams.batch.prebuilt import PrebuiltBatch, aiokafka_producer, send_prebuilt
+from streams.batch.prebuilt import (
+    PrebuiltBatch,
+    aiokafka_producer,
+    send_in_waves,
+    send_prebuilt,
+)
 from streams.batch.record_batches import records_section
 from streams.errors import ConfigurationError, StateError
 from tests.streams.raw_fetch import delete_topic, make_topic, read_payloads
@@ -88,6 +93,38 @@ async def test_batches_in_flight_keep_their_order_among_single_records(
     for partition, log in expected.items():
         found, _ = await read_payloads(broker, topic, partition)
         assert [(message.key, message.value) for message in found] == log
+
+
+async def test_waves_store_every_section_of_every_partition_in_order(
+    broker, topic_prefix
+):
+    topic = make_topic(broker, topic_prefix + "log", partitions=3)
+    starts = {0: range(0, 90, 30), 1: range(0), 2: range(0, 30, 30)}
+    sections = {
+        partition: [(records_section(pairs(30, at)), 30) for at in of_partition]
+        for partition, of_partition in starts.items()
+    }
+    async with AIOKafkaProducer(bootstrap_servers=broker, acks="all") as producer:
+        n_stored = await send_in_waves(producer, topic, sections, compression="lz4")
+    assert n_stored == 4
+    for partition, of_partition in starts.items():
+        found, _ = await read_payloads(broker, topic, partition)
+        stored = [(message.key, message.value) for message in found]
+        assert stored == pairs(30 * len(of_partition))
+
+
+async def test_a_wave_ends_at_a_refused_batch_and_leaves_no_later_one(
+    kafka_broker, topic_prefix
+):
+    topic = make_topic(kafka_broker, topic_prefix + "log", max_message_bytes="10000")
+    small, large = records_section(pairs(1)), records_section([(b"k", bytes(20_000))])
+    async with AIOKafkaProducer(bootstrap_servers=kafka_broker, acks="all") as producer:
+        with pytest.raises(MessageSizeTooLargeError):
+            await send_in_waves(
+                producer, topic, {0: [(small, 1), (large, 1), (small, 1)]}
+            )
+    found, _ = await read_payloads(kafka_broker, topic)
+    assert len(found) == 1
 
 
 async def test_an_idempotent_producer_numbers_prebuilt_batches(

@@ -7,11 +7,10 @@ from aiokafka.record.default_records import (
     DefaultRecordBatchBuilder,
 )
 from faust.types import TP
-from hypothesis import example, given, settings, strategies as st
+from hypothesis import given, settings, strategies as st
 
-from streams.batch import compression
 from streams.batch.batch_header import HEADER, BatchHeader
-from streams.batch.compression import CODECS, compress, decompress
+from streams.batch.compression import CODECS
 from streams.batch.fetched import Fetched
 from streams.batch.messages import AppendTimePayload
 from streams.batch.record_batches import (
@@ -21,8 +20,6 @@ from streams.batch.record_batches import (
     records_section,
     seal,
 )
-from streams.core.columnar.payload import Payload
-from streams.errors import AdloomError
 
 TP0 = TP("ads.behavior.v1", 0)
 NOW = 1_700_000_000_000
@@ -122,26 +119,11 @@ def test_aiokafka_reads_what_is_sealed(pairs, codec):
     assert theirs.next_offset == len(pairs)
 
 
-@given(st.binary(max_size=100_000), st.sampled_from(list(CODECS)))
-@example(b"", "gzip")
-@example(bytes(1_000_000), "zstd")
-@example(bytes(1_000_000), "lz4")
-def test_every_codec_gives_back_what_it_was_given(section, codec):
-    assert bytes(decompress(CODECS[codec], compress(codec, section))) == section
-
-
 def test_an_uncompressed_payload_is_a_view_into_the_fetch():
     data = bytearray(sealed())
     (payload,) = parse(fetched(data)).payloads
     assert isinstance(payload.records, memoryview)
     assert payload.records.obj is data
-
-
-def test_a_batch_seals_only_as_many_records_as_it_can_hold():
-    with pytest.raises(ValueError, match="do not hold 2 records"):
-        seal(records_section([(None, None)]), 2, base_timestamp=NOW)
-    with pytest.raises(ValueError, match="0 records"):
-        seal(b"", 0, base_timestamp=NOW)
 
 
 # -- what is left out, and the position after it ---------------------------------------
@@ -316,61 +298,3 @@ def test_hostile_bytes_behind_a_good_crc_are_read_as_aiokafka_does_or_refused(
     assert [(m.offset, m.key, m.value) for m in ours] == [
         (record.offset, record.key, record.value) for record in theirs
     ]
-
-
-@pytest.mark.parametrize(
-    ("section", "reason"),
-    [
-        (b"\x02" + bytes(8), "do not fill its length"),
-        (b"\x0c\0\0\0\x04k\0", "ends within a field"),
-        (b"\x7e\0\0\0\1\1\0\0\0", "it says 63 bytes, 8 are left"),
-        (b"\x01\0\0\0\1\1\0\0\0", "it says -1 bytes"),
-        (b"\x10\0\0\0\1\1\x01\0\0", "-1 headers"),
-        (b"\x10\0\0\0\1\1\x02\1\0", "without a name"),
-        (b"\x0c\0\0\1\1\1\0", "offset delta -1 follows -1"),
-        (b"\x0c\0\0\0\1\1\0\0\0", "2 bytes are left"),
-        (b"\xff" * 9 + b"\x02", "more than 64 bits"),
-    ],
-)
-def test_a_malformed_record_is_an_error_that_says_where(section, reason):
-    payload = Payload(section, 1, 500, NOW)
-    with pytest.raises(CorruptBatchError, match=reason) as raised:
-        list(messages(TP0, payload))
-    assert "batch at offset 500" in str(raised.value)
-
-
-def test_the_records_before_a_malformed_one_are_yielded():
-    section = records_section([(b"a", b"1"), (b"b", b"2")])[:-1]
-    found = messages(TP0, Payload(section, 2, 7, NOW))
-    assert next(found).offset == 7
-    with pytest.raises(CorruptBatchError, match=r"record 1 of 2 .* offset 8 or later"):
-        next(found)
-
-
-# -- bombs -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("codec", list(CODECS))
-def test_a_bomb_is_refused(codec, monkeypatch):
-    monkeypatch.setattr(compression, "MAX_BYTES", 1 << 20)
-    bomb = compress(codec, bytes((1 << 20) + 1))
-    with pytest.raises(AdloomError, match="at most 1048576 bytes"):
-        decompress(CODECS[codec], bomb)
-    largest = compress(codec, bytes(1 << 20))
-    assert len(decompress(CODECS[codec], largest)) == 1 << 20
-
-
-def test_snappy_that_says_it_is_huge_is_refused_before_any_memory_is_taken():
-    with pytest.raises(AdloomError, match="it says that it holds 4294967295 bytes"):
-        decompress(CODECS["snappy"], b"\xff\xff\xff\xff\x0f" + bytes(20))
-
-
-@given(st.binary(max_size=200))
-def test_snappy_in_the_java_clients_frames_is_read(section):
-    block = compress("snappy", section)
-    frame = struct.pack(">i", len(block)) + block
-    framed = b"\x82SNAPPY\0" + struct.pack(">ii", 1, 1) + frame * 2
-    assert bytes(decompress(CODECS["snappy"], framed)) == section * 2
-    for torn in (framed[:-1], framed + b"\0", framed + b"\0\0\0\x09"):
-        with pytest.raises(AdloomError):
-            decompress(CODECS["snappy"], torn)
