@@ -22,6 +22,7 @@ MAX_BYTES = 64 * 1024 * 1024
 
 _USUAL_RATIO = 8
 _LEAST_BYTES = 4096
+_SMALL_BYTES = 512 * 1024
 _XERIAL_MAGIC = b"\x82SNAPPY\x00"
 _XERIAL_HEADER = 16
 _BLOCK_LENGTH = struct.Struct(">i")
@@ -82,11 +83,12 @@ def _bounded(
     def decompress_bounded(records: _Buffer) -> memoryview:
         size = min(max(_USUAL_RATIO * len(records), _LEAST_BYTES), MAX_BYTES)
         while True:
-            out = np.empty(
-                size, np.uint8
-            ).data  # not zeroed: what is not written is free
+            out = np.empty(size, np.uint8).data  # not zeroed
             try:
-                return out[: decompress_into(records, out)]
+                found = out[: decompress_into(records, out)]
+                # A small one is cut to size: the allocator then gives the same warm
+                # memory to the next batch, and what is kept is dense.
+                return found if size > _SMALL_BYTES else memoryview(bytes(found))
             except cramjam.DecompressionError:
                 # Malformed input fails here as well: the two look alike.
                 if size == MAX_BYTES:
