@@ -1,0 +1,1 @@
+"""Behavior records that look like a day's traffic, made fast and always the same."""
