@@ -34,7 +34,8 @@ class BufferPool:
         return memoryview(buffer)[:n_bytes]
 
     def _add(self, n_bytes: int) -> bytearray:
-        size = 1 << (n_bytes - 1).bit_length()
+        # A power of two, and room for the headers of that many bytes of records.
+        size = _SMALLEST + (1 << max(0, n_bytes - _SMALLEST - 1).bit_length())
         buffer = bytearray(size + 1)  # untouched pages cost nothing
         buffer.pop()  # room for `_is_free` to append without moving
         self._make_room(size)

@@ -11,18 +11,15 @@ from streams.batch.fetch_buffers import BufferPool
 from streams.batch.fetch_cluster import Node
 from streams.batch.fetch_frames import FrameReader, open_frames
 from streams.batch.fetch_protocol import (
+    LARGEST_BATCH,
     Answer,
     FetchLimits,
-    Response,
     Wanted,
     fetch_request,
     parse_response,
 )
 from streams.batch.fetched import Fetched
 from streams.errors import StateError, UnavailableError
-
-LARGEST_BATCH = 64 * 1024 * 1024
-"""A broker may go beyond the bytes asked for by one record batch, up to this size."""
 
 _SILENCE_S = 30.0
 """Beyond the longest wait asked for; then the connection is given up."""
@@ -182,12 +179,9 @@ class Leader:
         except StateError as error:
             self._on_lost(error)
             return
-        self._obey(response)
-        self._events.on_answers(self, answers)
-
-    def _obey(self, response: Response) -> None:
         if response.throttle_ms:
             self.rest(response.throttle_ms / 1000)
+        self._events.on_answers(self, answers)
 
 
 def _partition_of(answer: Answer, asked: dict[TP, Partition]) -> Partition:

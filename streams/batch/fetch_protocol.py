@@ -19,6 +19,9 @@ from streams.errors import StateError
 API_KEY = 1
 VERSION = 11
 
+LARGEST_BATCH = 64 * 1024 * 1024
+"""A broker may go beyond the bytes asked for by one record batch, up to this size."""
+
 _ANY_REPLICA = -1
 _ANY_EPOCH = -1
 _HEAD = struct.Struct(">ihhih")  # length, api key, version, correlation id, client id
@@ -39,6 +42,7 @@ _BATCH = struct.Struct(">qi4xb4x2xi")  # base offset, length, magic, last offset
 _BATCH_LENGTH_ENDS = 12
 _SMALLEST_BATCH = 61
 _MAGIC = 2
+_LAST_OFFSET = 2**63 - 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,21 +236,21 @@ def complete_batches(records: memoryview, position: int) -> Batches:
     Raises:
         StateError: these are no batches of the current format (magic 2) in order.
     """
-    at, n_bytes, next_offset, n_needed = 0, len(records), position, 0
-    previous = -1
+    at, n_bytes, n_needed, previous = 0, len(records), 0, -1
     while n_bytes - at >= _SMALLEST_BATCH:
         base, length, magic, delta = _BATCH.unpack_from(records, at)
         size = length + _BATCH_LENGTH_ENDS
-        if magic != _MAGIC or size < _SMALLEST_BATCH or base <= previous or delta < 0:
+        is_sound = magic == _MAGIC and _SMALLEST_BATCH <= size <= LARGEST_BATCH
+        if not (is_sound and previous < base <= base + delta <= _LAST_OFFSET):
             raise StateError(
-                f"record batch expected with magic 2, more than {_SMALLEST_BATCH - 1} "
-                f"bytes and an offset above {previous}, came magic {magic}, {size} "
-                f"bytes, offset {base} + {delta}: the broker's log or answer is damaged"
+                f"record batch expected with magic 2, {_SMALLEST_BATCH} to "
+                f"{LARGEST_BATCH} bytes and an offset above {previous}, came magic "
+                f"{magic}, {size} bytes, offset {base} + {delta}: the broker's log or "
+                "its answer is damaged"
             )
         if size > n_bytes - at:
             n_needed = size
             break
         previous = base + delta
         at += size
-    next_offset = max(next_offset, previous + 1)
-    return Batches(at, next_offset, n_needed)
+    return Batches(at, max(position, previous + 1), n_needed)
