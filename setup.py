@@ -2,7 +2,7 @@
 
 from setuptools import Extension, setup
 
-MODULES = ("_decode", "_fold")
+MODULES = ("_decode", "_state", "_impressions")
 
 
 def extensions() -> list[Extension]:

@@ -83,11 +83,12 @@ class Codec(Generic[R]):
 
     def __init__(self, record: type[R], ids: SchemaIds) -> None:
         self.record = record
-        self._ids = ids
+        self.ids = ids
         self._schema = _parse(schema_of(record))
         self._writers: dict[int, Any] = {}
         self._build = _builder(record)
-        self._frame = _FRAME.pack(0, ids.id_of(record))
+        self.frame = _FRAME.pack(0, ids.id_of(record))
+        """What every message written here begins with."""
 
     def encode(self, value: R) -> bytes:
         """Return `value` framed.
@@ -96,7 +97,7 @@ class Codec(Generic[R]):
             AvroError: a field does not fit the schema.
         """
         out = BytesIO()
-        out.write(self._frame)
+        out.write(self.frame)
         try:
             fastavro.schemaless_writer(out, self._schema, _plain(value))
         except (ValueError, TypeError, OverflowError, AttributeError) as error:
@@ -126,7 +127,7 @@ class Codec(Generic[R]):
         schema_id = int.from_bytes(message[1:5], "big")
         writer = self._writers.get(schema_id)
         if writer is None:
-            writer = _parse(self._ids.writer_schema(self.record, schema_id))
+            writer = _parse(self.ids.writer_schema(self.record, schema_id))
             self._writers[schema_id] = writer
         reader = None if writer == self._schema else self._schema
         body = BytesIO(message)

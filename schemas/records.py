@@ -115,6 +115,11 @@ class Preference(Record):
     behavior_offset: int
     profile_offset: int
     text_offset: int
+    last_click_at: int = 0
+    withdrawn_at: int = 0
+    unclicked_at: bytes = b""
+    exposures: bytes = b""
+    bursts: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,6 +84,7 @@ class StageApp:
         self.faust = _faust_app(stage.name, settings)
         consumer = cast(BatchConsumer, self.faust.consumer)
         consumer.rewound_topics = rewound
+        consumer.connection = aiokafka_connection(settings)
         self.engine = Engine(
             stage,
             self.wire,

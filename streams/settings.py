@@ -30,6 +30,14 @@ class PreferencesSettings(_Section):
     flush_ms: int = Field(
         200, ge=10, description="Longest time a changed preference waits, ms."
     )
+    duplicate_window: int = Field(
+        1_000_000,
+        ge=1,
+        description="Events of a partition among which a repeated id is recognised.",
+    )
+    kernels: Literal["auto", "python"] = Field(
+        "auto", description="auto: compiled code where the build has it."
+    )
 
 
 class RequestsSettings(_Section):
@@ -39,7 +47,7 @@ class RequestsSettings(_Section):
         0.35, gt=0, le=2, description="Cosine distance that counts as a shift."
     )
     fatigue_impressions: int = Field(
-        6, ge=1, description="Impressions without a click before a new creative."
+        6, ge=1, le=6, description="Impressions without a click before a new creative."
     )
     cooldown_s: float = Field(
         20.0, ge=0, description="Least time between requests for one placement."

@@ -1,14 +1,17 @@
-"""Changelog topic <-> state rows: written at a checkpoint, read back in bulk."""
+"""A topic -> everything that its partitions hold now, in bulk."""
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
-import aiokafka
-from aiokafka.structs import TopicPartition
+from faust.types import TP
 
+from streams.batch.fetcher import Fetcher
+from streams.batch.messages import Message, messages
+from streams.batch.record_batches import RecordSet, parse
 from streams.errors import StateError
+
+EARLIEST = -2
 
 
 async def read_to_end(
@@ -16,11 +19,8 @@ async def read_to_end(
     topic: str,
     partitions: Iterable[int],
     deadline_s: float = 60.0,
-) -> AsyncIterator[aiokafka.ConsumerRecord]:
-    """Yield every record that the partitions hold now, oldest first per partition.
-
-    The end is the high watermark of the fetch responses: the local broker's
-    ListOffsets is wrong (it answers with the last batch's first offset).
+) -> AsyncIterator[Message]:
+    """Yield every message that the partitions hold now, oldest first per partition.
 
     Args:
         connection: aiokafka's connection arguments.
@@ -31,21 +31,40 @@ async def read_to_end(
     Raises:
         StateError: the end was not reached in time.
     """
-    left = {TopicPartition(topic, partition) for partition in partitions}
-    if not left:
+    starts = {TP(topic, partition): EARLIEST for partition in partitions}
+    async for records in read_batches(connection, starts, {}, deadline_s):
+        for payload in records.payloads:
+            for message in messages(records.tp, payload):
+                yield message
+
+
+async def read_batches(
+    connection: dict[str, Any],
+    starts: Mapping[TP, int],
+    ends: Mapping[TP, int],
+    deadline_s: float = 60.0,
+) -> AsyncIterator[RecordSet]:
+    """Yield the record batches from `starts` to `ends`, in order per partition.
+
+    Where no end is given it is the high watermark of the fetch responses: the local
+    broker's ListOffsets is wrong (it answers with the last batch's first offset).
+
+    Args:
+        connection: aiokafka's connection arguments.
+        starts: first offset of each partition; -2 is the earliest there is.
+        ends: offsets before which to stop.
+        deadline_s: seconds without any progress after which this is an error.
+
+    Raises:
+        StateError: nothing came for too long.
+    """
+    if not starts:
         return
-    consumer = aiokafka.AIOKafkaConsumer(
-        **connection,
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        fetch_max_wait_ms=100,
-        max_partition_fetch_bytes=8 * 1024 * 1024,
-    )
-    consumer.assign(left)
-    started = time.monotonic()
-    await consumer.start()
+    fetcher = Fetcher(connection, max_wait_ms=100)
+    await fetcher.start()
     try:
+        fetcher.assign(starts)
+        left, started = set(starts), time.monotonic()
         while left:
             if time.monotonic() - started > deadline_s:
                 names = ", ".join(f"{tp.topic}-{tp.partition}" for tp in sorted(left))
@@ -53,27 +72,19 @@ async def read_to_end(
                     f"changelog not read to its end within {deadline_s:g} s: {names}; "
                     "check that the topic exists and its leader answers"
                 )
-            fetched = await consumer.getmany(*left, timeout_ms=100)
-            for records in fetched.values():
-                for record in records:
-                    yield record
-            left -= await _finished(consumer, left)
+            for fetched in await fetcher.fetch(timeout_s=0.1):
+                started = time.monotonic()
+                yield parse(fetched)
+            done = {tp for tp in left if _is_at_end(fetcher, tp, ends)}
+            if done:
+                left -= done
+                fetcher.assign({tp: fetcher.position(tp) for tp in left})
     finally:
-        await consumer.stop()
+        await fetcher.stop()
 
 
-async def _finished(
-    consumer: aiokafka.AIOKafkaConsumer, partitions: Iterable[TopicPartition]
-) -> set[TopicPartition]:
-    done = set()
-    for tp in partitions:
-        end = consumer.highwater(tp)
-        if end is None:
-            continue
-        try:
-            position = await asyncio.wait_for(consumer.position(tp), timeout=1.0)
-        except TimeoutError:
-            continue
-        if position >= end:
-            done.add(tp)
-    return done
+def _is_at_end(fetcher: Fetcher, tp: TP, ends: Mapping[TP, int]) -> bool:
+    end = fetcher.high_watermark(tp)
+    if end is None:
+        return False
+    return fetcher.position(tp) >= min(end, ends.get(tp, end))

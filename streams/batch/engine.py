@@ -6,7 +6,7 @@ The order that makes a crash harmless, everything in one task:
 2. what the stage returns is handed to the producer;
 3. at a checkpoint the changed state and the offsets are taken in one step; the state
    goes to the changelog; only when every record sent so far is acknowledged are
-   those offsets committed.
+   those offsets committed. Batches go on being folded in meanwhile.
 
 Dying between any two of these repeats work and loses none: ids are functions of their
 inputs, so that what is sent twice is a duplicate for whoever reads it.
@@ -15,19 +15,28 @@ inputs, so that what is sent twice is a duplicate for whoever reads it.
 import asyncio
 import time
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import structlog
 from faust.types import TP
 
-from schemas.avro import AvroError
 from streams.batch import metrics
-from streams.batch.admit import admit
-from streams.batch.changelog import read_to_end
+from streams.batch.changelog import EARLIEST, read_batches
+from streams.batch.intake import Intake, Rejected
+from streams.batch.messages import messages
+from streams.batch.prebuilt import aiokafka_producer, send_in_waves
 from streams.batch.transport import Batch
 from streams.batch.wire import Wire
-from streams.core.stage import Incoming, Outgoing, Stage, StateRow
+from streams.core.stage import (
+    ColumnarStage,
+    Incoming,
+    Outgoing,
+    Section,
+    SectionedStage,
+    Stage,
+    StateRow,
+)
 from streams.dead_letters import dead_letter
 from streams.errors import StateError
 
@@ -35,6 +44,11 @@ LOG = structlog.get_logger(__name__)
 
 MAX_IN_FLIGHT = 20_000
 """Unacknowledged records after which the stage waits for the broker."""
+
+BEHIND_RECORDS = 10_000
+"""A stage so far behind the log's end writes its state less often."""
+
+BEHIND_CHECKPOINT_S = 1.0
 
 
 class Producer(Protocol):
@@ -57,6 +71,9 @@ class Group(Protocol):
 
     generation: int
 
+    async def committed(self, partitions: set[TP]) -> dict[TP, int]:
+        """Return where partitions are read from; -2 is the earliest there is."""
+
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
         """Commit; False when this member is no longer in the group."""
 
@@ -74,6 +91,17 @@ class EngineConfig:
     """aiokafka's connection arguments, for reading the changelog."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Checkpoint:
+    """State, offsets and unacknowledged output of one instant."""
+
+    rows: list[StateRow]
+    sections: list[Section]
+    offsets: dict[TP, int]
+    acks: list[Awaitable[Any]]
+    started: float = field(default_factory=time.monotonic)
+
+
 class Engine:
     """Runs one stage for the partitions that the group gives it."""
 
@@ -87,6 +115,7 @@ class Engine:
     ) -> None:
         self.stage = stage
         self.ready = asyncio.Event()
+        self._intake = Intake(stage, wire)
         self._wire = wire
         self._producer = producer
         self._group = group
@@ -97,12 +126,15 @@ class Engine:
         self._to_restore: set[int] = set()
         self._lock = asyncio.Lock()
         self._checkpointed = time.monotonic()
+        self._writing: asyncio.Task[bool] | None = None
+        self._is_behind = False
 
     # -- partitions ---------------------------------------------------------------
 
     async def gain(self, assigned: Iterable[TP]) -> None:
         """Take over partitions: their state comes back before their first record."""
         async with self._lock:
+            assigned = set(assigned)
             partitions = {tp.partition for tp in assigned}
             for lost in self._owned - partitions:
                 self.stage.drop(lost)
@@ -110,9 +142,7 @@ class Engine:
             self._to_restore &= partitions
             self._owned = partitions
             self._positions = {
-                tp: offset
-                for tp, offset in self._positions.items()
-                if tp in set(assigned)
+                tp: offset for tp, offset in self._positions.items() if tp in assigned
             }
 
     async def lose(self, revoked: Iterable[TP]) -> None:
@@ -128,25 +158,60 @@ class Engine:
                 self._positions = {}
 
     async def _restore(self) -> None:
+        """Read the changelog of the partitions gained, then what they saw lately."""
         partitions, self._to_restore = self._to_restore, set()
         if self._config.changelog is None:
             return
-        started, n_rows = time.monotonic(), 0
-        rows: list[StateRow] = []
-        async for record in read_to_end(
-            self._config.connection, self._config.changelog, partitions
-        ):
-            key = (record.key or b"").decode()
-            rows.append(StateRow(record.partition, key, record.value))
-        n_rows = len(rows)
-        self.stage.restore(rows)
+        started, n_records = time.monotonic(), 0
+        starts = {TP(self._config.changelog, one): EARLIEST for one in partitions}
+        positions = await self._group.committed(self._sources(partitions))
+        async for records in read_batches(self._config.connection, starts, {}):
+            n_records += sum(payload.n_records for payload in records.payloads)
+            if isinstance(self.stage, SectionedStage):
+                self.stage.restore_payloads(records.tp.partition, records.payloads, 0)
+            else:
+                self.stage.restore(
+                    StateRow(one.partition, (one.key or b"").decode(), one.value)
+                    for payload in records.payloads
+                    for one in messages(records.tp, payload)
+                )
+        if isinstance(self.stage, SectionedStage):
+            for partition in partitions:
+                self.stage.restored(partition, self._by_record(partition, positions))
+        if isinstance(self.stage, ColumnarStage):
+            await self._recall(self.stage, positions)
         LOG.info(
             "state restored",
             stage=self.stage.name,
             partitions=sorted(partitions),
-            rows=n_rows,
+            rows=n_records,
             seconds=round(time.monotonic() - started, 3),
         )
+
+    def _sources(self, partitions: Iterable[int]) -> set[TP]:
+        return {
+            TP(self._wire.name(self._wire.topic_of(source)), partition)
+            for source in self.stage.sources
+            for partition in partitions
+        }
+
+    def _by_record(self, partition: int, positions: Mapping[TP, int]) -> dict[Any, int]:
+        return {
+            self._wire.topic(tp.topic).record: max(0, offset)
+            for tp, offset in positions.items()
+            if tp.partition == partition
+        }
+
+    async def _recall(self, stage: ColumnarStage, positions: Mapping[TP, int]) -> None:
+        """Show the stage what came before its positions: it may come again."""
+        starts = {}
+        for tp, position in positions.items():
+            record = self._wire.topic(tp.topic).record
+            if record in stage.columnar and position > 0:
+                starts[tp] = max(0, position - stage.n_recalled(record))
+        connection = self._config.connection
+        async for records in read_batches(connection, starts, positions):
+            self._intake.recall(stage, records, positions[records.tp])
 
     # -- records ------------------------------------------------------------------
 
@@ -159,8 +224,7 @@ class Engine:
                 await self._restore()
             self.ready.set()
             await self._fold(batch)
-            if time.monotonic() - self._checkpointed >= self._config.checkpoint_s:
-                await self._checkpoint()
+            await self._checkpoint_in_time()
 
     async def inject(self, incoming: Sequence[Incoming]) -> None:
         """Fold in records that come from outside the group (broadcast topics)."""
@@ -170,46 +234,24 @@ class Engine:
 
     async def _fold(self, batch: Batch) -> None:
         now = _now_ms()
-        incoming: list[Incoming] = []
-        rejected: list[tuple[Any, str]] = []
-        for tp, records in batch.records.items():
-            position = self._positions.get(tp, 0)
-            for record in records:
-                if record.offset < position:
-                    continue
-                position = record.offset + 1
-                try:
-                    incoming.append(self._admit(record, now))
-                except AvroError as error:
-                    rejected.append((record, str(error)))
-            self._positions[tp] = position
         with metrics.STEP_SECONDS.labels(self.stage.name).time():
-            outgoing = self.stage.step(incoming, now) if incoming else []
-            outgoing += self.stage.tick(now)
-        metrics.RECORDS_IN.labels(self.stage.name).inc(len(incoming))
-        for record, reason in rejected:
-            await self._reject(record, reason)
+            taken = self._intake.take(batch.records, self._positions, now)
+            outgoing = taken.outgoing + self.stage.tick(now)
+        metrics.RECORDS_IN.labels(self.stage.name).inc(taken.n_records)
+        self._is_behind = taken.n_behind > BEHIND_RECORDS
+        for rejected in taken.rejected:
+            await self._reject(rejected)
         for out in outgoing:
             await self._send(out)
         if len(self._acks) > MAX_IN_FLIGHT:
-            await self._wait_for_acks()
-
-    def _admit(self, record: Any, now: int) -> Incoming:
-        """Decode one record; raise AvroError with the reason when it is unusable."""
-        topic = self._wire.topic(record.topic)
-        key = (record.key or b"").decode("utf-8", "replace")
-        if record.value is None:
-            if not topic.compacted:
-                raise AvroError(f"{record.topic}: empty value; expected a record")
-            return Incoming(topic.record, key, None, record.partition, record.offset)
-        codec = self._wire.codec(topic.record)
-        value = admit(topic, codec, record.key, record.value, now)
-        return Incoming(topic.record, key, value, record.partition, record.offset)
+            acks, self._acks = self._acks, []
+            await _wait_for_acks(acks)
 
     async def _send(self, out: Outgoing) -> None:
         topic = self._wire.topic_of(out.record)
-        codec = self._wire.codec(out.record)
-        value = None if out.value is None else codec.encode(out.value)
+        value = out.value
+        if value is not None and not isinstance(value, bytes):
+            value = self._wire.codec(out.record).encode(value)
         partition = None
         if out.partition_key is not None:
             partition = self._wire.partition_of(out.partition_key)
@@ -218,21 +260,26 @@ class Engine:
             self._wire.name(topic), out.key.encode(), value, partition, None
         )
 
-    async def _reject(self, record: Any, reason: str) -> None:
+    async def _reject(self, rejected: Rejected) -> None:
         """Send a bad record to its dead letters, if that is this stage's task."""
-        if self._wire.topic(record.topic).checked_by != self.stage.name:
+        if self._wire.topic(rejected.topic).checked_by != self.stage.name:
             return
         letter = dead_letter(
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            key=record.key,
-            value=record.value,
+            topic=rejected.topic,
+            partition=rejected.partition,
+            offset=rejected.offset,
+            key=rejected.key,
+            value=rejected.value,
             stage=self.stage.name,
-            reason=reason,
+            reason=rejected.reason,
         )
         metrics.DEAD_LETTERS.labels(self.stage.name, letter.topic).inc()
-        LOG.warning("dead letter", topic=record.topic, offset=record.offset, why=reason)
+        LOG.warning(
+            "dead letter",
+            topic=rejected.topic,
+            offset=rejected.offset,
+            why=rejected.reason,
+        )
         await self._produce(letter.topic, letter.key, letter.value, 0, letter.headers)
 
     async def _produce(
@@ -256,37 +303,87 @@ class Engine:
         async with self._lock:
             await self._checkpoint()
 
+    async def _checkpoint_in_time(self) -> None:
+        """Begin a checkpoint when one is due and none is being written."""
+        if self._writing is not None:
+            if not self._writing.done():
+                return
+            await self._written()
+        wait_s = self._config.checkpoint_s
+        if self._is_behind:
+            wait_s = max(wait_s, BEHIND_CHECKPOINT_S)
+        if time.monotonic() - self._checkpointed >= wait_s:
+            self._writing = asyncio.create_task(self._write(self._take_checkpoint()))
+
     async def _checkpoint(self) -> bool:
-        """Write changed state, wait for all acks, commit; False if out of the group."""
-        started = time.monotonic()
-        rows, offsets = self.stage.take_dirty(), dict(self._positions)
-        if self._config.changelog is not None:
-            for row in rows:
-                key = row.key.encode()
-                await self._produce(
-                    self._config.changelog, key, row.value, row.partition, None
-                )
-        if self._config.is_output:
-            metrics.RECORDS_OUT.labels(self.stage.name).inc(len(rows))
-        await self._wait_for_acks()
+        """Write all changed state, commit; False if out of the group."""
+        await self._written()
+        return await self._write(self._take_checkpoint())
+
+    async def _written(self) -> bool:
+        """Wait for the checkpoint that is being written."""
+        writing, self._writing = self._writing, None
+        return writing is None or await writing
+
+    def _take_checkpoint(self) -> _Checkpoint:
+        """Take state, offsets and pending output in one step, without an await."""
         self._checkpointed = time.monotonic()
-        if not offsets:
+        acks, self._acks = self._acks, []
+        has_sections = isinstance(self.stage, SectionedStage)
+        return _Checkpoint(
+            rows=[] if has_sections else self.stage.take_dirty(),
+            sections=self.stage.take_sections()
+            if isinstance(self.stage, SectionedStage)
+            else [],
+            offsets=dict(self._positions),
+            acks=acks,
+        )
+
+    async def _write(self, checkpoint: _Checkpoint) -> bool:
+        """Write state, wait for all acks, commit; False if out of the group."""
+        acks = checkpoint.acks
+        if self._config.changelog is not None:
+            for row in checkpoint.rows:
+                sent = await self._producer.send(
+                    self._config.changelog,
+                    row.key.encode(),
+                    row.value,
+                    row.partition,
+                    timestamp=None,
+                    headers=None,
+                )
+                acks.append(sent)
+            await self._write_sections(self._config.changelog, checkpoint.sections)
+        if self._config.is_output:
+            n = len(checkpoint.rows) + sum(one.n_records for one in checkpoint.sections)
+            metrics.RECORDS_OUT.labels(self.stage.name).inc(n)
+        await _wait_for_acks(acks)
+        if not checkpoint.offsets:
             return True
-        committed = await self._group.commit_offsets(offsets)
+        committed = await self._group.commit_offsets(checkpoint.offsets)
         metrics.CHECKPOINT_SECONDS.labels(self.stage.name).observe(
-            time.monotonic() - started
+            time.monotonic() - checkpoint.started
         )
         return committed
 
-    async def _wait_for_acks(self) -> None:
-        acks, self._acks = self._acks, []
-        results = await asyncio.gather(*acks, return_exceptions=True)
-        failed = [result for result in results if isinstance(result, BaseException)]
-        if failed:
-            raise StateError(
-                f"{len(failed)} of {len(acks)} records were not acknowledged: "
-                f"{failed[0]!r}; offsets stay where they are and the worker restarts"
-            ) from failed[0]
+    async def _write_sections(self, topic: str, sections: Sequence[Section]) -> None:
+        by_partition: dict[int, list[tuple[bytes, int]]] = {}
+        for one in sections:
+            pairs = by_partition.setdefault(one.partition, [])
+            pairs.append((one.records, one.n_records))
+        if by_partition:
+            producer = aiokafka_producer(self._producer)
+            await send_in_waves(producer, topic, by_partition)
+
+
+async def _wait_for_acks(acks: Sequence[Awaitable[Any]]) -> None:
+    results = await asyncio.gather(*acks, return_exceptions=True)
+    failed = [result for result in results if isinstance(result, BaseException)]
+    if failed:
+        raise StateError(
+            f"{len(failed)} of {len(acks)} records were not acknowledged: "
+            f"{failed[0]!r}; offsets stay where they are and the worker restarts"
+        ) from failed[0]
 
 
 def _now_ms() -> int:

@@ -1,72 +1,57 @@
 """ads.behavior.v1, ads.profile.v1, ads.text-signal.v1 -> ads.preference.v1.
 
-The output is the stage's own changelog: one record per changed user per checkpoint.
-Each record carries the last offset of every source that it includes, so that events
-read twice after a crash are folded in once.
+The output is the stage's own changelog: one record per changed person per checkpoint,
+written straight from the rows. Each record carries the offsets that it includes, so
+that events read twice after a crash are folded in once; an event id that is repeated
+within the window changes nothing at any offset.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import cast
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from schemas.avro import Codec
-from schemas.records import AgeBand, Behavior, Preference, Profile, Record, TextSignal
+from schemas.records import Behavior, Preference, Profile, Record, TextSignal
 from schemas.taxonomy import Taxonomy
-from streams.core.preference_table import PreferenceTable
-from streams.core.stage import Incoming, Outgoing, StateRow
+from streams.core.columnar import changelog, compiled
+from streams.core.columnar.changelog import sized, varint
+from streams.core.columnar.columns import Columns, Ints, cut
+from streams.core.columnar.decoder import Decoder
+from streams.core.columnar.frames import frames
+from streams.core.columnar.from_records import FOLDED, behavior_columns
+from streams.core.columnar.payload import Payload
+from streams.core.columnar.plan import NULL
+from streams.core.columnar.rules import KIND_WEIGHTS, fold_rules
+from streams.core.columnar.user_table import UserTable
+from streams.core.columnar.vectors import Flags
+from streams.core.preference_partition import (
+    SOURCES,
+    PreferencePartition,
+    encoded_lives,
+)
+from streams.core.stage import Incoming, Outgoing, Section, StateRow
 from streams.settings import PreferencesSettings
 
-KIND_WEIGHTS: dict[str, float] = {
-    "impression": 0.0,
-    "view": 0.5,
-    "search": 1.0,
-    "click": 1.0,
-    "conversion": 3.0,
-    "dismiss": -1.0,
-}
-"""What one event adds to its category, in units of one click."""
+__all__ = ["KIND_WEIGHTS", "Preferences"]
 
-INTEREST_WEIGHT = 2.0
-"""What a declared interest adds."""
+MAX_SECTION_BYTES = 800_000
+"""A record batch stays below Kafka's default limit of 1 MB."""
 
-_BEHAVIOR, _PROFILE, _TEXT = range(3)
-
-
-@dataclass
-class _Additions:
-    """Weight changes of one batch, column by column."""
-
-    rows: list[int] = field(default_factory=list)
-    columns: list[int] = field(default_factory=list)
-    amounts: list[float] = field(default_factory=list)
-    at: list[int] = field(default_factory=list)
-
-    def add(self, row: int, column: int | None, amount: float, at: int) -> None:
-        if column is not None and amount:
-            self.rows.append(row)
-            self.columns.append(column)
-            self.amounts.append(amount)
-            self.at.append(at)
-
-
-@dataclass
-class _Partition:
-    """Everything about the users of one partition."""
-
-    table: PreferenceTable
-    profiles: dict[str, Profile] = field(default_factory=dict)
-    """Only language, region, age band and device of these are kept."""
-    dirty: set[str] = field(default_factory=set)
-    additions: _Additions = field(default_factory=_Additions)
+_PROFILE_FIELDS = ("language", "region", "age_band", "device")
 
 
 class Preferences:
-    """Rolling, decayed preferences over several half-lives (a `Stage`)."""
+    """Rolling, decayed preferences over several half-lives (a `Stage`).
+
+    Args:
+        settings: of this stage.
+        taxonomy: of categories.
+        codec: of the output.
+    """
 
     name = "preferences"
-    sources: tuple[type[Record], ...] = (Behavior, Profile, TextSignal)
+    sources: tuple[type[Record], ...] = SOURCES
+    columnar: Mapping[type[Record], tuple[str, ...]] = {Behavior: FOLDED}
 
     def __init__(
         self,
@@ -75,231 +60,239 @@ class Preferences:
         codec: Codec[Preference],
     ) -> None:
         self._settings = settings
-        self._taxonomy = taxonomy
+        self.use_compiled = settings.kernels == "auto"
         self._codec = codec
-        self._partitions: dict[int, _Partition] = {}
+        self._rules = fold_rules(settings.half_lives_s, taxonomy.ids)
+        self._columns = {name: i for i, name in enumerate(taxonomy.ids)}
+        self._lives = encoded_lives(settings.half_lives_s)
+        self._decoder = Decoder(
+            Preference,
+            codec.ids,
+            changelog.FIELDS,
+            "user_id",
+            use_compiled=self.use_compiled,
+        )
+        self._partitions: dict[int, PreferencePartition] = {}
+
+    # -- events -------------------------------------------------------------------
+
+    def fold(
+        self,
+        source: type[Record],  # noqa: ARG002 - only behaviour comes in columns
+        partition: int,
+        columns: Columns,
+        now: int,  # noqa: ARG002 - event time rules here
+    ) -> list[Outgoing]:
+        """Fold Behavior columns in. Nothing goes out: the changelog is the output."""
+        self._partition(partition).fold_behavior(columns)
+        return []
+
+    def recall(self, source: type[Record], partition: int, columns: Columns) -> None:  # noqa: ARG002 - only behaviour comes in columns
+        """See the ids of behaviour again that the rows include."""
+        self._partition(partition).table.recall(columns)
+
+    def n_recalled(self, source: type[Record]) -> int:  # noqa: ARG002 - only behaviour comes in columns
+        """Return the window of events among which a repeated id is recognised."""
+        return self._settings.duplicate_window
 
     def step(self, incoming: Sequence[Incoming], now: int) -> list[Outgoing]:  # noqa: ARG002 - event time rules here
-        """Fold events in. Nothing goes out here: the changelog is the output."""
+        """Fold single records in: profiles, texts, and behaviour that came odd."""
+        behaviors: dict[int, list[tuple[int, Behavior]]] = {}
         for record in incoming:
             partition = self._partition(record.partition)
             match record.value:
                 case Behavior():
-                    self._fold_behavior(partition, record.value, record.offset)
+                    waiting = behaviors.setdefault(record.partition, [])
+                    waiting.append((record.offset, record.value))
+                    continue
+                case None | Profile():
+                    # Erasure and behaviour keep their order.
+                    self._flush(behaviors)
+            match record.value:
                 case Profile():
-                    self._fold_profile(partition, record.value, record.offset)
+                    partition.fold_profile(record.value, record.offset)
                 case TextSignal():
-                    self._fold_text(partition, record.value, record.offset)
+                    partition.fold_text(record.value, record.offset)
                 case None:
-                    self._erase(partition, record.key)
-        for partition in self._partitions.values():
-            self._apply(partition)
+                    partition.erase(record.key, record.offset)
+        self._flush(behaviors)
         return []
+
+    def _flush(self, behaviors: dict[int, list[tuple[int, Behavior]]]) -> None:
+        for number, records in behaviors.items():
+            self._partition(number).fold_behavior(behavior_columns(records))
+        behaviors.clear()
 
     def tick(self, now: int) -> list[Outgoing]:  # noqa: ARG002 - decay needs no clock
         """Return nothing: weights decay by being read later."""
         return []
 
-    def take_dirty(self) -> list[StateRow]:
-        """Return a Preference record for every changed user."""
-        rows: list[StateRow] = []
+    # -- state --------------------------------------------------------------------
+
+    def take_sections(self) -> list[Section]:
+        """Return the Preference records of all changed people, ready to be sealed."""
+        found: list[Section] = []
         for number, partition in self._partitions.items():
-            changed = sorted(partition.dirty)
-            partition.dirty.clear()
-            alive = [user for user in changed if partition.table.row(user) is not None]
-            gone = set(changed).difference(alive)
-            rows += [StateRow(number, user, None) for user in sorted(gone)]
-            rows += [
-                StateRow(number, record.user_id, self._codec.encode(record))
-                for record in self._records(partition, alive)
+            changed = partition.table.take_dirty()
+            found += [
+                Section(number, records, n)
+                for records, n in self._sections(partition, changed)
             ]
+            back = [user for user in partition.gone if partition.table.find(user) < 0]
+            partition.gone.clear()
+            if back:
+                found.append(Section(number, _tombstones(back), len(back)))
+        return found
+
+    def _sections(
+        self, partition: PreferencePartition, numbers: Ints
+    ) -> list[tuple[bytes, int]]:
+        table = partition.table
+        write = changelog.sections
+        if table.is_compiled and compiled.STATE is not None:
+            write = compiled.STATE.sections
+        return write(
+            table.kernel_rules,
+            table.index,
+            table.rows,
+            numbers,
+            self._codec.frame,
+            self._lives,
+            partition.profiles,
+            partition.encoded_positions(),
+            MAX_SECTION_BYTES,
+        )
+
+    def take_dirty(self) -> list[StateRow]:
+        """Return what `take_sections` does, row by row."""
+        rows = []
+        for section in self.take_sections():
+            payload = Payload(section.records, section.n_records, 0, 0)
+            for _, key, value in frames(section.records, section.n_records):
+                user = (cut(payload, key) or b"").decode()
+                rows.append(StateRow(section.partition, user, cut(payload, value)))
         return rows
 
     def restore(self, rows: Iterable[StateRow]) -> None:
-        """Take users back from Preference records."""
-        newest = {(row.partition, row.key): row.value for row in rows}
-        for (number, user_id), value in newest.items():
-            partition = self._partition(number)
-            if value is None:
-                partition.table.remove(user_id)
-                partition.profiles.pop(user_id, None)
-            else:
-                self._restore_user(partition, self._codec.decode(value))
+        """Take people back from single Preference records."""
+        by_partition: dict[int, list[tuple[bytes, bytes | None]]] = {}
+        for row in rows:
+            pairs = by_partition.setdefault(row.partition, [])
+            pairs.append((row.key.encode(), row.value))
+        for number, pairs in by_partition.items():
+            records = b"".join(_record(i, *pair) for i, pair in enumerate(pairs))
+            self.restore_payloads(number, [Payload(records, len(pairs), 0, 0)], 0)
+            self.restored(number, {})
+
+    def restore_payloads(
+        self, partition: int, payloads: Sequence[Payload], from_offset: int
+    ) -> None:
+        """Take people back from record batches of the changelog, in offset order.
+
+        A batch is restored up to its first odd record (a tombstone), then that record,
+        then the rest: later records win.
+        """
+        state = self._partition(partition)
+        for payload in payloads:
+            columns = self._decoder.decode([payload], from_offset, _ANY_TIME)
+            if not len(columns.odd):
+                self._restore(state, columns)
+                continue
+            start = from_offset
+            for offset, key, value in columns.odd_records():
+                before = (columns.offsets >= start) & (columns.offsets < offset)
+                self._restore(state, _only(columns, before))
+                self._restore_odd(state, (key or b"").decode(), value)
+                start = offset + 1
+            self._restore(state, _only(columns, columns.offsets >= start))
+
+    def _restore(self, state: PreferencePartition, columns: Columns) -> None:
+        if not len(columns):
+            return
+        table = state.table
+        table.reserve(len(columns))
+        state.make_room_for_replayed()
+        put = changelog.restore
+        if table.is_compiled and compiled.STATE is not None:
+            put = compiled.STATE.restore
+        put(
+            table.kernel_rules,
+            table.index,
+            table.rows,
+            columns,
+            self._lives,
+            state.replayed,
+            _profile_numbers(state, columns),
+        )
+
+    def _restore_odd(
+        self, state: PreferencePartition, user_id: str, value: bytes | None
+    ) -> None:
+        if value is None:
+            state.table.remove(user_id)
+            return
+        record = self._codec.decode(value)
+        again = self._codec.encode(record)
+        payload = Payload(_record(0, record.user_id.encode(), again), 1, 0, 0)
+        self._restore(state, self._decoder.decode([payload], 0, _ANY_TIME))
+
+    def restored(self, partition: int, positions: Mapping[type[Record], int]) -> None:
+        """End a restore: `positions` are where the sources will be read from."""
+        self._partition(partition).restored(
+            [positions.get(source, 0) for source in SOURCES]
+        )
 
     def drop(self, partition: int) -> None:
         """Forget a partition."""
         self._partitions.pop(partition, None)
 
-    def _partition(self, number: int) -> _Partition:
+    def _partition(self, number: int) -> PreferencePartition:
         if number not in self._partitions:
-            table = PreferenceTable(self._settings.half_lives_s, len(self._taxonomy))
-            self._partitions[number] = _Partition(table)
+            table = UserTable(
+                self._rules,
+                self._settings.duplicate_window,
+                use_compiled=self.use_compiled,
+            )
+            self._partitions[number] = PreferencePartition(table, self._columns)
         return self._partitions[number]
 
-    def _open(
-        self,
-        partition: _Partition,
-        user_id: str,
-        source: int,
-        offset: int,
-        at: int,
-        *,
-        consent: bool,
-    ) -> int | None:
-        """Return the user's row, or None when this offset was folded in before."""
-        table = partition.table
-        row = table.row_or_new(user_id)
-        if offset <= table.offsets[row, source]:
-            return None
-        table.offsets[row, source] = offset
-        table.as_of[row] = max(table.as_of[row], at)
-        if table.consent[row] and not consent:
-            self._apply(partition)
-            table.clear_weights(row)
-        table.consent[row] = consent
-        partition.dirty.add(user_id)
-        return row
 
-    def _fold_behavior(
-        self, partition: _Partition, event: Behavior, offset: int
-    ) -> None:
-        row = self._open(
-            partition,
-            event.user_id,
-            _BEHAVIOR,
-            offset,
-            event.occurred_at,
-            consent=event.consent,
+_ANY_TIME = 2**53
+"""A clock for the decoder: what was admitted once is not judged again."""
+
+
+def _only(columns: Columns, chosen: Flags) -> Columns:
+    """Return some rows of the columns of one payload."""
+    return Columns(
+        payloads=columns.payloads,
+        row_starts=np.array([0, int(chosen.sum())], np.int64),
+        offsets=columns.offsets[chosen],
+        keys=columns.keys[chosen],
+        slots=np.ascontiguousarray(columns.slots[:, chosen]),
+        names=columns.names,
+        odd=columns.odd[:0],
+    )
+
+
+def _profile_numbers(state: PreferencePartition, columns: Columns) -> Ints:
+    """Return the number of each record's profile [n]."""
+    numbers = np.zeros(len(columns), np.int64)
+    spans = np.stack([columns.slot(name) for name in _PROFILE_FIELDS])
+    for i in np.flatnonzero((spans != NULL).any(0)).tolist():
+        at = int(np.searchsorted(columns.row_starts, i, side="right")) - 1
+        suffix = b"".join(
+            b"\0" if value is None else b"\2" + sized(value)
+            for value in (cut(columns.payloads[at], int(s)) for s in spans[:, i])
         )
-        if row is None:
-            return
-        partition.table.n_events[row] += 1
-        if event.kind == "impression":
-            partition.table.n_unclicked[row] += 1
-        elif event.kind == "click":
-            partition.table.n_unclicked[row] = 0
-        if event.consent and event.category is not None:
-            partition.additions.add(
-                row,
-                self._taxonomy.column(event.category),
-                KIND_WEIGHTS[event.kind],
-                event.occurred_at,
-            )
+        numbers[i] = state.profile_number(suffix)
+    return numbers
 
-    def _fold_profile(
-        self, partition: _Partition, profile: Profile, offset: int
-    ) -> None:
-        row = self._open(
-            partition,
-            profile.user_id,
-            _PROFILE,
-            offset,
-            profile.updated_at,
-            consent=profile.consent,
-        )
-        if row is None:
-            return
-        if not profile.consent:
-            partition.profiles.pop(profile.user_id, None)
-            return
-        partition.profiles[profile.user_id] = profile
-        for interest in profile.interests:
-            partition.additions.add(
-                row,
-                self._taxonomy.column(interest),
-                INTEREST_WEIGHT,
-                profile.updated_at,
-            )
 
-    def _fold_text(
-        self, partition: _Partition, signal: TextSignal, offset: int
-    ) -> None:
-        row = self._open(
-            partition,
-            signal.user_id,
-            _TEXT,
-            offset,
-            signal.written_at,
-            consent=signal.consent,
-        )
-        if row is None:
-            return
-        partition.table.n_events[row] += 1
-        if not signal.consent:
-            return
-        for shift in signal.shifts:
-            column = self._taxonomy.column(shift.category)
-            partition.additions.add(row, column, shift.weight, signal.written_at)
+def _tombstones(users: Sequence[str]) -> bytes:
+    return b"".join(_record(i, user.encode(), None) for i, user in enumerate(users))
 
-    def _erase(self, partition: _Partition, user_id: str) -> None:
-        self._apply(partition)
-        partition.table.remove(user_id)
-        partition.profiles.pop(user_id, None)
-        partition.dirty.add(user_id)
 
-    @staticmethod
-    def _apply(partition: _Partition) -> None:
-        """Fold the collected additions in: one scatter-add for the batch."""
-        additions, partition.additions = partition.additions, _Additions()
-        partition.table.add(
-            np.array(additions.rows, np.int64),
-            np.array(additions.columns, np.int64),
-            np.array(additions.amounts, np.float32),
-            np.array(additions.at, np.int64),
-        )
-
-    def _records(self, partition: _Partition, users: list[str]) -> list[Preference]:
-        table = partition.table
-        rows = np.array([table.row(user) for user in users], np.int64)
-        weights = table.weights(rows) if users else np.zeros((0, 0, 0), np.float32)
-        records = []
-        for user, row, weight in zip(users, rows.tolist(), weights, strict=True):
-            profile = partition.profiles.get(user)
-            offsets = table.offsets[row].tolist()
-            records.append(
-                Preference(
-                    user_id=user,
-                    as_of=int(table.as_of[row]),
-                    half_lives_s=tuple(self._settings.half_lives_s),
-                    weights=weight.astype("<f4").tobytes(),
-                    n_events=int(table.n_events[row]),
-                    n_unclicked=int(table.n_unclicked[row]),
-                    consent=bool(table.consent[row]),
-                    language=profile.language if profile else None,
-                    region=profile.region if profile else None,
-                    age_band=profile.age_band if profile else None,
-                    device=profile.device if profile else None,
-                    behavior_offset=offsets[_BEHAVIOR],
-                    profile_offset=offsets[_PROFILE],
-                    text_offset=offsets[_TEXT],
-                )
-            )
-        return records
-
-    def _restore_user(self, partition: _Partition, record: Preference) -> None:
-        table = partition.table
-        row = table.row_or_new(record.user_id)
-        table.as_of[row] = record.as_of
-        table.n_events[row] = record.n_events
-        table.n_unclicked[row] = record.n_unclicked
-        table.consent[row] = record.consent
-        table.offsets[row] = (
-            record.behavior_offset,
-            record.profile_offset,
-            record.text_offset,
-        )
-        if record.half_lives_s == tuple(self._settings.half_lives_s):
-            shape = (len(record.half_lives_s), len(self._taxonomy))
-            weights = np.frombuffer(record.weights, "<f4").reshape(shape)
-            table.put_weights(row, weights.astype(np.float32), record.as_of)
-        if record.language or record.region or record.age_band or record.device:
-            partition.profiles[record.user_id] = Profile(
-                user_id=record.user_id,
-                updated_at=record.as_of,
-                age_band=cast(AgeBand | None, record.age_band),
-                region=record.region,
-                language=record.language,
-                device=record.device,
-                interests=(),
-                consent=record.consent,
-            )
+def _record(number: int, key: bytes, value: bytes | None) -> bytes:
+    """Return one record of a records section."""
+    body = sized(value) if value is not None else varint(-1)
+    return sized(b"\0\0" + varint(number) + sized(key) + body + b"\0")

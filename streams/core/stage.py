@@ -5,11 +5,13 @@ sends what it returns, writes its changed state to its changelog, and restores t
 state before the first record of a partition that it gains.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from schemas.records import Record
+from streams.core.columnar.columns import Columns
+from streams.core.columnar.payload import Payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class Outgoing:
 
     record: type[Record]
     key: str
-    value: Record | None
+    value: Record | bytes | None
+    """A record, or its message: framed and encoded."""
     partition_key: str | None = None
     """What decides the partition, when that is not the key."""
 
@@ -42,6 +45,19 @@ class StateRow:
     partition: int
     key: str
     value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Changelog records of one partition, encoded: a record batch without its header.
+
+    Keys and values of `n_records` records with offset deltas 0, 1, 2 ... (Apache Kafka,
+    "Message format").
+    """
+
+    partition: int
+    records: bytes
+    n_records: int
 
 
 class Stage(Protocol):
@@ -65,3 +81,40 @@ class Stage(Protocol):
 
     def drop(self, partition: int) -> None:
         """Forget the state of a partition that another worker now owns."""
+
+
+@runtime_checkable
+class ColumnarStage(Protocol):
+    """A stage that takes some of its sources as columns, where the volume is."""
+
+    columnar: Mapping[type[Record], tuple[str, ...]]
+    """Source -> the fields that it needs of it."""
+    use_compiled: bool
+    """False takes the Python path though the compiled one is there."""
+
+    def fold(
+        self, source: type[Record], partition: int, columns: Columns, now: int
+    ) -> list[Outgoing]:
+        """Fold columns in, in offset order; odd records come by `Stage.step`."""
+
+    def recall(self, source: type[Record], partition: int, columns: Columns) -> None:
+        """See columns again that the restored state includes: their ids are known."""
+
+    def n_recalled(self, source: type[Record]) -> int:
+        """Return how many records before a restored position are seen again."""
+
+
+@runtime_checkable
+class SectionedStage(Protocol):
+    """A stage that writes and restores its changelog as whole record batches."""
+
+    def take_sections(self) -> list[Section]:
+        """Return the state changed since the last call, and call it clean."""
+
+    def restore_payloads(
+        self, partition: int, payloads: Sequence[Payload], from_offset: int
+    ) -> None:
+        """Take state back from changelog batches, in offset order."""
+
+    def restored(self, partition: int, positions: Mapping[type[Record], int]) -> None:
+        """End a restore: `positions` are where the sources will be read from."""

@@ -65,7 +65,7 @@ N_SWAPS = 2
 AUDIENCE_LIMIT_S = 125.0
 AUDIENCE_LEAST_S = 100.0
 FIRST_SWAP_LIMIT_S = 170.0
-"""On a slow machine the audience stays until one model was swapped in, at most so long."""
+"""On a slow machine the audience stays for the first swap, at most so long."""
 SETTLE_LIMIT_S = 25.0
 STILL_S = 2.5
 WATCH_S = 0.5

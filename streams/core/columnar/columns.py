@@ -41,6 +41,19 @@ class Columns:
     def __len__(self) -> int:
         return len(self.offsets)
 
+    def before(self, offset: int) -> "Columns":
+        """Return the rows before an offset; rows are in offset order."""
+        n = int(np.searchsorted(self.offsets, offset))
+        return Columns(
+            payloads=self.payloads,
+            row_starts=np.minimum(self.row_starts, n),
+            offsets=self.offsets[:n],
+            keys=self.keys[:n],
+            slots=self.slots[:, :n],
+            names=self.names,
+            odd=self.odd[self.odd[:, 1] < offset],
+        )
+
     def slot(self, name: str) -> Ints:
         """Return the column of a field [n]."""
         column: Ints = self.slots[self.names.index(name)]

@@ -14,5 +14,5 @@ def _module(name: str) -> ModuleType | None:
 DECODE = _module("_decode")
 """The twin of `decode`."""
 
-FOLD = _module("_fold")
-"""The twins of `key_index`, `window` and `fold`."""
+STATE = _module("_state")
+"""The twins of `key_index`, `window`, `fold` and `changelog`."""

@@ -34,7 +34,7 @@ class KeyIndex:
         self._numbers[key] = number
         self._keys[number] = key
         row = rows[number]
-        row["key_start"], row["key_length"], row["used"] = number, len(key), 1
+        row["key_start"], row["key_length"] = number, len(key)
         return number
 
     def remove(self, key: bytes, rows: Rows) -> int:  # noqa: ARG002 - the twin needs them

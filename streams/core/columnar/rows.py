@@ -36,10 +36,9 @@ def row_dtype(n_half_lives: int, n_categories: int) -> np.dtype[np.void]:
             ("withdrawn", "<u4"),  # tick of the newest event without consent; 0: none
             ("profile", "<u4"),  # number of the profile; 0: none
             ("key_start", "<u4"),  # where the user id is
-            ("key_length", "u1"),
+            ("key_length", "<u2"),  # 0: nobody's row
             ("consent", "u1"),
             ("dirty", "u1"),
-            ("used", "u1"),
             (
                 "exposures",
                 "<f4",

@@ -8,13 +8,11 @@ import numpy.typing as npt
 
 from streams.core.columnar import compiled
 from streams.core.columnar.columns import Columns, Ints
-from streams.core.columnar.fold import add_weights, fold, fold_events
+from streams.core.columnar.fold import add_weights, fold, fold_events, recall
 from streams.core.columnar.key_index import KeyIndex, Rows
 from streams.core.columnar.rows import EPOCH_MS, TICK_BITS, row_dtype, tick
 from streams.core.columnar.rules import FoldRules
 from streams.core.columnar.window import Window
-
-MAX_KEY_BYTES = 255
 
 _GROWTH = 32
 """Rows grow by 1/32 at a time: the C library moves pages of big arrays, not bytes."""
@@ -37,13 +35,14 @@ class UserTable:
         self.dtype = row_dtype(len(rules.half_lives_ms), len(rules.categories))
         self.rows: Rows = np.zeros(0, self.dtype)
         self.replayed: Ints = np.zeros(0, np.int64)
-        """Per restored row: the last behaviour offset it includes already."""
-        module = compiled.FOLD if use_compiled else None
+        """Per restored row: the last behaviour offset that it includes."""
+        module = compiled.STATE if use_compiled else None
         self.is_compiled = module is not None
         self.index: Any = module.KeyIndex() if module else KeyIndex()
         self.window: Any = module.Window(window) if module else Window(window)
         self._fold: Callable[..., tuple[int, int]] = module.fold if module else fold
-        self._folder: Any = module.Folder(rules) if module else rules
+        self.kernel_rules: Any = module.Folder(rules) if module else rules
+        """The rules as the twin in use wants them."""
         self._dirty: list[Ints] = []
 
     def __len__(self) -> int:
@@ -63,7 +62,7 @@ class UserTable:
         self.reserve(len(columns))
         dirty = np.empty(len(columns), np.int64)
         n_dirty, n_folded = self._fold(
-            self._folder,
+            self.kernel_rules,
             self.index,
             self.window,
             self.rows,
@@ -73,6 +72,14 @@ class UserTable:
         )
         self._dirty.append(dirty[:n_dirty].copy())
         return n_folded
+
+    def recall(self, columns: Columns) -> None:
+        """See the event ids of columns that the rows include already."""
+        if len(columns):
+            see = (
+                compiled.STATE.recall if self.is_compiled and compiled.STATE else recall
+            )
+            see(self.window, columns)
 
     def find(self, user_id: str) -> int:
         """Return the row number of a person, or -1."""
@@ -96,6 +103,7 @@ class UserTable:
         consent: bool,
         columns: Sequence[int],
         amounts: Sequence[float],
+        is_event: bool,
     ) -> None:
         """Fold in something that says what a person likes, other than behaviour.
 
@@ -105,6 +113,7 @@ class UserTable:
             consent: without it nothing is learnt, and what was is forgotten.
             columns: categories.
             amounts: what each gains, in clicks.
+            is_event: whether it counts as something the person did.
         """
         event: dict[str, npt.NDArray[Any]] = {
             "number": np.array([number], np.int64),
@@ -116,6 +125,8 @@ class UserTable:
             "consent": np.array([int(consent)], np.int64),
         }
         fold_events(self.rules, self.rows, event)
+        if not is_event:
+            self.rows["n_events"][number] -= 1
         if consent and tick(at) > self.rows["withdrawn"][number]:
             n = len(columns)
             add_weights(
@@ -138,7 +149,7 @@ class UserTable:
         """Return the numbers of the rows changed since the last call."""
         numbers: Ints = np.concatenate([*self._dirty, np.zeros(0, np.int64)])
         self._dirty = []
-        numbers = numbers[self.rows["used"][numbers] == 1]
+        numbers = numbers[self.rows["key_length"][numbers] > 0]
         self.rows["dirty"][numbers] = 0
         return numbers
 

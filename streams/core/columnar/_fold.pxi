@@ -1,0 +1,235 @@
+# Columns -> rows: the compiled twin of fold.py.
+
+cdef class Folder:
+    """What an event is worth: half-lives, weights by kind, categories."""
+
+    cdef int n_lives
+    cdef int n_categories
+    cdef double per_ms[MAX_LIVES]
+    cdef double fatigue_per_ms
+    cdef double burst_per_ms
+    cdef double max_age_ms
+    cdef float kind_weights[N_KINDS]
+    cdef uint64_t category_hash[CATEGORY_SLOTS]
+    cdef int16_t category_column[CATEGORY_SLOTS]
+    cdef int64_t stride
+
+    def __init__(self, rules):
+        if len(rules.half_lives_ms) > MAX_LIVES or len(rules.kind_weights) > N_KINDS:
+            raise ValueError(f"expected at most {MAX_LIVES} half-lives, got {len(rules.half_lives_ms)}")
+        if len(rules.categories) * 2 > CATEGORY_SLOTS:
+            raise ValueError(f"expected at most {CATEGORY_SLOTS // 2} categories, got {len(rules.categories)}")
+        self.n_lives = len(rules.half_lives_ms)
+        self.n_categories = len(rules.categories)
+        for i, length in enumerate(rules.half_lives_ms):
+            self.per_ms[i] = 1.0 / length
+        self.fatigue_per_ms = 1.0 / rules.fatigue_half_life_ms
+        self.burst_per_ms = 1.0 / rules.burst_half_life_ms
+        self.max_age_ms = rules.max_age_ms
+        for i, weight in enumerate(rules.kind_weights):
+            self.kind_weights[i] = weight
+        memset(self.category_hash, 0, sizeof(self.category_hash))
+        for column, name in enumerate(rules.categories):
+            self.know(name.encode(), column)
+        self.stride = sizeof(Row) + self.n_lives * self.n_categories * 4
+
+    cdef void know(self, bytes name, int column):
+        cdef uint64_t h = hash_bytes(<const uint8_t*><const char*>name, len(name), 1) | 1
+        cdef uint64_t slot = (h >> 32) % CATEGORY_SLOTS
+        while self.category_hash[slot]:
+            slot = (slot + 1) % CATEGORY_SLOTS
+        self.category_hash[slot] = h
+        self.category_column[slot] = column
+
+    cdef int column_of(self, const uint8_t* base, int64_t span) noexcept nogil:
+        cdef uint64_t h, slot
+        if span == NULL_VALUE:
+            return -1
+        h = hash_bytes(base + (span >> LENGTH_BITS), span & LENGTH_MASK, 1) | 1
+        slot = (h >> 32) % CATEGORY_SLOTS
+        while self.category_hash[slot]:
+            if self.category_hash[slot] == h:
+                return self.category_column[slot]
+            slot = (slot + 1) % CATEGORY_SLOTS
+        return -1
+
+    cdef void move_landmark(self, Row* row, uint32_t tick) noexcept nogil:
+        """Express a row's sums relative to a newer landmark."""
+        cdef float* weights = <float*>(<uint8_t*>row + sizeof(Row))
+        cdef double passed = <double>(<int64_t>(tick - row.landmark) << TICK_BITS)
+        cdef float shrink
+        cdef int life, i
+        if row.landmark:
+            for life in range(self.n_lives):
+                shrink = <float>power_of_two(-passed * self.per_ms[life])
+                for i in range(self.n_categories):
+                    weights[life * self.n_categories + i] *= shrink
+            shrink = <float>power_of_two(-passed * self.fatigue_per_ms)
+            for i in range(N_SURFACES):
+                row.exposures[i] *= shrink
+            shrink = <float>power_of_two(-passed * self.burst_per_ms)
+            row.bursts[0] *= shrink
+            row.bursts[1] *= shrink
+        row.landmark = tick
+
+    cdef void fold_event(self, Row* row, int64_t at, int kind, int surface, int column, int consent) noexcept nogil:
+        cdef float* weights = <float*>(<uint8_t*>row + sizeof(Row))
+        cdef uint32_t tick = <uint32_t>((at - EPOCH_MS) >> TICK_BITS)
+        cdef double age = <double>(at - (EPOCH_MS + (<int64_t>row.landmark << TICK_BITS)))
+        cdef float amount = self.kind_weights[kind]
+        cdef int i
+        if row.landmark == 0 or age > self.max_age_ms:
+            self.move_landmark(row, tick)
+            age = <double>(at - (EPOCH_MS + (<int64_t>tick << TICK_BITS)))
+        row.n_events += 1
+        if at > row.as_of:
+            row.as_of = at
+            row.consent = consent
+        elif at == row.as_of:
+            row.consent &= consent
+        if not consent:
+            if tick > row.withdrawn:
+                row.withdrawn = tick
+            memset(weights, 0, self.n_lives * self.n_categories * 4)
+        elif column >= 0 and amount != 0 and tick > row.withdrawn:
+            for i in range(self.n_lives):
+                weights[i * self.n_categories + column] += amount * <float>power_of_two(age * self.per_ms[i])
+        if kind == IMPRESSION:
+            row.exposures[surface] += <float>power_of_two(age * self.fatigue_per_ms)
+            row.bursts[0] += <float>power_of_two(age * self.burst_per_ms)
+            if tick > row.last_click and tick > row.unclicked[N_UNCLICKED - 1]:
+                keep_newest(row.unclicked, tick)
+        elif kind == CLICK:
+            row.bursts[1] += <float>power_of_two(age * self.burst_per_ms)
+            if tick > row.last_click:
+                row.last_click = tick
+                for i in range(N_UNCLICKED):
+                    if row.unclicked[i] <= tick:
+                        row.unclicked[i] = 0
+
+
+cdef inline void keep_newest(uint32_t* ticks, uint32_t tick) noexcept nogil:
+    """Put a tick among the newest ones, newest first; the oldest falls out."""
+    cdef int i = N_UNCLICKED - 1
+    while i > 0 and ticks[i - 1] < tick:
+        ticks[i] = ticks[i - 1]
+        i -= 1
+    ticks[i] = tick
+
+
+def fold(Folder rules, KeyIndex index, Window window, rows, columns, int64_t[::1] replayed, int64_t[::1] dirty):
+    """Fold columns into rows; return (number of newly dirty rows, number folded).
+
+    See `fold.fold`. `rows` have room for a new row per event, `dirty` [n] too;
+    `replayed` is empty, or holds per row the last offset that it includes already.
+    """
+    if not rows.flags.c_contiguous or rows.itemsize != rules.stride:
+        raise ValueError(f"expected rows of {rules.stride} bytes, got {rows.itemsize}")
+    cdef uint8_t[::1] memory = rows.view(np.uint8)
+    cdef uint8_t* table = &memory[0]
+    cdef int64_t n_room = rows.shape[0]
+    cdef int64_t n = len(columns)
+    if n_room - index.n_rows < n or dirty.shape[0] < n:
+        raise ValueError(f"expected room for {n} rows, got {n_room - index.n_rows}")
+    cdef const int64_t[::1] offsets = columns.offsets
+    cdef const int64_t[::1] starts = columns.row_starts
+    cdef const int64_t[::1] events = columns.slot("event_id")
+    cdef const int64_t[::1] users = columns.slot("user_id")
+    cdef const int64_t[::1] kinds = columns.slot("kind")
+    cdef const int64_t[::1] times = columns.slot("occurred_at")
+    cdef const int64_t[::1] surfaces = columns.slot("surface")
+    cdef const int64_t[::1] categories = columns.slot("category")
+    cdef const int64_t[::1] consents = columns.slot("consent")
+    cdef const uint8_t[::1] view
+    cdef const uint8_t* base
+    cdef const uint8_t* key
+    cdef uint64_t user_hash[BLOCK]
+    cdef uint64_t event_hash[BLOCK]
+    cdef uint8_t is_new[BLOCK]
+    cdef uint64_t found
+    cdef uint64_t* place
+    cdef int64_t first, last, i, j, m, number, n_dirty = 0, n_folded = 0, surface
+    cdef int64_t stride = rules.stride
+    cdef int seen
+    cdef Row* row
+    cdef int payload
+    for payload in range(len(columns.payloads)):
+        if starts[payload + 1] <= starts[payload]:
+            continue
+        view = columns.payloads[payload].records
+        base = &view[0]
+        first = starts[payload]
+        while first < starts[payload + 1]:
+            last = min(first + BLOCK, starts[payload + 1])
+            m = last - first
+            with nogil:
+                for j in range(m):
+                    i = first + j
+                    user_hash[j] = hash_bytes(base + (users[i] >> LENGTH_BITS), users[i] & LENGTH_MASK, 0)
+                    PREFETCH(index.slot_of(user_hash[j]))
+                    event_hash[j] = hash_bytes(base + (events[i] >> LENGTH_BITS), events[i] & LENGTH_MASK, user_hash[j])
+                    window.prefetch(event_hash[j])
+                for j in range(m):
+                    found = index.slot_of(user_hash[j])[0]
+                    if found:
+                        PREFETCH(table + number_in(found) * stride)
+                        PREFETCH(table + number_in(found) * stride + 64)
+                    seen = window.see(event_hash[j])
+                    if seen < 0:
+                        with gil:
+                            raise MemoryError
+                    is_new[j] = seen
+                for j in range(m):
+                    found = index.slot_of(user_hash[j])[0]
+                    if found and (found >> 32) == (user_hash[j] >> 32):
+                        row = <Row*>(table + number_in(found) * stride)
+                        PREFETCH(index.arena + row.key_start)
+                for j in range(m):
+                    if not is_new[j]:
+                        continue
+                    i = first + j
+                    key = base + (users[i] >> LENGTH_BITS)
+                    number = index.find_hashed(key, users[i] & LENGTH_MASK, user_hash[j], table, stride, &place)
+                    if number < 0:
+                        with gil:
+                            number = index.add_hashed(key, users[i] & LENGTH_MASK, user_hash[j], table, stride)
+                    if number < replayed.shape[0] and offsets[i] <= replayed[number]:
+                        continue
+                    row = <Row*>(table + number * stride)
+                    surface = surfaces[i]
+                    if surface < 0 or surface >= N_SURFACES:
+                        surface = N_SURFACES - 1
+                    rules.fold_event(row, times[i], <int>(kinds[i] & (N_KINDS - 1)), <int>surface, rules.column_of(base, categories[i]), <int>consents[i])
+                    n_folded += 1
+                    if not row.dirty:
+                        row.dirty = 1
+                        dirty[n_dirty] = number
+                        n_dirty += 1
+            first = last
+    return n_dirty, n_folded
+
+
+def recall(Window window, columns):
+    """See the event ids of columns without folding anything."""
+    cdef const int64_t[::1] starts = columns.row_starts
+    cdef const int64_t[::1] events = columns.slot("event_id")
+    cdef const int64_t[::1] users = columns.slot("user_id")
+    cdef const uint8_t[::1] view
+    cdef const uint8_t* base
+    cdef uint64_t h
+    cdef int64_t i
+    cdef int payload, failed = 0
+    for payload in range(len(columns.payloads)):
+        if starts[payload + 1] <= starts[payload]:
+            continue
+        view = columns.payloads[payload].records
+        base = &view[0]
+        with nogil:
+            for i in range(starts[payload], starts[payload + 1]):
+                h = hash_bytes(base + (users[i] >> LENGTH_BITS), users[i] & LENGTH_MASK, 0)
+                h = hash_bytes(base + (events[i] >> LENGTH_BITS), events[i] & LENGTH_MASK, h)
+                if window.see(h) < 0:
+                    failed = 1
+                    break
+        if failed:
+            raise MemoryError

@@ -1,0 +1,152 @@
+# User ids -> row numbers: the compiled twin of key_index.py.
+
+cdef class KeyIndex:
+    """User id -> row number, by open addressing; the ids lie in one arena."""
+
+    cdef uint64_t* slots  # upper half of the hash, row + 1; 0: empty
+    cdef uint64_t mask
+    cdef uint8_t* arena
+    cdef uint64_t arena_size
+    cdef uint64_t arena_used
+    cdef readonly int64_t n_keys
+    cdef readonly int64_t n_rows
+    cdef list free_rows
+
+    def __cinit__(self):
+        self.mask = 1023
+        self.slots = <uint64_t*>calloc(self.mask + 1, 8)
+        self.arena_size = 1 << 16
+        self.arena = <uint8_t*>calloc(self.arena_size, 1)
+        self.free_rows = []
+        if self.slots == NULL or self.arena == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.slots)
+        free(self.arena)
+
+    def __len__(self):
+        return self.n_keys
+
+    cdef uint64_t* slot_of(self, uint64_t h) noexcept nogil:
+        return self.slots + ((h >> 32) & self.mask)
+
+    cdef int64_t find_hashed(self, const uint8_t* key, int64_t n, uint64_t h, const uint8_t* rows, int64_t stride, uint64_t** place) noexcept nogil:
+        """Return the row of a key, or -1; `place` is its slot."""
+        cdef uint64_t slot = (h >> 32) & self.mask
+        cdef uint64_t found
+        cdef const Row* row
+        while True:
+            found = self.slots[slot]
+            if found == 0:
+                return -1
+            if (found >> 32) == (h >> 32):
+                row = <const Row*>(rows + number_in(found) * stride)
+                if row.key_length == n and memcmp(self.arena + row.key_start, key, n) == 0:
+                    place[0] = self.slots + slot
+                    return number_in(found)
+            slot = (slot + 1) & self.mask
+
+    cdef int64_t add_hashed(self, const uint8_t* key, int64_t n, uint64_t h, uint8_t* rows, int64_t stride) except -1:
+        """Give a new key a row; the rows have room for it."""
+        cdef int64_t number
+        cdef Row* row
+        if (self.n_keys + 1) * 4 > <int64_t>(self.mask + 1) * 3:
+            self.grow_slots()
+        if self.arena_used + n > self.arena_size:
+            self.grow_arena(n)
+        if self.free_rows:
+            number = self.free_rows.pop()
+        else:
+            number = self.n_rows
+            self.n_rows += 1
+        row = <Row*>(rows + number * stride)
+        row.key_start = <uint32_t>self.arena_used
+        row.key_length = <uint16_t>n
+        memcpy(self.arena + self.arena_used, key, n)
+        self.arena_used += n
+        self.n_keys += 1
+        self.place(h >> 32, number)
+        return number
+
+    cdef void place(self, uint64_t upper, int64_t number) noexcept nogil:
+        cdef uint64_t slot = upper & self.mask
+        while self.slots[slot]:
+            slot = (slot + 1) & self.mask
+        self.slots[slot] = upper << 32 | <uint64_t>(number + 1)
+
+    cdef int grow_arena(self, int64_t n) except -1:
+        cdef uint64_t size = self.arena_size + self.arena_size // 16 + 65536 + n
+        cdef uint8_t* grown
+        if size > 0xFFFFFFFF:
+            raise MemoryError("the user ids of one partition take more than 4 GiB")
+        grown = <uint8_t*>realloc(self.arena, size)
+        if grown == NULL:
+            raise MemoryError
+        self.arena = grown
+        self.arena_size = size
+        return 0
+
+    cdef int grow_slots(self) except -1:
+        cdef uint64_t* old = self.slots
+        cdef uint64_t size = self.mask + 1, i
+        cdef uint64_t* grown = <uint64_t*>calloc(size * 2, 8)
+        if grown == NULL:
+            raise MemoryError
+        self.slots = grown
+        self.mask = size * 2 - 1
+        for i in range(size):
+            if old[i]:
+                self.place(old[i] >> 32, number_in(old[i]))
+        free(old)
+        return 0
+
+    def find(self, const uint8_t[::1] key, rows):
+        """Return the row number of a user id, or -1."""
+        cdef const uint8_t[::1] memory = rows.view(np.uint8)
+        cdef const uint8_t* p = &key[0] if key.shape[0] else NULL
+        cdef uint64_t* place
+        if rows.shape[0] == 0:
+            return -1
+        return self.find_hashed(p, key.shape[0], hash_bytes(p, key.shape[0], 0), &memory[0], rows.itemsize, &place)
+
+    def add(self, const uint8_t[::1] key, rows):
+        """Give a user id that has none a row; return its number."""
+        cdef uint8_t[::1] memory = rows.view(np.uint8)
+        return self.add_hashed(&key[0], key.shape[0], hash_bytes(&key[0], key.shape[0], 0), &memory[0], rows.itemsize)
+
+    def remove(self, const uint8_t[::1] key, rows):
+        """Forget a user id, its bytes too; return the row it had, or -1."""
+        cdef uint8_t[::1] memory = rows.view(np.uint8)
+        cdef uint64_t* place
+        cdef uint64_t slot, hole, home
+        cdef int64_t number
+        cdef Row* row
+        if rows.shape[0] == 0 or key.shape[0] == 0:
+            return -1
+        number = self.find_hashed(&key[0], key.shape[0], hash_bytes(&key[0], key.shape[0], 0), &memory[0], rows.itemsize, &place)
+        if number < 0:
+            return -1
+        row = <Row*>(&memory[0] + number * <int64_t>rows.itemsize)
+        memset(self.arena + row.key_start, 0, row.key_length)
+        # Knuth's algorithm R (6.4): close the gap, so that no search ends early.
+        hole = place - self.slots
+        slot = hole
+        while True:
+            slot = (slot + 1) & self.mask
+            if self.slots[slot] == 0:
+                break
+            home = (self.slots[slot] >> 32) & self.mask
+            if ((slot - home) & self.mask) >= ((slot - hole) & self.mask):
+                self.slots[hole] = self.slots[slot]
+                hole = slot
+        self.slots[hole] = 0
+        self.n_keys -= 1
+        self.free_rows.append(number)
+        return number
+
+    def key(self, int64_t start, int64_t length):
+        """Return the user id that a row points at."""
+        if start < 0 or length < 0 or start + length > <int64_t>self.arena_used:
+            raise IndexError(f"no user id at {start} + {length}")
+        return (<const char*>self.arena + start)[:length]

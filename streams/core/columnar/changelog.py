@@ -1,0 +1,212 @@
+"""Rows <-> Preference records, in Python: the twin of the compiled changelog.
+
+A section is the records part of a Kafka record batch: key user id, value a framed
+Preference, ready to be sealed and sent. Both twins write the same fields; what decays
+is decayed to the row's `as_of` on its way out and taken from there on its way in.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from streams.core.columnar.columns import Columns, Ints
+from streams.core.columnar.key_index import KeyIndex, Rows
+from streams.core.columnar.rows import EPOCH_MS, N_UNCLICKED, TICK_BITS, instant
+from streams.core.columnar.rules import FoldRules
+
+Floats = npt.NDArray[np.float64]
+
+FIELDS = (
+    "user_id",
+    "as_of",
+    "half_lives_s",
+    "weights",
+    "n_events",
+    "consent",
+    "language",
+    "region",
+    "age_band",
+    "device",
+    "behavior_offset",
+    "profile_offset",
+    "text_offset",
+    "last_click_at",
+    "withdrawn_at",
+    "unclicked_at",
+    "exposures",
+    "bursts",
+)
+"""Of Preference, that `restore` reads."""
+
+
+def sections(
+    rules: FoldRules,
+    index: KeyIndex,
+    rows: Rows,
+    numbers: Ints,
+    frame: bytes,
+    lives: bytes,
+    profiles: Sequence[bytes],
+    positions: bytes,
+    max_bytes: int,
+) -> list[tuple[bytes, int]]:
+    """Return (records section, number of records) of rows, a little over `max_bytes`.
+
+    Args:
+        rules: what an event is worth.
+        index: of the user ids.
+        rows: all of them.
+        numbers: of the rows to write.
+        frame: zero byte and schema id of a message.
+        lives: the half-lives in seconds, as Avro.
+        profiles: by number, language, region, age band and device, as Avro.
+        positions: offsets that the rows include, of the three sources, as Avro.
+        max_bytes: a section ends when it has reached so many bytes.
+    """
+    people = rows[numbers]
+    age = (people["as_of"] - _landmarks_ms(people)).astype(np.float64)
+    weights = _scaled(people["weights"], -age, rules.half_lives_ms)
+    exposures = _scaled(people["exposures"], -age, [rules.fatigue_half_life_ms])
+    bursts = _scaled(people["bursts"], -age, [rules.burst_half_life_ms])
+    found: list[tuple[bytes, int]] = []
+    parts: list[bytes] = []
+    size = n = 0
+    for i, row in enumerate(people):
+        key = index.key(int(row["key_start"]), int(row["key_length"]))
+        unclicked = row["unclicked"][row["unclicked"] > 0]
+        value = b"".join(
+            (
+                frame,
+                sized(key),
+                varint(int(row["as_of"])),
+                lives,
+                sized(weights[i].tobytes()),
+                varint(int(row["n_events"])),
+                varint(len(unclicked)),
+                b"\1" if row["consent"] else b"\0",
+                profiles[row["profile"]],
+                positions,
+                varint(instant(int(row["last_click"]))),
+                varint(instant(int(row["withdrawn"]))),
+                sized(unclicked.tobytes()),
+                sized(exposures[i].tobytes()),
+                sized(bursts[i].tobytes()),
+            )
+        )
+        record = b"\0\0" + varint(n) + sized(key) + sized(value) + b"\0"
+        parts.append(sized(record))
+        size += len(parts[-1])
+        n += 1
+        if size >= max_bytes:
+            found.append((b"".join(parts), n))
+            parts, size, n = [], 0, 0
+    return [*found, (b"".join(parts), n)] if n else found
+
+
+def restore(
+    rules: FoldRules,
+    index: KeyIndex,
+    rows: Rows,
+    columns: Columns,
+    lives: bytes,
+    replayed: Ints,
+    profile_numbers: Ints,
+) -> None:
+    """Put rows back; of several records of a person the last one counts.
+
+    Args:
+        rules: what an event is worth.
+        index: of the user ids.
+        rows: with room for one new row per record.
+        columns: of Preference: `FIELDS`.
+        lives: the half-lives in seconds, as Avro: weights of others start anew.
+        replayed: [3, rows], gets the offsets of the three sources that a row includes.
+        profile_numbers: of the records [n].
+    """
+    users = columns.raw(columns.slot("user_id"))
+    lived = columns.raw(columns.slot("half_lives_s"))
+    weighed, unclicked, exposed, burst = (
+        columns.raw(columns.slot(name))
+        for name in ("weights", "unclicked_at", "exposures", "bursts")
+    )
+    for i, user in enumerate(users):
+        key = user or b""
+        number = index.find(key, rows)
+        number = index.add(key, rows) if number < 0 else number
+        row = rows[number : number + 1]
+        for name, at in (
+            ("last_click", "last_click_at"),
+            ("withdrawn", "withdrawn_at"),
+        ):
+            row[name] = max(0, int(columns.slot(at)[i]) - EPOCH_MS) >> TICK_BITS
+        row["as_of"] = columns.slot("as_of")[i]
+        row["landmark"] = (row["as_of"] - EPOCH_MS) >> TICK_BITS
+        row["n_events"] = columns.slot("n_events")[i]
+        row["consent"] = columns.slot("consent")[i]
+        row["profile"] = profile_numbers[i]
+        for source, name in enumerate(
+            ("behavior_offset", "profile_offset", "text_offset")
+        ):
+            replayed[source, number] = columns.slot(name)[i]
+        age = (row["as_of"] - _landmarks_ms(row)).astype(np.float64)
+        content = weighed[i] if lived[i] == lives else b""
+        shape = row["weights"].shape
+        kept = _floats(content, shape)
+        row["weights"] = _scaled(kept, age, rules.half_lives_ms)
+        kept = _floats(exposed[i], row["exposures"].shape)
+        row["exposures"] = _scaled(kept, age, [rules.fatigue_half_life_ms])
+        kept = _floats(burst[i], row["bursts"].shape)
+        row["bursts"] = _scaled(kept, age, [rules.burst_half_life_ms])
+        row["unclicked"] = _ticks(unclicked[i])
+
+
+def varint(value: int) -> bytes:
+    """Return a zigzag varint, as Avro and Kafka write numbers.
+
+    >>> varint(-1).hex(), varint(64).hex()
+    ('01', '8001')
+    """
+    bits = value << 1 if value >= 0 else (-value << 1) - 1
+    out = bytearray()
+    while bits > 127:  # noqa: PLR2004 - seven bits a byte
+        out.append(bits & 127 | 128)
+        bits >>= 7
+    out.append(bits)
+    return bytes(out)
+
+
+def sized(content: bytes) -> bytes:
+    """Return bytes behind their length."""
+    return varint(len(content)) + content
+
+
+def _landmarks_ms(people: Rows) -> Ints:
+    landmarks: Ints = EPOCH_MS + (people["landmark"].astype(np.int64) << TICK_BITS)
+    return landmarks
+
+
+def _scaled(
+    sums: npt.NDArray[np.float32], age: Floats, half_lives_ms: Sequence[float]
+) -> npt.NDArray[np.float32]:
+    """Return sums [n, ...] times 2**(age / half-life), one for all or one a row."""
+    factors = np.exp2(age[:, None] / np.array(half_lives_ms))  # (n, half-lives)
+    factors = factors.reshape(*factors.shape, *[1] * (sums.ndim - 2))
+    scaled: npt.NDArray[np.float32] = (sums * factors.astype(np.float32)).astype("<f4")
+    return scaled
+
+
+def _floats(content: bytes | None, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """Return the floats of one row, zeros when they have another shape."""
+    found = np.zeros(shape, np.float32)
+    if content is not None and len(content) == found.nbytes:
+        found[:] = np.frombuffer(content, "<f4").reshape(shape)
+    return found
+
+
+def _ticks(content: bytes | None) -> npt.NDArray[np.uint32]:
+    ticks = np.zeros(N_UNCLICKED, np.uint32)
+    if content is not None and len(content) <= ticks.nbytes:
+        found = np.frombuffer(content[: len(content) // 4 * 4], "<u4")
+        ticks[: len(found)] = found
+    return ticks
