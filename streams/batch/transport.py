@@ -30,7 +30,7 @@ LOG = structlog.get_logger(__name__)
 POLL_S = 0.05
 """Longest wait for records: a stage's clock ticks at least this often."""
 
-FETCH_MAX_WAIT_MS = 500
+FETCH_MAX_WAIT_MS = 100
 MAX_CORRUPT = 3
 """Fetches of one broken batch before the worker ends: it may be the wire."""
 
