@@ -9,7 +9,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from schemas.records import Feedback, Outcome
-from streams.core.attribution.state import KnownCreative, Reaction, Shown
+from streams.core.attribution.impression import Impression
+from streams.core.attribution.state import SURFACES, KnownCreative, Reaction, Shown
 from streams.core.ids import derived_id
 from streams.core.traffic import is_impossible_click
 
@@ -17,7 +18,7 @@ FALLBACK = "fallback"
 """Ids of creatives that an ad server shows when it has none begin with this."""
 
 _STRONGEST_FIRST: tuple[Outcome, ...] = ("conversion", "click", "dismiss")
-_REWARDS: dict[Outcome, float] = {
+REWARDS: dict[Outcome, float] = {
     "none": 0.0,
     "click": 1.0,
     "conversion": 1.0,
@@ -80,38 +81,34 @@ def arm_of(creative_id: str | None, creative: KnownCreative | None) -> str:
 
 
 def feedback_of(
-    impression_id: str,
-    shown: Shown,
-    judgement: Judgement,
-    creative: KnownCreative | None,
+    shown: Impression, judgement: Judgement, creative: KnownCreative | None
 ) -> Feedback:
     """Return the feedback record of an impression.
 
     Args:
-        impression_id: its id.
         shown: the impression.
         judgement: what came of it.
         creative: what was shown, when that is known.
     """
     reacted = judgement.outcome != "none"
     return Feedback(
-        feedback_id=derived_id("feedback", impression_id, judgement.revision),
-        impression_id=impression_id,
+        feedback_id=derived_id("feedback", shown.key, judgement.revision),
+        impression_id=shown.key,
         revision=judgement.revision,
-        user_id=shown.user_id,
+        user_id=shown.user,
         outcome=judgement.outcome,
-        reward=_REWARDS[judgement.outcome],
+        reward=REWARDS[judgement.outcome],
         value=judgement.value,
         valid=judgement.valid,
         shown_at=shown.at,
         decided_at=judgement.decided_at,
         delay_ms=max(0, judgement.decided_at - shown.at) if reacted else None,
-        creative_id=shown.creative_id,
+        creative_id=shown.creative,
         placement=shown.placement,
-        surface=shown.surface,
+        surface=None if shown.surface < 0 else SURFACES[shown.surface],
         category=creative.category if creative else shown.category,
         item=shown.item,
-        arm=arm_of(shown.creative_id, creative),
+        arm=arm_of(shown.creative, creative),
         model_name=creative.model_name if creative else None,
         model_version=creative.model_version if creative else None,
         propensity=creative.propensity if creative else None,

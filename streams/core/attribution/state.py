@@ -1,26 +1,31 @@
-"""What the attribution stage remembers, as objects and as JSON rows."""
+"""What the attribution stage remembers beside impressions: objects and JSON rows."""
 
 import json
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, get_args
 
-from schemas.records import Behavior, BehaviorKind, Creative, Design, Surface
-from streams.core.traffic import is_robot
+from schemas.records import BehaviorKind, Creative, Design, Outcome, Surface
+
+KINDS: tuple[BehaviorKind, ...] = get_args(BehaviorKind)
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+SURFACES: tuple[Surface, ...] = get_args(Surface)
+"""In the order of the schemas: their places are the numbers in columns."""
+
+REACTIONS: tuple[BehaviorKind, ...] = ("click", "conversion", "dismiss")
 
 
-@dataclass(slots=True)
-class Shown:
-    """The impression."""
+class Shown(NamedTuple):
+    """What decides about an impression."""
 
     user_id: str
     at: int
-    creative_id: str | None
-    placement: str | None
-    surface: Surface | None
-    category: str | None
-    item: str | None
     robot: bool
+    sent: bool
+    """True once feedback went out."""
+    waits: bool
+    """True while its creative is still to come."""
+    arrived_at: int
 
 
 @dataclass(slots=True)
@@ -34,25 +39,18 @@ class Reaction:
 
 
 @dataclass(slots=True)
-class Join:
-    """All that is known of one impression id: a set that only grows."""
+class Reactions:
+    """All reactions to one impression id: a set that only grows."""
 
     arrived_at: int
-    shown: Shown | None = None
-    """None while reactions wait for their impression."""
-    reactions: dict[str, Reaction] = field(default_factory=dict)
+    """When the first one came, by the wall clock."""
+    by_event: dict[str, Reaction] = field(default_factory=dict)
     """By event id."""
-    sent: bool = False
-    """True once feedback went out."""
-    organic: bool = False
-    """True when it first went out without its creative: its arm stays unknown."""
 
     @property
     def starts_at(self) -> int:
-        """Event time at which its windows start."""
-        if self.shown is not None:
-            return self.shown.at
-        return min(reaction.at for reaction in self.reactions.values())
+        """Event time at which their windows start while the impression is missing."""
+        return min(reaction.at for reaction in self.by_event.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +81,6 @@ class ClickHour:
     over: bool = False
 
 
-def shown_of(event: Behavior) -> Shown:
-    """Return what an impression event says."""
-    return Shown(
-        event.user_id,
-        event.occurred_at,
-        event.creative_id,
-        event.placement,
-        event.surface,
-        event.category,
-        event.item,
-        is_robot(event.user_agent),
-    )
-
-
-def reaction_of(event: Behavior) -> Reaction:
-    """Return what a click, conversion or dismissal says."""
-    return Reaction(
-        event.kind, event.occurred_at, event.value, is_robot(event.user_agent)
-    )
-
-
 def known_of(creative: Creative, key: str, now: int) -> KnownCreative:
     """Return what is kept of a creative."""
     receipt = creative.receipt
@@ -122,35 +99,20 @@ def known_of(creative: Creative, key: str, now: int) -> KnownCreative:
     )
 
 
-def encode_join(join: Join) -> bytes:
-    """Return the JSON row of a join."""
-    shown = join.shown
-    reactions = {
-        event_id: [reaction.kind, reaction.at, reaction.value, reaction.robot]
-        for event_id, reaction in join.reactions.items()
+def encode_reactions(reactions: Reactions) -> bytes:
+    """Return the JSON row of the reactions to an impression."""
+    by_event = {
+        event_id: [one.kind, one.at, one.value, one.robot]
+        for event_id, one in reactions.by_event.items()
     }
-    return _dumped(
-        [
-            join.arrived_at,
-            None if shown is None else [getattr(shown, name) for name in _SHOWN],
-            reactions,
-            join.sent,
-            join.organic,
-        ]
-    )
+    return _dumped([reactions.arrived_at, by_event])
 
 
-def decode_join(row: bytes) -> Join:
-    """Return the join of a JSON row."""
-    arrived_at, shown, reactions, sent, organic = json.loads(row)
-    return Join(
-        arrived_at=arrived_at,
-        shown=None if shown is None else Shown(*shown),
-        reactions={
-            event_id: Reaction(*fields) for event_id, fields in reactions.items()
-        },
-        sent=sent,
-        organic=organic,
+def decode_reactions(row: bytes) -> Reactions:
+    """Return the reactions of a JSON row."""
+    arrived_at, by_event = json.loads(row)
+    return Reactions(
+        arrived_at, {name: Reaction(*fields) for name, fields in by_event.items()}
     )
 
 
@@ -179,9 +141,11 @@ def decode_hour(row: bytes) -> ClickHour:
     return ClickHour(*json.loads(row))
 
 
+_JSON = json.JSONEncoder(separators=(",", ":"))
+
+
 def _dumped(row: list[Any]) -> bytes:
-    return json.dumps(row, separators=(",", ":")).encode()
+    return _JSON.encode(row).encode()
 
 
-_SHOWN = tuple(Shown.__dataclass_fields__)
 _KNOWN = tuple(KnownCreative.__dataclass_fields__)[:-2]  # all but condition and design

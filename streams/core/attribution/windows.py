@@ -6,7 +6,7 @@ either, everything stays for a settling time of the wall clock, so that a log re
 at speed, in any order, joins as if it had come live.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from streams.core.alarms import Alarms
@@ -26,30 +26,22 @@ class Windows:
 
     Args:
         settle_ms: least time that anything stays, by the wall clock.
+        newest: returns a partition's newest event time.
     """
 
-    def __init__(self, settle_ms: int) -> None:
+    def __init__(self, settle_ms: int, newest: Callable[[int], int]) -> None:
         self._settle_ms = max(1, settle_ms)
+        self._newest = newest
         self._by_event = Alarms()
         self._by_wall = Alarms()
-        self._newest: dict[int, int] = {}
-
-    def see(self, partition: int, at: int) -> None:
-        """Move event time on; an older event moves nothing."""
-        if at > self._newest.get(partition, 0):
-            self._newest[partition] = at
 
     def watermark(self, partition: int, now: int) -> int:
         """Return the partition's event time; a clock ahead of ours cannot push it."""
-        return min(self._newest.get(partition, 0), now)
+        return min(self._newest(partition), now)
 
     def begin(self, partition: int, key: str, arrived_at: int) -> None:
         """Have the key looked at when it has settled."""
         self._by_wall.put(partition, key, arrived_at + self._settle_ms)
-
-    def call_at(self, partition: int, key: str, event_time: int) -> None:
-        """Have the key looked at when event time gets there."""
-        self._by_event.put(partition, key, event_time)
 
     def is_settled(self, arrived_at: int, now: int) -> bool:
         """Return whether something has been here for the settling time."""
@@ -80,4 +72,3 @@ class Windows:
         """Forget a partition."""
         self._by_event.drop(partition)
         self._by_wall.drop(partition)
-        self._newest.pop(partition, None)
