@@ -60,6 +60,7 @@ class DesignSpace:
             for attribute, values in self.categorical.items()
             for position, value in enumerate(values)
         }
+        self._values = [value for _, value in self._columns]
         self._low = np.array([low for low, _ in self.continuous.values()])
         self._width = np.array([high - low for low, high in self.continuous.values()])
         self.rules = tuple(self._rule(entry) for entry in self._forbidden)
@@ -109,23 +110,35 @@ class DesignSpace:
         The largest value of a block is taken; continuous values are clipped to their
         range and rounded to four decimals.
         """
-        scaled = np.clip(vectors[:, self.n_logits :].astype(np.float64), 0.0, 1.0)
+        columns = [
+            vectors[:, block].argmax(1) + block.start
+            for block in list(self.slices.values())[: len(self.categorical)]
+        ]
+        return self.designs(
+            np.array(columns, np.intp).reshape(len(columns), len(vectors)),
+            vectors[:, self.n_logits :],
+        )
+
+    def designs(
+        self, columns: NDArray[np.intp], continuous: NDArray[np.float32]
+    ) -> list[Design]:
+        """Return designs given by their one-hot columns.
+
+        Args:
+            columns: [A, n], the column that is set for each categorical attribute.
+            continuous: float32[n, NC]; clipped and rounded as `decode` does.
+        """
+        scaled = np.clip(continuous.astype(np.float64), 0.0, 1.0)
         own_units = np.round(self._low + scaled * self._width, _DECIMALS).tolist()
         names, keys = tuple(self.categorical), tuple(self.continuous)
-        columns = [
-            [
-                values[place]
-                for place in vectors[:, self.slices[name]].argmax(1).tolist()
-            ]
-            for name, values in self.categorical.items()
-        ]  # (A, n)
-        chosen = zip(*columns, strict=True) if columns else repeat((), len(vectors))
+        words = [[self._values[column] for column in row] for row in columns.tolist()]
+        chosen = zip(*words, strict=True) if words else repeat((), len(continuous))
         return [
             Design(
-                categorical=dict(zip(names, words, strict=True)),
+                categorical=dict(zip(names, values, strict=True)),
                 continuous=dict(zip(keys, numbers, strict=True)),
             )
-            for words, numbers in zip(chosen, own_units, strict=True)
+            for values, numbers in zip(chosen, own_units, strict=True)
         ]
 
     def random(

@@ -25,6 +25,7 @@ from schemas.records import (
 )
 from schemas.taxonomy import Taxonomy
 from streams.core.arms import Arm, Arms
+from streams.core.candidates import CATEGORY_STREAM
 from streams.core.counter_random import fine_uniforms, seeds_of
 from streams.core.explanation import Explainer, favourites
 from streams.core.ids import derived_id, derived_seed
@@ -158,12 +159,12 @@ class Creatives:
             [request.surface for request in requests],
             np.full(len(asked), hour),
         )  # (n, conditions)
-        categories = self._categories(requests, conditions)
         arms = [self.arms.of(request.user_id) for request in requests]
         seeds = [
             derived_seed("candidates", request.request_id, arm.sha256)
             for request, arm in zip(requests, arms, strict=True)
         ]
+        categories = self._categories(requests, conditions, seeds)
         picks = self._picker.pick(arms, conditions, categories, seeds)
         languages = [request.language for request in requests]
         receipts = receipts_of(picks, arms, conditions, languages, self._explainer)
@@ -175,7 +176,10 @@ class Creatives:
         ]
 
     def _categories(
-        self, requests: Sequence[CreativeRequest], conditions: Floats
+        self,
+        requests: Sequence[CreativeRequest],
+        conditions: Floats,
+        seeds: Sequence[int],
     ) -> list[str]:
         """Choose what to advertise: as asked, else one of the three best liked."""
         open_ = [
@@ -186,10 +190,7 @@ class Creatives:
             return categories
         columns, roots = favourites(conditions[open_, : len(self._taxonomy)])
         liking = np.cumsum(roots.astype(np.float64) ** 2, 1)  # (n, 3)
-        seeds = [
-            derived_seed("category", requests[place].request_id) for place in open_
-        ]
-        unit = fine_uniforms(seeds_of(seeds), 0)
+        unit = fine_uniforms(seeds_of(seeds)[open_], CATEGORY_STREAM)
         reached = (liking < (unit * liking[:, -1])[:, None]).sum(1)
         liked = columns[np.arange(len(open_)), reached]
         anything = (unit * len(self._taxonomy)).astype(np.intp)

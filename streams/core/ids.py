@@ -14,10 +14,14 @@ def derived_id(*parts: object) -> str:
     >>> derived_id("ab", "c") == derived_id("a", "bc")
     False
     """
-    text = "\x1f".join(map(str, parts))
-    return blake2b(text.encode(), digest_size=16).hexdigest()
+    return _digest(parts).hex()
 
 
 def derived_seed(*parts: object) -> int:
     """Return a seed, 0 <= seed < 2**63, that depends on the parts alone."""
-    return int(derived_id(*parts)[:16], 16) >> 1
+    return int.from_bytes(_digest(parts)[:8], "big") >> 1
+
+
+def _digest(parts: tuple[object, ...]) -> bytes:
+    text = "\x1f".join(map(str, parts))
+    return blake2b(text.encode(), digest_size=16).digest()

@@ -6,6 +6,7 @@ to pick the same design again, whoever else was in the micro-batch.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +29,7 @@ BOLD_SHARE = 0.2
 """Share of candidates sampled at temperature 1: variety for the pick."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pick:
+class Pick(NamedTuple):
     """One chosen design and how it was chosen."""
 
     design: Design
@@ -95,7 +95,8 @@ class Picker:
         pools = self._pools(arm.model, group)
         scores = None
         if arm.model is not None:
-            scores = arm.model.score(pools.vectors, group.conditions)
+            vectors = self._proposer.vectors(pools.candidates)
+            scores = arm.model.score(vectors, group.conditions)
         shadow = None
         if arm.shadow and self._rehearses(arm.shadow, group):
             shadow = arm.shadow.version
@@ -105,19 +106,16 @@ class Picker:
         k = self._settings.candidates
         n = len(group.seeds)
         if model is None:
-            vectors = self._proposer.uniform(k, group.categories, group.seeds)
+            candidates = self._proposer.uniform(k, group.categories, group.seeds)
         else:
             z = normals(group.seeds, LATENT_STREAM, k * model.z_size)
             logits, continuous = model.propose(
                 z.reshape(n, k, model.z_size), group.conditions
             )  # (n, K, NV), (n, K, NC)
-            vectors = self._proposer.sampled(
-                logits.reshape(n * k, -1),
-                continuous.reshape(n * k, -1),
-                self._temperatures,
-                group.seeds,
-            ).reshape(n, k, -1)
-        return self._proposer.judged(vectors, group.categories, group.seeds)
+            candidates = self._proposer.sampled(
+                logits, continuous, self._temperatures, group.seeds
+            )
+        return self._proposer.judged(candidates, group.categories, group.seeds)
 
     def _choose(
         self,
@@ -130,9 +128,11 @@ class Picker:
         shares = self._shares(pools, scores)  # (n, K)
         rows = np.arange(len(seeds))
         chosen = _drawn(shares, fine_uniforms(seeds, PICK_STREAM))
-        vectors = pools.vectors[rows, chosen]  # (n, D)
+        columns = pools.candidates.chosen[:, rows, chosen]  # (A, n)
+        continuous = pools.candidates.continuous[rows, chosen]  # (n, NC)
         # Equal designs are one choice: the propensity is that of showing this one.
-        same = (pools.vectors == vectors[:, None]).all(2)
+        same = (pools.candidates.chosen == columns[:, :, None]).all(0)
+        same &= (pools.candidates.continuous == continuous[:, None]).all(2)
         propensity = np.where(same, shares, 0.0).sum(1).tolist()
         values: Sequence[float | None] = [None] * len(seeds)
         if scores is not None:
@@ -149,7 +149,7 @@ class Picker:
                 shadow,
             )
             for design, seed, n_rejected, rejections, probability, score in zip(
-                self._space.decode(vectors),
+                self._space.designs(columns, continuous),
                 seeds.tolist(),
                 pools.n_rejected,
                 pools.rejections,
@@ -177,7 +177,8 @@ class Picker:
         """Let a shadow version do the same work; nothing it does may hurt serving."""
         try:
             pools = self._pools(shadow, group)
-            scores = shadow.score(pools.vectors, group.conditions)
+            vectors = self._proposer.vectors(pools.candidates)
+            scores = shadow.score(vectors, group.conditions)
         except Exception:  # noqa: BLE001 - that is what the shadow is for
             self.n_shadow_failures += 1
             return False

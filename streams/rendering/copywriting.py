@@ -38,10 +38,29 @@ def badge_label(look: Look, language: Language) -> str:
     return label
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=65_536)
 def _written(
     appeal: str, tone: str, cta: str, category: str, language: Language, brand: str
 ) -> Copy:
+    table = wording()
+    headline, sentence, body = _message(appeal, tone, category, language)
+    label = table["cta"][language][cta][table["register"][tone]]
+    return Copy(
+        headline=headline,
+        body=body,
+        cta=label,
+        spoken=table["spoken"][language].format(
+            brand=brand, headline=sentence, body=body, cta=label
+        ),
+        disclosure=table["disclosure"][language],
+    )
+
+
+@lru_cache(maxsize=16_384)
+def _message(
+    appeal: str, tone: str, category: str, language: Language
+) -> tuple[str, str, str]:
+    """Return headline, the headline as a sentence, and body."""
     table = wording()
     words = words_for(category)
     fields = {"T": words.title, "t": words.inside, "P": words.phrase}
@@ -54,16 +73,7 @@ def _written(
     gap = "" if language == "zh" else " "
     promise = table["promise"][language][appeal].format(**fields)
     body = f"{promise}{gap}{table['closer'][language][tone]}"
-    label = table["cta"][language][cta][table["register"][tone]]
-    return Copy(
-        headline=headline,
-        body=body,
-        cta=label,
-        spoken=table["spoken"][language].format(
-            brand=brand, headline=_as_sentence(headline, language), body=body, cta=label
-        ),
-        disclosure=table["disclosure"][language],
-    )
+    return headline, _as_sentence(headline, language), body
 
 
 def _as_sentence(headline: str, language: Language) -> str:
