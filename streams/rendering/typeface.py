@@ -7,7 +7,7 @@ overflows, on a machine that has none of these fonts.
 
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from unicodedata import east_asian_width
 
@@ -177,9 +177,15 @@ def typography(name: str, language: Language) -> Typography:
 
 def width_em(text: str, face: Face) -> float:
     """Return how wide a text is drawn, in em."""
-    table = _widths()[face.table]
-    natural = sum(table[c] if c in table else _wide_or_not(c) for c in text)
+    natural = _natural(text, face.table)
     return (natural / 1000 + face.tracking * len(text)) * face.squeeze
+
+
+@lru_cache(maxsize=65536)
+def _natural(text: str, name: str) -> int:
+    """Return the sum of a text's advances, thousandths of an em."""
+    table = _widths()[name]
+    return sum([table[c] if c in table else _wide_or_not(c) for c in text])
 
 
 @cache
