@@ -70,7 +70,7 @@ def wrap(
 
     None when there would be more than `most` lines or an atom is too wide.
     """
-    widths = [width_em(atom, face) for atom in atoms]
+    widths = _measured(atoms, face)
     n_lines = _fewest(widths, width)
     if n_lines is None or n_lines > most:
         return None
@@ -78,7 +78,13 @@ def wrap(
     return tuple("".join(atoms[start:end]).strip() for start, end in pairwise(breaks))
 
 
-def _fewest(widths: list[float], width: float) -> int | None:
+@lru_cache(maxsize=16384)
+def _measured(atoms: tuple[str, ...], face: Face) -> tuple[float, ...]:
+    """Return the width of each atom, em: the same whatever the size tried."""
+    return tuple([width_em(atom, face) for atom in atoms])
+
+
+def _fewest(widths: tuple[float, ...], width: float) -> int | None:
     n_lines, used = 1, 0.0
     for atom in widths:
         if atom > width:
@@ -90,7 +96,7 @@ def _fewest(widths: list[float], width: float) -> int | None:
 
 
 def _even_breaks(
-    atoms: tuple[str, ...], widths: list[float], width: float, n_lines: int
+    atoms: tuple[str, ...], widths: tuple[float, ...], width: float, n_lines: int
 ) -> list[int]:
     """Return the break positions with the least sum of squared line widths."""
     ends = len(atoms) + 1
