@@ -30,7 +30,7 @@ CHECKPOINT_MS = 1_000
 SAMPLE_S = 0.04
 LIMIT_S = 900.0
 
-PURE_PYTHON = {"ADLOOM_PURE_PYTHON": "1"}
+PURE_PYTHON = {"ADLOOM_PREFERENCES__KERNELS": "python"}
 """What makes a worker use the pure path although the compiled one is built."""
 
 _HOST = "127.0.0.1"

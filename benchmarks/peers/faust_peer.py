@@ -53,7 +53,7 @@ def main() -> None:
             total = sum(sum(weights) for _, weights in table.values())
             progress.report(n_users=len(table), total=total)
 
-    worker = faust.Worker(app, loglevel="WARNING", quiet=True)
+    worker = faust.Worker(app, loglevel="WARNING", quiet=True, redirect_stdouts=False)
     worker.spinner = None
     worker.execute_from_commandline()
 

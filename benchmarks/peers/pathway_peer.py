@@ -30,6 +30,8 @@ def main() -> None:
         event = job.decode(message)
         at = event["occurred_at"]
         landmark = landmark or at
+        if progress.n < job.n_events - 1:  # the last one is counted when it is summed
+            progress.add()
         amount = job.weights[event["kind"]] * 2.0 ** ((at - landmark) / half_life_ms)
         return event["user_id"], job.columns[event["category"]], at, amount
 
@@ -61,7 +63,8 @@ def main() -> None:
 
     def count(key: Any, row: dict[str, Any], time: int, is_addition: bool) -> None:  # noqa: FBT001 - its interface
         del key, time
-        if is_addition and progress.add(row["n"] - progress.n):
+        if is_addition and row["n"] == job.n_events:
+            progress.add(job.n_events - progress.n)
             # Not in the engine's own thread: it has to write on.
             threading.Thread(
                 target=_end, args=(job, progress, out, landmark), daemon=True

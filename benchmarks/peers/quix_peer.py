@@ -26,13 +26,14 @@ def main() -> None:
         loglevel="WARNING",
         auto_create_topics=True,
         consumer_extra_config={"fetch.message.max.bytes": 4 * 1024 * 1024},
+        use_changelog_topics=True,
     )
     topic = app.topic(job.topic, key_deserializer="bytes", value_deserializer="bytes")
     latest: dict[str, bytes] = {}
 
     def fold(message: bytes, state: State) -> None:
         event = job.decode(message)
-        kept = state.get("w")
+        kept = state.get_bytes("w")
         at = event["occurred_at"]
         weights = (
             UserWeights.from_bytes(kept)
@@ -46,7 +47,7 @@ def main() -> None:
             half_life_ms,
         )
         content = weights.to_bytes()
-        state.set("w", content)
+        state.set_bytes("w", content)
         latest[event["user_id"]] = content
         progress.add()
 
