@@ -111,8 +111,8 @@ class _Network:
         step = max(1, ROWS // k)
         missing = -n % step
         if missing:
-            rows = np.pad(rows, ((0, missing), (0, 0), (0, 0)))
-            conditions = np.pad(conditions, ((0, missing), (0, 0)))
+            rows = _padded(rows, n + missing)
+            conditions = _padded(conditions, n + missing)
         parts = []
         for start in range(0, n, step):
             chunk = slice(start, start + step)
@@ -125,3 +125,10 @@ class _Network:
             np.concatenate(column).reshape(n + missing, k, -1)[:n]
             for column in zip(*parts, strict=True)
         ]
+
+
+def _padded(rows: Floats, n: int) -> Floats:
+    """Return n rows, zeros at the end (np.pad takes a tenth of a millisecond)."""
+    answer = np.zeros((n, *rows.shape[1:]), np.float32)
+    answer[: len(rows)] = rows
+    return answer
