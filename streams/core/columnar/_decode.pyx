@@ -6,7 +6,7 @@ import numpy as np
 from libc.stdint cimport int16_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
-from streams.core.columnar._read cimport is_plain, read_varint
+from streams.core.columnar._read cimport is_plain, read_varint, shape_of
 
 from streams.core.columnar.columns import Columns
 
@@ -125,23 +125,20 @@ cdef inline int following(uint8_t first) noexcept nogil:
     return -1
 
 
-cdef inline int is_pseudonym(const uint8_t* p, int64_t n) noexcept nogil:
-    """Return whether a name certainly is no e-mail address and no telephone number."""
+cdef inline int is_pseudonym(const uint8_t* p, int64_t n, const uint8_t* limit) noexcept nogil:
+    """Return whether printable ASCII certainly is no e-mail address, no telephone number.
+
+    With a letter and without an @ it is neither; digits alone are a Chinese mobile
+    number when they are eleven and begin like one.
+    """
+    cdef int shape = shape_of(p, n, limit)
     cdef int64_t i
-    cdef bint digits = True, dialled = True
+    if shape < 2:
+        return shape
     for i in range(n):
-        if p[i] == 64:  # @
-            return 0
         if p[i] < 48 or p[i] > 57:
-            digits = False
-            # space ( ) + - .
-            if not (p[i] == 32 or p[i] == 40 or p[i] == 41 or p[i] == 43 or p[i] == 45 or p[i] == 46):
-                dialled = False
-            if p[i] >= 0x80 or (p[i] >= 9 and p[i] <= 13):
-                return 0  # other digits and spaces: the codec's path knows them all
-    if digits:
-        return not (n == 11 and p[0] == 49 and p[1] >= 51)
-    return not dialled
+            return 0
+    return not (n == 11 and p[0] == 49 and p[1] >= 51)
 
 
 cdef inline int read_string(CStep* step, const uint8_t** at, const uint8_t* end, const uint8_t* base, const uint8_t* limit, int64_t* out) noexcept nogil:
@@ -151,14 +148,13 @@ cdef inline int read_string(CStep* step, const uint8_t** at, const uint8_t* end,
         return 0
     p = at[0]
     if step.op == STRING and step.check != NONE:
-        if step.check >= NAME:
-            if n == 0 and step.null_branch < 0:
-                return 0
-            if step.check == USER and not is_pseudonym(p, n):
-                return 0
+        if step.check >= NAME and n == 0 and step.null_branch < 0:
+            return 0
         if not (n <= step.limit and is_plain(p, n, limit)):
-            if not is_text(p, n, step.limit, step.check >= NAME):
+            if step.check == USER or not is_text(p, n, step.limit, step.check >= NAME):
                 return 0
+        elif step.check == USER and not is_pseudonym(p, n, limit):
+            return 0
     out[0] = (p - base) << LENGTH_BITS | n
     at[0] = p + n
     return 1

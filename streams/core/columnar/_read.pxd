@@ -26,7 +26,34 @@ cdef extern from *:
             if (*p < 0x20 || *p > 0x7e) return 0;
         return 1;
     }
+    /* Of printable ASCII: 0 with an @, 1 with a letter, 2 with neither. */
+    static inline int shape_of(const uint8_t *p, int64_t n, const uint8_t *limit) {
+        const __m128i at = _mm_set1_epi8('@');
+        int64_t i = 0;
+        int named = 0;
+        while (n - i > 0 && limit - p - i >= 16) {
+            __m128i word = _mm_loadu_si128((const __m128i *)(p + i));
+            uint32_t here = n - i >= 16 ? 0xFFFFu : (1u << (n - i)) - 1u;
+            if ((uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(word, at)) & here) return 0;
+            named |= (uint32_t)_mm_movemask_epi8(_mm_cmpgt_epi8(word, at)) & here ? 1 : 0;
+            i += 16;
+        }
+        for (; i < n; i++) {
+            if (p[i] == '@') return 0;
+            named |= p[i] > '@';
+        }
+        return named ? 1 : 2;
+    }
     #else
+    static inline int shape_of(const uint8_t *p, int64_t n, const uint8_t *limit) {
+        int named = 0;
+        (void)limit;
+        for (int64_t i = 0; i < n; i++) {
+            if (p[i] == '@') return 0;
+            named |= p[i] > '@';
+        }
+        return named ? 1 : 2;
+    }
     static inline int is_plain(const uint8_t *p, int64_t n, const uint8_t *limit) {
         (void)limit;
         for (; n > 0; p++, n--)
@@ -50,6 +77,7 @@ cdef extern from *:
     }
     """
     int is_plain(const uint8_t*, int64_t, const uint8_t*) noexcept nogil
+    int shape_of(const uint8_t*, int64_t, const uint8_t*) noexcept nogil
     double power_of_two(double) noexcept nogil
 
 

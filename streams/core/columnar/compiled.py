@@ -16,3 +16,6 @@ DECODE = _module("_decode")
 
 STATE = _module("_state")
 """The twins of `key_index`, `window`, `fold` and `changelog`."""
+
+STRINGS = _module("_strings")
+"""The twin of `strings`."""
