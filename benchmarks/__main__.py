@@ -66,6 +66,7 @@ def _options(given: argparse.Namespace) -> Options:
         runs=given.runs,
         n_events=given.events,
         n_users=given.users,
+        scale=given.scale,
         duplicates=given.duplicates,
         broker=given.broker,
         peers=None if given.peers is None else tuple(given.peers.split(",")),
@@ -85,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, default=3, help="medians of so many")
     parser.add_argument("--events", type=int, default=3_000_000)
     parser.add_argument("--users", type=int, default=50_000)
+    parser.add_argument("--scale", type=float, default=1.0, help="of fixed sizes")
     parser.add_argument(
         "--duplicates", type=float, default=0.01, help="share of events"
     )

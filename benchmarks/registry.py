@@ -4,7 +4,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from benchmarks.figures import Row
+from benchmarks.measures.memory import memory
 from benchmarks.measures.preferences import preferences
+from benchmarks.measures.recovery import recovery
+from benchmarks.measures.stage_worker import attribution, sink
+from benchmarks.measures.two_workers import two_workers
+from benchmarks.measures.variants import (
+    compression,
+    growth_partitions,
+    growth_users,
+    local,
+    pure_python,
+)
 from benchmarks.session import Session
 
 
@@ -21,5 +32,15 @@ FIGURES: dict[str, Figure] = {
     figure.name: figure
     for figure in (
         Figure("preferences", "events/s and CPU, beside every peer", preferences),
+        Figure("compression", "preferences from lz4 and zstd topics", compression),
+        Figure("pure-python", "preferences without the compiled modules", pure_python),
+        Figure("local-broker", "preferences on the local broker", local),
+        Figure("memory", "resident bytes a user at 5 million users", memory),
+        Figure("recovery", "seconds until 1 million users are back", recovery),
+        Figure("attribution", "impressions joined with reactions", attribution),
+        Figure("sink", "rows into ClickHouse in process", sink),
+        Figure("growth-users", "CPU an event, 10 thousand to 5 million", growth_users),
+        Figure("growth-partitions", "CPU an event, 1 to 64", growth_partitions),
+        Figure("two-workers", "two workers beside one", two_workers),
     )
 }

@@ -25,6 +25,9 @@ class Options:
     runs: int = 3
     n_events: int = 3_000_000
     n_users: int = 50_000
+    scale: float = 1.0
+    """Of the sizes that the issue fixes (5 million users, 100,000 events/s): smaller
+    for a trial."""
     duplicates: float = 0.01
     broker: str = "apache"
     peers: tuple[str, ...] | None = None
@@ -37,6 +40,10 @@ class Options:
         return Spec(
             n_events=self.n_events, n_users=self.n_users, duplicates=self.duplicates
         )
+
+    def scaled(self, size: int) -> int:
+        """Return a fixed size, as large as this trial wants it."""
+        return max(1, int(size * self.scale))
 
 
 @dataclass(frozen=True)

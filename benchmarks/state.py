@@ -90,12 +90,23 @@ def _differing(
     return int((~(close & same)).sum())
 
 
-def read(bootstrap: str, topic: str, n_partitions: int) -> Written:
-    """Read a topic from its beginning to its high watermark."""
-    return asyncio.run(_read(bootstrap, topic, n_partitions))
+def read(
+    bootstrap: str, topic: str, n_partitions: int, *, by_value: bool = False
+) -> Written:
+    """Read a topic from its beginning to its high watermark.
+
+    Args:
+        bootstrap: broker.
+        topic: to read.
+        n_partitions: of the topic.
+        by_value: keep every distinct value, not the latest of each key.
+    """
+    return asyncio.run(_read(bootstrap, topic, n_partitions, by_value=by_value))
 
 
-async def _read(bootstrap: str, topic: str, n_partitions: int) -> Written:
+async def _read(
+    bootstrap: str, topic: str, n_partitions: int, *, by_value: bool
+) -> Written:
     client = AIOKafkaClient(bootstrap_servers=bootstrap)
     await client.bootstrap()
     latest: dict[bytes, bytes | None] = {}
@@ -103,7 +114,9 @@ async def _read(bootstrap: str, topic: str, n_partitions: int) -> Written:
     try:
         await client.add_topic(topic)
         for partition in range(n_partitions):
-            n_records += await _read_partition(client, topic, partition, latest)
+            n_records += await _read_partition(
+                client, topic, partition, latest, by_value=by_value
+            )
     finally:
         await client.close()
     return Written(n_records, latest)
@@ -114,6 +127,8 @@ async def _read_partition(
     topic: str,
     partition: int,
     latest: dict[bytes, bytes | None],
+    *,
+    by_value: bool,
 ) -> int:
     offset, n_records = 0, 0
     while True:
@@ -125,7 +140,7 @@ async def _read_partition(
                 continue
             for record in batch:
                 if record.offset >= offset:
-                    latest[record.key] = record.value
+                    latest[record.value if by_value else record.key] = record.value
                     n_records += 1
             offset = batch.next_offset
         if offset >= end:

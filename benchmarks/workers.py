@@ -35,6 +35,9 @@ PURE_PYTHON = {"ADLOOM_PREFERENCES__KERNELS": "python"}
 
 _HOST = "127.0.0.1"
 
+_COMMANDS = {"sink": ("sink",)}
+_PROGRESS = {"sink": "adloom_sink_rows_total"}
+
 Ends = dict[tuple[str, int], int]
 
 
@@ -90,7 +93,10 @@ class Worker:
         with (self._folder / "worker.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 die_with_parent.command(
-                    sys.executable, "-m", "streams", "worker", self._stage
+                    sys.executable,
+                    "-m",
+                    "streams",
+                    *_COMMANDS.get(self._stage, ("worker", self._stage)),
                 ),
                 cwd=self._folder,
                 env=environment,
@@ -156,7 +162,8 @@ class Worker:
 
     def sample(self) -> Sample:
         """Return where the worker is."""
-        n = self.metric("adloom_stage_records_in_total")
+        counter = _PROGRESS.get(self._stage, "adloom_stage_records_in_total")
+        n = self.metric(counter)
         return Sample(time.monotonic(), n, self.cpu())
 
     def wait_until_ready(self, limit_s: float = LIMIT_S) -> float:
@@ -198,7 +205,7 @@ class Worker:
     def _get(self, path: str, *, refuse: bool = False) -> str:
         url = f"http://{_HOST}:{self._port}{path}"
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - ours
+            with urllib.request.urlopen(url, timeout=5) as answer:
                 body: bytes = answer.read()
                 return body.decode()
         except OSError:

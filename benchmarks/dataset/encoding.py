@@ -29,6 +29,7 @@ USER_AGENTS = (
 
 _SURFACES = ("search", "social", "video", "device")
 _HEX_ID_BYTES = 32
+_FALLBACK = b"fallback"
 _EVENT, _IMPRESSION, _CREATIVE = range(3)
 _SHOWN = [
     KINDS.index(kind) for kind in ("impression", "click", "conversion", "dismiss")
@@ -51,7 +52,9 @@ def value_cells(events: Columns, rows: slice) -> list[Cells]:
         *_text(cells.fixed(events.ids[user])),
         cells.varints(kind),
         cells.varints(events.at[rows]),
-        _optional(is_shown, cells.fixed(hex_ids(creative, _CREATIVE)), _HEX_ID_BYTES),
+        _optional(
+            is_shown, cells.fixed(_creative_ids(events, creative)), _HEX_ID_BYTES
+        ),
         _optional(
             impression >= 0,
             cells.fixed(hex_ids(impression, _IMPRESSION)),
@@ -86,6 +89,13 @@ def text(content: bytes) -> bytes:
     """Return a string of Avro: a zigzag varint of its length, and its bytes."""
     length = cells.varints(np.array([len(content)]))
     return length.content.tobytes() + content
+
+
+def _creative_ids(events: Columns, numbers: np.ndarray) -> np.ndarray:
+    ids = hex_ids(numbers, _CREATIVE)
+    if events.spec.creatives == "fallback":
+        ids[:, : len(_FALLBACK)] = np.frombuffer(_FALLBACK, np.uint8)
+    return ids
 
 
 def _text(content: Cells) -> list[Cells]:

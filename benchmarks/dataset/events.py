@@ -24,7 +24,6 @@ KIND_SHARES = (0.62, 0.08, 0.01, 0.20, 0.06, 0.03)
 FIRST_INSTANT = 1_750_000_000_000
 """Event time of the first event: fixed, so that the records are always the same."""
 
-JITTER_MS = 2_000
 FAVOURITES_SHARE = 0.7
 N_CREATIVES_A_USER = 8
 
@@ -46,6 +45,11 @@ class Spec:
     hours: float = 4.0
     codec: str = "none"
     records_per_batch: int = 500
+    jitter_ms: int = 2_000
+    first_event: int = 0
+    """Number of the first event: a later part of a log has other event ids."""
+    creatives: str = "own"
+    """"own", or "fallback": ids that no creative record has to explain."""
     seed: int = 1
 
     @property
@@ -98,15 +102,16 @@ def generate(spec: Spec) -> Columns:
     user = _users(spec, rng)
     kind = rng.choice(len(KINDS), n, p=KIND_SHARES)
     step_ms = spec.hours * 3_600_000 / n
-    at = FIRST_INSTANT + (np.arange(n) * step_ms).astype(np.int64)
-    at += rng.integers(-JITTER_MS, JITTER_MS, n)
+    number = spec.first_event + np.arange(n)
+    at = FIRST_INSTANT + (number * step_ms).astype(np.int64)
+    at += rng.integers(-spec.jitter_ms, spec.jitter_ms + 1, n)
     columns = {
         "user": user,
         "kind": kind,
         "category": _categories(user, rng),
         "at": at,
-        "event": np.arange(n),
-        "impression": _impressions(user, kind),
+        "event": number,
+        "impression": _impressions(user, kind, spec.first_event),
     }
     _repeat_some(columns, spec, rng)
     return Columns(spec, **columns)
@@ -133,7 +138,7 @@ def _categories(user: Ints, rng: np.random.Generator) -> Ints:
     return np.where(rng.random(len(user)) < FAVOURITES_SHARE, favourite, anything)
 
 
-def _impressions(user: Ints, kind: Ints) -> Ints:
+def _impressions(user: Ints, kind: Ints, first_event: int) -> Ints:
     """Give impressions a number, and reactions that of the user's latest one."""
     n = len(user)
     is_impression = kind == KINDS.index("impression")
@@ -143,7 +148,7 @@ def _impressions(user: Ints, kind: Ints) -> Ints:
     latest = np.maximum.accumulate(latest)
     starts = np.searchsorted(user[order], user[order])  # first row of the same user
     latest = np.where(latest >= starts, latest, -1)
-    known = np.where(latest >= 0, order[latest], -1)
+    known = np.where(latest >= 0, order[latest] + first_event, -1)
     shown = np.empty(n, np.int64)
     shown[order] = known
     return np.where(is_impression | reacts, shown, -1)
