@@ -239,8 +239,9 @@ class _Cursor:
         self._advance(np.full(len(start), 8), here)
         start = np.where(here & self.good, start, len(self._content) - 8)
         raw = self._content[start[:, None] + np.arange(8)]
-        number = np.ascontiguousarray(raw).view("<f8")[:, 0] + 0.0
+        number = np.ascontiguousarray(raw).view("<f8")[:, 0]
         ok = ~np.isnan(number)
+        number = np.where(ok, number, 0.0) + 0.0  # -0.0 would look like null
         if limits.check is Check.RANGE:
             ok &= (limits.low <= number) & (number <= limits.high)
         self.good &= ~here | ok

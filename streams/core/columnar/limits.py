@@ -1,7 +1,9 @@
 """Record type -> what its fields may hold on the fast path.
 
-The same bounds as `streams.core.admission`, as data: tests/streams/test_columnar.py
-holds that nothing gets through here which the admission refuses.
+The same bounds as `streams.core.admission`, as data:
+tests/streams/test_columnar_decode.py holds that nothing gets through here which the
+admission refuses. Only half-lives and weights of a Preference are not judged: `restore`
+takes those that have our shape.
 """
 
 from dataclasses import fields

@@ -195,4 +195,6 @@ def _mapping(theirs: _Shape, mine: _Shape | None) -> tuple[int, ...]:
 def _any(shape: _Shape) -> Limits:
     if shape.op is Op.STRING:
         return Limits(Check.TEXT, limit=2**31 - 1)
+    if shape.op is Op.ENUM:
+        return Limits(Check.RANGE)  # a symbol of ours: the codec refuses newer ones
     return Limits(Check.NONE)
