@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from benchmarks.figures import Row
+from benchmarks.measures.latency import creative_latency, preference_latency
 from benchmarks.measures.memory import memory
 from benchmarks.measures.preferences import preferences
 from benchmarks.measures.recovery import recovery
 from benchmarks.measures.stage_worker import attribution, sink
+from benchmarks.measures.stages import checkpoint, creatives, texts
 from benchmarks.measures.two_workers import two_workers
 from benchmarks.measures.variants import (
     compression,
@@ -37,7 +39,14 @@ FIGURES: dict[str, Figure] = {
         Figure("local-broker", "preferences on the local broker", local),
         Figure("memory", "resident bytes a user at 5 million users", memory),
         Figure("recovery", "seconds until 1 million users are back", recovery),
+        Figure("checkpoint", "CPU of 100,000 dirty users", checkpoint),
+        Figure(
+            "latency", "event to preference at 100,000 events/s", preference_latency
+        ),
+        Figure("creative-latency", "event to creative, the same", creative_latency),
         Figure("attribution", "impressions joined with reactions", attribution),
+        Figure("creatives", "requests answered, K = 16, and one alone", creatives),
+        Figure("texts", "short texts read", texts),
         Figure("sink", "rows into ClickHouse in process", sink),
         Figure("growth-users", "CPU an event, 10 thousand to 5 million", growth_users),
         Figure("growth-partitions", "CPU an event, 1 to 64", growth_partitions),

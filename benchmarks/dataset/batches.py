@@ -35,7 +35,8 @@ def compressor(codec: str) -> tuple[int, Callable[[bytes], bytes]]:
         case "lz4":
             import lz4.frame  # noqa: PLC0415 - for compressed datasets only
 
-            return 3, lz4.frame.compress
+            # Kafka reads independent blocks only.
+            return 3, lambda records: lz4.frame.compress(records, block_linked=False)
         case "zstd":
             from backports import zstd  # noqa: PLC0415 - the same
 

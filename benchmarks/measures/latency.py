@@ -1,0 +1,248 @@
+"""100,000 events a second -> how long until their effect can be read from a topic.
+
+The clock of an event starts when it is due, not when it was sent. A reader beside the
+workers takes raw fetches and notes when they came; what is in them is decoded later.
+An event's preference is readable with the first record of its user whose `as_of` is not
+before the event. A user's creative is measured from their first event.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import numpy as np
+from aiokafka.client import AIOKafkaClient
+from aiokafka.record.memory_records import MemoryRecords
+
+from benchmarks.brokers import ROOT, Broker
+from benchmarks.dataset.events import FIRST_INSTANT, Columns, Spec
+from benchmarks.dataset.load import produce
+from benchmarks.dataset.store import Dataset
+from benchmarks.figures import Row, at_most, row
+from benchmarks.measures.model import champion, released
+from benchmarks.measures.releases import release_batch
+from benchmarks.session import Session, note
+from benchmarks.state import fetch
+from benchmarks.workers import Worker
+from schemas.avro import Codec
+from schemas.lock import LockedIds
+from schemas.records import Preference
+from streams import die_with_parent
+from streams.settings import PreferencesSettings
+from streams.topics import BEHAVIOR, CREATIVE, MODEL_RELEASE, PREFERENCE
+
+RATE = 100_000
+SECONDS = 12
+WARM_UP_S = 2
+AFTERWARDS_S = 3.0
+
+PREFERENCE_MS = at_most(300)
+CREATIVE_MS = at_most(1_000)
+
+_USER_BYTES = 28
+_PARTITIONS = 4
+
+
+@dataclass
+class Arrivals:
+    """Raw fetches and when they came."""
+
+    fetched: list[tuple[int, bytes]] = field(default_factory=list)
+    """Monotonic ns, record batches."""
+
+
+def preference_latency(session: Session) -> Iterator[Row]:
+    """Event -> preference."""
+    percentiles = []
+    for _ in range(session.options.runs):
+        with session.topics(_PARTITIONS) as (broker, prefix):
+            made, start, arrivals = _play(
+                session, broker, prefix, ("preferences",), PREFERENCE.name
+            )
+            delays = _preference_delays(made.events, start, arrivals)
+            percentiles.append(_noted("preference readable", delays))
+    yield row("event to preference, p50", "ms", [low for low, _ in percentiles])
+    p99 = [high for _, high in percentiles]
+    yield row("event to preference, p99", "ms", p99, PREFERENCE_MS)
+
+
+def creative_latency(session: Session) -> Iterator[Row]:
+    """A new user's first event -> their first creative."""
+    percentiles = []
+    stages = ("preferences", "requests", "creatives")
+    for _ in range(session.options.runs):
+        with session.topics(_PARTITIONS) as (broker, prefix):
+            made, start, arrivals = _play(
+                session, broker, prefix, stages, CREATIVE.name
+            )
+            delays = _creative_delays(made.events, start, arrivals)
+            percentiles.append(_noted("creative on the topic", delays))
+    yield row("event to creative, p50", "ms", [low for low, _ in percentiles])
+    p99 = [high for _, high in percentiles]
+    yield row("event to creative, p99", "ms", p99, CREATIVE_MS)
+
+
+def _play(
+    session: Session, broker: Broker, prefix: str, stages: tuple[str, ...], watched: str
+) -> tuple[Dataset, int, Arrivals]:
+    made = session.dataset(_spec(session))
+    store, version = (
+        champion(session.options.folder) if "creatives" in stages else (None, None)
+    )
+    settings = {
+        "ADLOOM_PREFERENCES__FLUSH_MS": str(PreferencesSettings().flush_ms),
+        "ADLOOM_MODEL__STORE": str(store),
+    }
+    with ExitStack() as stack:
+        if version is not None:
+            batch = release_batch(released(version))
+            topic = prefix + MODEL_RELEASE.name
+            asyncio.run(_send(broker.bootstrap, topic, batch))
+        workers = [
+            stack.enter_context(
+                Worker(
+                    stage,
+                    broker.bootstrap,
+                    prefix,
+                    session.scratch(stage),
+                    _PARTITIONS,
+                    settings,
+                )
+            )
+            for stage in stages
+        ]
+        for worker in workers:
+            worker.wait_until_ready(120)
+        start = time.monotonic_ns() + 4_000_000_000
+        command = ("-m", "benchmarks.producer", str(made.folder), broker.bootstrap)
+        producer = stack.enter_context(
+            subprocess.Popen(  # noqa: S603 - our own command
+                die_with_parent.command(
+                    sys.executable, *command, prefix + BEHAVIOR.name, str(start)
+                ),
+                stdout=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                text=True,
+            )
+        )
+        seconds = 4.0 + _seconds(made.spec) + AFTERWARDS_S
+        arrivals = asyncio.run(_watch(broker.bootstrap, prefix + watched, seconds))
+        worst, _ = producer.communicate()
+        note(f"the producer was {int(worst) / 1e6:.0f} ms late at the most")
+    return made, start, arrivals
+
+
+def _spec(session: Session) -> Spec:
+    rate = session.options.scaled(RATE)
+    return Spec(
+        n_events=rate * SECONDS,
+        n_users=session.options.n_users,
+        hours=SECONDS / 3600,
+        duplicates=0,
+        jitter_ms=0,
+        records_per_batch=max(1, rate // 400),  # a batch is 10 ms of its partition
+    )
+
+
+def _seconds(spec: Spec) -> float:
+    return spec.hours * 3600
+
+
+async def _send(bootstrap: str, topic: str, batch: bytes) -> None:
+    client = AIOKafkaClient(bootstrap_servers=bootstrap)
+    await client.bootstrap()
+    try:
+        await client.add_topic(topic)
+        await produce(client, topic, 0, batch)
+    finally:
+        await client.close()
+
+
+async def _watch(bootstrap: str, topic: str, seconds: float) -> Arrivals:
+    client = AIOKafkaClient(bootstrap_servers=bootstrap)
+    await client.bootstrap()
+    arrivals = Arrivals()
+    deadline = time.monotonic() + seconds
+    try:
+        await client.add_topic(topic)
+        # One connection answers in order, so partitions are asked without waiting.
+        offsets = dict.fromkeys(range(_PARTITIONS), 0)
+        while time.monotonic() < deadline:
+            found = False
+            for partition, offset in offsets.items():
+                _, payload = await fetch(client, topic, partition, offset, wait_ms=0)
+                if payload:
+                    found = True
+                    arrivals.fetched.append((time.monotonic_ns(), payload))
+                    offsets[partition] = _next_offset(payload, offset)
+            if not found:
+                await asyncio.sleep(0.002)
+    finally:
+        await client.close()
+    return arrivals
+
+
+def _next_offset(payload: bytes, offset: int) -> int:
+    records = MemoryRecords(payload)
+    while (batch := records.next_batch()) is not None:
+        offset = batch.next_offset
+    return offset
+
+
+def _records(arrivals: Arrivals) -> Iterator[tuple[int, bytes, bytes]]:
+    for at, payload in arrivals.fetched:
+        records = MemoryRecords(payload)
+        while (batch := records.next_batch()) is not None:
+            if not batch.is_control_batch:
+                for record in batch:
+                    if record.value is not None:
+                        yield at, record.key, record.value
+
+
+def _preference_delays(events: Columns, start: int, arrivals: Arrivals) -> np.ndarray:
+    """Return ms per event after the warm-up; infinite where none came."""
+    codec = Codec(Preference, LockedIds())
+    numbers = {user.tobytes(): number for number, user in enumerate(events.ids)}
+    span = int(events.at.max()) - FIRST_INSTANT + 2
+    rows = [
+        (numbers[key], codec.decode_fields(value)["as_of"] - FIRST_INSTANT, at)
+        for at, key, value in _records(arrivals)
+    ]
+    found = np.array(sorted(rows), np.int64).reshape(-1, 3)
+    keys = found[:, 0] * span + found[:, 1]
+    due = events.at - FIRST_INSTANT
+    place = np.searchsorted(keys, events.user * span + due)
+    place = np.minimum(place, len(keys) - 1)
+    is_there = (found[place, 0] == events.user) & (found[place, 1] >= due)
+    delays = (found[place, 2] - start) / 1e6 - due
+    delays = np.where(is_there, delays, np.inf)
+    return delays[due >= WARM_UP_S * 1000]
+
+
+def _creative_delays(events: Columns, start: int, arrivals: Arrivals) -> np.ndarray:
+    """Return ms for each user who came after the warm-up and got a creative."""
+    users, first = np.unique(events.user, return_index=True)
+    came = {
+        events.ids[user].tobytes(): int(events.at[row]) - FIRST_INSTANT
+        for user, row in zip(users.tolist(), first.tolist(), strict=True)
+    }
+    delays: dict[bytes, float] = {}
+    for at, key, _ in _records(arrivals):
+        user = key[:_USER_BYTES]
+        if user in came and came[user] >= WARM_UP_S * 1000:
+            delays.setdefault(user, (at - start) / 1e6 - came[user])
+    n_users = sum(at >= WARM_UP_S * 1000 for at in came.values())
+    note(f"{len(delays):,} of {n_users:,} new users got a creative")
+    missing = [np.inf] * (n_users - len(delays))
+    return np.array([*delays.values(), *missing])
+
+
+def _noted(what: str, delays: np.ndarray) -> tuple[float, float]:
+    low, high = np.percentile(delays, [50, 99], method="higher").tolist()
+    note(f"{what}: p50 {low:.0f} ms, p99 {high:.0f} ms of {len(delays):,}")
+    return low, high

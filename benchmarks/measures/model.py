@@ -1,0 +1,72 @@
+"""A pre-trained generator -> the creatives stage, ready to answer; made once, kept."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmarks.figures import UnavailableError
+from model_export.registry import Registry, Version
+from schemas.records import ModelRelease
+from schemas.taxonomy import taxonomy
+from streams.core.arms import Arms
+from streams.core.creatives import Creatives
+from streams.core.picking import Picker
+from streams.core.stage import Incoming
+from streams.inference import load
+from streams.rendering.renderer import Renderer
+from streams.settings import CreativesSettings
+
+MODEL = "creative-gan"
+NOW = 1_800_000_000_000
+
+Answer = Callable[[Sequence[Incoming]], int]
+"""Requests -> how many were answered."""
+
+
+def champion(folder: Path) -> tuple[Path, Version]:
+    """Return the store and its champion, pre-trained at the first use.
+
+    Raises:
+        UnavailableError: the extra `train` is missing.
+    """
+    store = folder / "models"
+    if not store.exists():
+        command = ("-m", "model_export", "pretrain", "--store", str(store))
+        done = subprocess.run(  # noqa: S603 - our own command
+            [sys.executable, *command, "--model", MODEL], check=False, stdout=sys.stderr
+        )
+        if done.returncode:
+            raise UnavailableError("no model: the extra `train` is needed once")
+    version = Registry(str(store)).champion(MODEL)
+    if version is None:
+        raise UnavailableError(f"no champion in {store}; remove it to train again")
+    return store, version
+
+
+def released(version: Version) -> ModelRelease:
+    """Return the record that puts a version in force."""
+    return ModelRelease(
+        model_name=MODEL,
+        version=version.version,
+        sha256=version.sha256,
+        stage="champion",
+        canary_share=0.5,
+        champion_version=version.version,
+        champion_sha256=version.sha256,
+        verdicts=(),
+        released_at=NOW,
+    )
+
+
+def served_model(folder: Path) -> Answer:
+    """Return the creatives stage with a model in force, as a function."""
+    store, version = champion(folder)
+    model = load(Registry(str(store)), MODEL, version.version, version.sha256)
+    settings = CreativesSettings()
+    arms = Arms(settings.control_share)
+    arms.follow(released(version), {version.version: model})
+    stage = Creatives(
+        settings, taxonomy(), arms, Picker(settings, model.space), Renderer()
+    )
+    return lambda requests: len(stage.step(requests, NOW))
