@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import cache
+from pathlib import Path
 from typing import Any, cast
 
 import faust
@@ -65,6 +66,7 @@ class StageApp:
             the state has a topic of its own.
         rewound: names of source topics that are read from their beginning.
         checkpoint_s: longest time between checkpoints.
+        snapshot_s: least time between local snapshots of a partition; 0: none.
         before_batch: awaited before each batch (a stage that needs a model waits).
     """
 
@@ -76,6 +78,7 @@ class StageApp:
         changelog: str | None = None,
         rewound: frozenset[str] = frozenset(),
         checkpoint_s: float | None = None,
+        snapshot_s: float = 0.0,
         before_batch: Callable[[], Awaitable[Any]] | None = None,
     ) -> None:
         self.stage = stage
@@ -95,6 +98,10 @@ class StageApp:
                 is_output=changelog is not None,
                 checkpoint_s=checkpoint_s or settings.kafka.checkpoint_s,
                 connection=aiokafka_connection(settings),
+                snapshots=_folder_of(stage.name, settings) / "snapshots"
+                if snapshot_s
+                else None,
+                snapshot_s=snapshot_s,
             ),
         )
         self._before_batch = before_batch
@@ -175,11 +182,17 @@ def _own_changelog(stage: str, settings: Settings) -> str | None:
     return changelog_of(stage, settings) if stage in CHANGELOG_STAGES else None
 
 
+def _folder_of(stage: str, settings: Settings) -> Path:
+    """Return where a stage keeps local data; one worker of it a folder."""
+    name = f"{settings.kafka.topic_prefix}{stage}"
+    return settings.local.folder / "stages" / name
+
+
 def _faust_app(stage: str, settings: Settings) -> faust.App:
     servers = settings.kafka_bootstrap_servers.split(",")
     urls = [URL(f"kafka://{server}") for server in servers]
     session_s = settings.kafka.session_timeout_s
-    folder = settings.local.folder / "faust" / stage
+    folder = _folder_of(stage, settings)
     folder.mkdir(parents=True, exist_ok=True)
     app = faust.App(
         group_of(stage, settings),

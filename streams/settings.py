@@ -35,6 +35,11 @@ class PreferencesSettings(_Section):
         ge=1,
         description="Events of a partition among which a repeated id is recognised.",
     )
+    snapshot_s: float = Field(
+        60.0,
+        ge=0,
+        description="Least time between two local snapshots of a partition; 0: none.",
+    )
     kernels: Literal["auto", "python"] = Field(
         "auto", description="auto: compiled code where the build has it."
     )

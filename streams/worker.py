@@ -1,5 +1,6 @@
 """`adloom worker <stage>`: one stage, one process, until it is told to stop."""
 
+import gc
 import importlib
 import logging
 import sys
@@ -49,6 +50,10 @@ def run(stage: str, settings: Settings) -> int:
         app.faust, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True
     )
     worker.spinner = None
+    # What was imported stays: the collector need not look at it again, and batches of
+    # short-lived records need not wake it.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     try:
         worker.execute_from_commandline()
     except SystemExit as ended:

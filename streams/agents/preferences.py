@@ -17,4 +17,5 @@ def build(settings: Settings) -> StageApp:
         settings,
         changelog=wire.name(PREFERENCE),
         checkpoint_s=settings.preferences.flush_ms / 1000,
+        snapshot_s=settings.preferences.snapshot_s,
     )

@@ -14,6 +14,14 @@ from streams.errors import StateError
 EARLIEST = -2
 
 
+class BeyondEndError(LookupError):
+    """A start lies beyond the end of its partition: the topic was made anew."""
+
+    def __init__(self, tp: TP) -> None:
+        super().__init__(f"{tp.topic}-{tp.partition}")
+        self.tp = tp
+
+
 async def read_to_end(
     connection: dict[str, Any],
     topic: str,
@@ -57,6 +65,7 @@ async def read_batches(
 
     Raises:
         StateError: nothing came for too long.
+        BeyondEndError: a partition ends before its start.
     """
     if not starts:
         return
@@ -72,7 +81,10 @@ async def read_batches(
                     f"changelog not read to its end within {deadline_s:g} s: {names}; "
                     "check that the topic exists and its leader answers"
                 )
-            for fetched in await fetcher.fetch(timeout_s=0.1):
+            pieces = await fetcher.fetch(timeout_s=0.1)
+            for tp in left:
+                _check_start(fetcher, tp, starts[tp])
+            for fetched in pieces:
                 started = time.monotonic()
                 yield parse(fetched)
             done = {tp for tp in left if _is_at_end(fetcher, tp, ends)}
@@ -81,6 +93,12 @@ async def read_batches(
                 fetcher.assign({tp: fetcher.position(tp) for tp in left})
     finally:
         await fetcher.stop()
+
+
+def _check_start(fetcher: Fetcher, tp: TP, start: int) -> None:
+    end = fetcher.high_watermark(tp)
+    if end is not None and end < start:
+        raise BeyondEndError(tp)
 
 
 def _is_at_end(fetcher: Fetcher, tp: TP, ends: Mapping[TP, int]) -> bool:

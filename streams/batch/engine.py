@@ -16,24 +16,25 @@ import asyncio
 import time
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
 from faust.types import TP
 
 from streams.batch import metrics
-from streams.batch.changelog import EARLIEST, read_batches
 from streams.batch.intake import Intake, Rejected
-from streams.batch.messages import messages
 from streams.batch.prebuilt import aiokafka_producer, send_in_waves
+from streams.batch.restorer import Restorer
+from streams.batch.snapshots import Snapshots
 from streams.batch.transport import Batch
 from streams.batch.wire import Wire
 from streams.core.stage import (
-    ColumnarStage,
     Incoming,
     Outgoing,
     Section,
     SectionedStage,
+    SnapshottedStage,
     Stage,
     StateRow,
 )
@@ -89,6 +90,9 @@ class EngineConfig:
     checkpoint_s: float
     connection: dict[str, Any]
     """aiokafka's connection arguments, for reading the changelog."""
+    snapshots: Path | None = None
+    """Folder of the stage's snapshots; None for none."""
+    snapshot_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,8 @@ class _Checkpoint:
     sections: list[Section]
     offsets: dict[TP, int]
     acks: list[Awaitable[Any]]
+    part: bytes | None
+    """Of a snapshot."""
     started: float = field(default_factory=time.monotonic)
 
 
@@ -128,6 +134,16 @@ class Engine:
         self._checkpointed = time.monotonic()
         self._writing: asyncio.Task[bool] | None = None
         self._is_behind = False
+        self._changelog_ends: dict[int, int] = {}
+        self._snapshots: Snapshots | None = None
+        if (
+            config.snapshots
+            and config.changelog
+            and isinstance(stage, SnapshottedStage)
+        ):
+            self._snapshots = Snapshots(
+                stage, config.snapshots, config.changelog, config.snapshot_s
+            )
 
     # -- partitions ---------------------------------------------------------------
 
@@ -137,7 +153,7 @@ class Engine:
             assigned = set(assigned)
             partitions = {tp.partition for tp in assigned}
             for lost in self._owned - partitions:
-                self.stage.drop(lost)
+                self._drop(lost)
             self._to_restore |= partitions - self._owned
             self._to_restore &= partitions
             self._owned = partitions
@@ -153,38 +169,34 @@ class Engine:
             if not await self._checkpoint():
                 LOG.warning("left the group before the checkpoint; state is dropped")
                 for partition in self._owned:
-                    self.stage.drop(partition)
+                    self._drop(partition)
                 self._owned = set()
                 self._positions = {}
 
+    def _drop(self, partition: int) -> None:
+        self.stage.drop(partition)
+        self._changelog_ends.pop(partition, None)
+        if self._snapshots is not None and self._snapshots.partition() == partition:
+            self._snapshots.abandon()
+
     async def _restore(self) -> None:
-        """Read the changelog of the partitions gained, then what they saw lately."""
+        """Bring back the state of the partitions gained."""
         partitions, self._to_restore = self._to_restore, set()
         if self._config.changelog is None:
             return
-        started, n_records = time.monotonic(), 0
-        starts = {TP(self._config.changelog, one): EARLIEST for one in partitions}
+        started = time.monotonic()
         positions = await self._group.committed(self._sources(partitions))
-        async for records in read_batches(self._config.connection, starts, {}):
-            n_records += sum(payload.n_records for payload in records.payloads)
-            if isinstance(self.stage, SectionedStage):
-                self.stage.restore_payloads(records.tp.partition, records.payloads, 0)
-            else:
-                self.stage.restore(
-                    StateRow(one.partition, (one.key or b"").decode(), one.value)
-                    for payload in records.payloads
-                    for one in messages(records.tp, payload)
-                )
-        if isinstance(self.stage, SectionedStage):
-            for partition in partitions:
-                self.stage.restored(partition, self._by_record(partition, positions))
-        if isinstance(self.stage, ColumnarStage):
-            await self._recall(self.stage, positions)
+        restorer = Restorer(self.stage, self._intake, self._wire, self._snapshots)
+        ends = await restorer.restore(
+            self._config.connection, self._config.changelog, partitions, positions
+        )
+        self._changelog_ends |= ends
         LOG.info(
             "state restored",
             stage=self.stage.name,
             partitions=sorted(partitions),
-            rows=n_records,
+            from_snapshot=sorted(restorer.from_snapshot),
+            rows=restorer.n_records,
             seconds=round(time.monotonic() - started, 3),
         )
 
@@ -194,24 +206,6 @@ class Engine:
             for source in self.stage.sources
             for partition in partitions
         }
-
-    def _by_record(self, partition: int, positions: Mapping[TP, int]) -> dict[Any, int]:
-        return {
-            self._wire.topic(tp.topic).record: max(0, offset)
-            for tp, offset in positions.items()
-            if tp.partition == partition
-        }
-
-    async def _recall(self, stage: ColumnarStage, positions: Mapping[TP, int]) -> None:
-        """Show the stage what came before its positions: it may come again."""
-        starts = {}
-        for tp, position in positions.items():
-            record = self._wire.topic(tp.topic).record
-            if record in stage.columnar and position > 0:
-                starts[tp] = max(0, position - stage.n_recalled(record))
-        connection = self._config.connection
-        async for records in read_batches(connection, starts, positions):
-            self._intake.recall(stage, records, positions[records.tp])
 
     # -- records ------------------------------------------------------------------
 
@@ -337,6 +331,9 @@ class Engine:
             else [],
             offsets=dict(self._positions),
             acks=acks,
+            part=self._snapshots.take(self._changelog_ends)
+            if self._snapshots
+            else None,
         )
 
     async def _write(self, checkpoint: _Checkpoint) -> bool:
@@ -361,10 +358,29 @@ class Engine:
         if not checkpoint.offsets:
             return True
         committed = await self._group.commit_offsets(checkpoint.offsets)
+        await self._keep_snapshot(checkpoint, is_committed=committed)
         metrics.CHECKPOINT_SECONDS.labels(self.stage.name).observe(
             time.monotonic() - checkpoint.started
         )
         return committed
+
+    async def _keep_snapshot(
+        self, checkpoint: _Checkpoint, *, is_committed: bool
+    ) -> None:
+        """Write the part of a snapshot once its checkpoint is committed."""
+        snapshots = self._snapshots
+        if snapshots is None or checkpoint.part is None:
+            return
+        partition = snapshots.partition()
+        positions = {
+            tp.topic: offset
+            for tp, offset in checkpoint.offsets.items()
+            if tp.partition == partition
+        }
+        if is_committed:
+            await asyncio.to_thread(snapshots.keep, checkpoint.part, positions)
+        else:
+            snapshots.abandon()
 
     async def _write_sections(self, topic: str, sections: Sequence[Section]) -> None:
         by_partition: dict[int, list[tuple[bytes, int]]] = {}
@@ -374,6 +390,9 @@ class Engine:
         if by_partition:
             producer = aiokafka_producer(self._producer)
             await send_in_waves(producer, topic, by_partition)
+        for one in sections:
+            end = self._changelog_ends.get(one.partition, 0)
+            self._changelog_ends[one.partition] = end + one.n_records
 
 
 async def _wait_for_acks(acks: Sequence[Awaitable[Any]]) -> None:

@@ -5,7 +5,8 @@ from typing import Any, TypeVar, cast
 from aiokafka.partitioner import murmur2
 
 from schemas.avro import Codec, SchemaIds
-from schemas.records import Record
+from schemas.creative_codec import CreativeCodec
+from schemas.records import Creative, Record
 from streams.topics import TOPICS, Topic
 
 R = TypeVar("R", bound=Record)
@@ -20,7 +21,10 @@ class Wire:
         self._by_name = {prefix + topic.name: topic for topic in TOPICS}
         self._by_record = {topic.record: topic for topic in TOPICS}
         self._codecs: dict[type[Record], Codec[Any]] = {
-            topic.record: Codec(topic.record, ids) for topic in TOPICS
+            topic.record: CreativeCodec(ids)
+            if topic.record is Creative
+            else Codec(topic.record, ids)
+            for topic in TOPICS
         }
 
     def name(self, topic: Topic) -> str:

@@ -6,13 +6,14 @@ that events read twice after a crash are folded in once; an event id that is rep
 within the window changes nothing at any offset.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from schemas.avro import Codec
 from schemas.records import Behavior, Preference, Profile, Record, TextSignal
 from schemas.taxonomy import Taxonomy
+from streams.core import preference_snapshot
 from streams.core.columnar import changelog, compiled
 from streams.core.columnar.changelog import sized, varint
 from streams.core.columnar.columns import Columns, Ints, cut
@@ -241,6 +242,20 @@ class Preferences:
         self._partition(partition).restored(
             [positions.get(source, 0) for source in SOURCES]
         )
+
+    def snapshot_layout(self) -> str:
+        """Return what the parts of a snapshot mean."""
+        return preference_snapshot.layout(
+            self._settings.half_lives_s, self._rules.categories
+        )
+
+    def snapshot_parts(self, partition: int) -> Iterator[bytes]:
+        """Yield the people of a partition, a slice at a time."""
+        return preference_snapshot.parts(self._partition(partition))
+
+    def load_snapshot(self, partition: int, part: memoryview) -> None:
+        """Put a slice of people back."""
+        preference_snapshot.load(self._partition(partition), part)
 
     def drop(self, partition: int) -> None:
         """Forget a partition."""

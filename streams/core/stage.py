@@ -5,7 +5,7 @@ sends what it returns, writes its changed state to its changelog, and restores t
 state before the first record of a partition that it gains.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -102,6 +102,26 @@ class ColumnarStage(Protocol):
 
     def n_recalled(self, source: type[Record]) -> int:
         """Return how many records before a restored position are seen again."""
+
+
+@runtime_checkable
+class SnapshottedStage(Protocol):
+    """A stage whose state can also be kept in a local file."""
+
+    def snapshot_layout(self) -> str:
+        """Return what the parts mean; parts of another layout cannot be loaded."""
+
+    def snapshot_parts(self, partition: int) -> Iterator[bytes]:
+        """Yield the state part by part, each as it is when it is asked for.
+
+        The last part begins with the byte W.
+        """
+
+    def load_snapshot(self, partition: int, part: memoryview) -> None:
+        """Put a part back; ValueError when it does not fit."""
+
+    def drop(self, partition: int) -> None:
+        """Forget a partition."""
 
 
 @runtime_checkable

@@ -41,6 +41,8 @@ def start_worker(tmp_path):
                     "ADLOOM_KAFKA__TOPIC_PREFIX": prefix,
                     "ADLOOM_KAFKA__PARTITIONS": str(N_PARTITIONS),
                     "ADLOOM_KAFKA__SESSION_TIMEOUT_S": "6",
+                    "ADLOOM_LOCAL__FOLDER": str(tmp_path),
+                    "ADLOOM_PREFERENCES__SNAPSHOT_S": "0.5",
                 },
                 stdout=log,
                 stderr=log,
@@ -155,7 +157,7 @@ def assert_equal(got, expected):
 
 
 async def test_kill_9_and_poison_lose_nothing_and_count_nothing_twice(
-    broker, prefix, start_worker
+    broker, prefix, start_worker, tmp_path
 ):
     poison = [
         (b"u1", b"\0\0\0\0\1cut"),
@@ -171,6 +173,11 @@ async def test_kill_9_and_poison_lose_nothing_and_count_nothing_twice(
         return await committed(broker, prefix) >= 500
 
     await wait_until(some_committed)
+
+    async def snapshots_written():
+        return len(list(tmp_path.rglob("*.snapshot"))) == N_PARTITIONS
+
+    await wait_until(snapshots_written)
     await produce(broker, prefix, framed(range(500, 900)) + poison)
     await asyncio.sleep(0.05)
     first.send_signal(signal.SIGKILL)
@@ -184,6 +191,8 @@ async def test_kill_9_and_poison_lose_nothing_and_count_nothing_twice(
     await wait_until(all_committed)
     second.terminate()
     assert second.wait(20) == 0
+    log = (tmp_path / "worker.log").read_text()
+    assert '"from_snapshot": [0, 1]' in log
 
     assert_equal(await latest(broker, prefix), await recomputed(broker, prefix))
     connection = {"bootstrap_servers": broker}

@@ -150,3 +150,54 @@ cdef class KeyIndex:
         if start < 0 or length < 0 or start + length > <int64_t>self.arena_used:
             raise IndexError(f"no user id at {start} + {length}")
         return (<const char*>self.arena + start)[:length]
+
+
+def keys_of(KeyIndex index, rows):
+    """Return the user ids of rows, one after the other; rows know their lengths."""
+    cdef const uint8_t[::1] memory = rows.view(np.uint8)
+    cdef int64_t stride = rows.itemsize, n = rows.shape[0], i, size = 0
+    cdef const Row* row
+    for i in range(n):
+        row = <const Row*>(&memory[0] + i * stride)
+        if row.key_start + <uint64_t>row.key_length > index.arena_used:
+            raise IndexError(f"row {i} is broken")
+        size += row.key_length
+    found = np.empty(size, np.uint8)
+    cdef uint8_t[::1] out = found
+    size = 0
+    for i in range(n):
+        row = <const Row*>(&memory[0] + i * stride)
+        if row.key_length:
+            memcpy(&out[size], index.arena + row.key_start, row.key_length)
+        size += row.key_length
+    return found.tobytes()
+
+
+def put_rows(KeyIndex index, rows, const uint8_t[::1] content, const uint8_t[::1] keys):
+    """Put rows from a snapshot in; a person who is there already is overwritten."""
+    cdef uint8_t[::1] memory = rows.view(np.uint8)
+    cdef int64_t stride = rows.itemsize, n = content.shape[0] // stride, i, number
+    cdef int64_t at = 0
+    cdef uint32_t key_start
+    cdef uint64_t h
+    cdef uint64_t* place
+    cdef const Row* row
+    cdef Row* target
+    if content.shape[0] % stride or rows.shape[0] - index.n_rows < n:
+        raise ValueError(f"expected room for {n} rows of {stride} bytes")
+    for i in range(n):
+        row = <const Row*>(&content[0] + i * stride)
+        if row.key_length == 0:
+            continue
+        if at + row.key_length > keys.shape[0]:
+            raise ValueError("the ids of a snapshot end too early")
+        h = hash_bytes(&keys[at], row.key_length, 0)
+        number = index.find_hashed(&keys[at], row.key_length, h, &memory[0], stride, &place)
+        if number < 0:
+            number = index.add_hashed(&keys[at], row.key_length, h, &memory[0], stride)
+        target = <Row*>(&memory[0] + number * stride)
+        key_start = target.key_start
+        memcpy(target, row, stride)
+        target.key_start = key_start
+        target.dirty = 0
+        at += row.key_length

@@ -48,3 +48,45 @@ class KeyIndex:
     def key(self, start: int, length: int) -> bytes:  # noqa: ARG002 - the twin needs it
         """Return the user id that a row points at."""
         return self._keys[start]
+
+
+def keys_of(index: KeyIndex, rows: Rows) -> bytes:
+    """Return the user ids of rows, one after the other; rows know their lengths."""
+    return b"".join(
+        index.key(int(row["key_start"]), int(row["key_length"]))
+        for row in rows
+        if row["key_length"]
+    )
+
+
+def put_rows(
+    index: KeyIndex,
+    rows: Rows,
+    content: bytes | memoryview,
+    keys: bytes | memoryview,
+) -> None:
+    """Put rows from a snapshot in; a person who is there already is overwritten.
+
+    Args:
+        index: of the user ids.
+        rows: with room for one new row per row of the snapshot.
+        content: rows as bytes.
+        keys: their user ids, one after the other.
+
+    Raises:
+        ValueError: the bytes do not fit.
+    """
+    if len(content) % rows.itemsize:
+        raise ValueError(f"expected rows of {rows.itemsize} bytes")
+    at = 0
+    for row in np.frombuffer(content, rows.dtype):
+        length = int(row["key_length"])
+        key, at = bytes(keys[at : at + length]), at + length
+        if len(key) != length:
+            raise ValueError("the ids of a snapshot end too early")
+        if length:
+            number = index.find(key, rows)
+            number = index.add(key, rows) if number < 0 else number
+            start = rows["key_start"][number]
+            rows[number] = row
+            rows["key_start"][number], rows["dirty"][number] = start, 0

@@ -1,0 +1,166 @@
+"""Local snapshots: a shortcut that never changes what is restored."""
+
+import json
+
+import numpy as np
+import pytest
+
+from schemas.avro import Codec
+from schemas.lock import LockedIds
+from schemas.records import Behavior, Preference
+from schemas.taxonomy import taxonomy
+from streams.batch.snapshots import Snapshots
+from streams.core import preference_snapshot
+from streams.core.preferences import Preferences
+from streams.core.stage import Incoming
+from streams.settings import PreferencesSettings
+
+START = 1_800_000_000_000
+CODEC = Codec(Preference, LockedIds())
+
+
+@pytest.fixture(params=["auto", "python"])
+def new_stage(request):
+    def make(half_lives_s=(3_600, 86_400)):
+        settings = PreferencesSettings(
+            kernels=request.param, half_lives_s=half_lives_s, duplicate_window=500
+        )
+        return Preferences(settings, taxonomy(), CODEC)
+
+    return make
+
+
+def events(first, n, n_users=50):
+    for offset in range(first, first + n):
+        user = f"user-{offset * 7 % n_users}"
+        value = Behavior(
+            event_id=f"e{offset}",
+            user_id=user,
+            kind="click" if offset % 3 else "impression",
+            occurred_at=START + offset * 1000,
+            category=taxonomy().ids[offset % 64],
+            consent=True,
+        )
+        yield Incoming(Behavior, user, value, 0, offset)
+
+
+def everything(stage):
+    """What each person's record would say now."""
+    for partition in stage._partitions.values():
+        for number in range(partition.table.index.n_rows):
+            partition.table.touch(number)
+    return {row.key: row.value for row in stage.take_dirty()}
+
+
+def written(stage, folder, positions, every_s=0.0, ends=None):
+    """Write one whole snapshot, all parts at one checkpoint."""
+    snapshots = Snapshots(stage, folder, "log", every_s)
+    while (part := snapshots.take(ends or {0: 7})) is not None:
+        snapshots.keep(part, positions)
+        if snapshots.partition() is None:
+            return snapshots
+    raise AssertionError("no snapshot was due")
+
+
+def test_a_snapshot_brings_the_same_state_back(new_stage, tmp_path):
+    first, second = new_stage(), new_stage()
+    first.step(list(events(0, 300)), START)
+    first.take_dirty()
+    written(first, tmp_path, {"behavior": 300})
+    meta = Snapshots(second, tmp_path, "log", 1.0).load(0, {"behavior": 300})
+    assert (meta.changelog_offset, meta.positions) == (7, {"behavior": 300})
+    assert second.take_dirty() == []
+    second.restored(0, {Behavior: 300})
+    again = list(events(250, 100))  # 50 of them with ids that are known
+    for stage in (first, second):
+        stage.step(
+            [Incoming(*([i.record, i.key, i.value, 0, i.offset + 300])) for i in again],
+            START,
+        )
+    got, expected = everything(second), everything(first)
+    assert got == expected
+
+
+def test_slices_of_different_checkpoints_and_the_changelog_make_one_state(
+    new_stage, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(preference_snapshot, "ROWS_PER_PART", 10)
+    stage, second = new_stage(), new_stage()
+    snapshots = Snapshots(stage, tmp_path, "log", 0.0)
+    stage.step(list(events(0, 60)), START)
+    changelog, offset = [], 60
+    changelog += stage.take_dirty()
+    start = len(changelog)
+    while True:
+        part = snapshots.take({0: start})
+        snapshots.keep(part, {"behavior": offset})
+        if snapshots.partition() is None:
+            break
+        stage.step(list(events(offset, 9, n_users=70)), START)
+        offset += 9
+        changelog += stage.take_dirty()
+    meta = Snapshots(second, tmp_path, "log", 1.0).load(0, {"behavior": offset})
+    second.restore(changelog[meta.changelog_offset :])
+    got, expected = everything(second), everything(stage)
+    assert got.keys() == expected.keys()
+    for user, value in got.items():
+        one, other = CODEC.decode(value), CODEC.decode(expected[user])
+        assert (one.n_events, one.as_of) == (other.n_events, other.as_of)
+        got_w, expected_w = (np.frombuffer(r.weights, "<f4") for r in (one, other))
+        np.testing.assert_allclose(got_w, expected_w, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "empty", "other magic"])
+def test_a_torn_snapshot_is_left_out(new_stage, tmp_path, damage):
+    stage = new_stage()
+    stage.step(list(events(0, 100)), START)
+    stage.take_dirty()
+    written(stage, tmp_path, {"behavior": 100})
+    path = tmp_path / "0.snapshot"
+    content = bytearray(path.read_bytes())
+    if damage == "cut":
+        content = content[:-3]
+    elif damage == "flip":
+        content[len(content) // 2] ^= 1
+    elif damage == "empty":
+        content = bytearray()
+    else:
+        content[0] ^= 1
+    path.write_bytes(content)
+    second = new_stage()
+    assert Snapshots(second, tmp_path, "log", 1.0).load(0, {"behavior": 100}) is None
+    assert everything(second) == {}
+
+
+def test_a_snapshot_of_other_topics_or_another_layout_is_left_out(new_stage, tmp_path):
+    stage = new_stage()
+    stage.step(list(events(0, 100)), START)
+    stage.take_dirty()
+    written(stage, tmp_path, {"behavior": 100})
+
+    def load(changelog="log", committed=100, half_lives_s=(3_600, 86_400)):
+        fresh = new_stage(half_lives_s)
+        snapshots = Snapshots(fresh, tmp_path, changelog, 1.0)
+        return snapshots.load(0, {"behavior": committed})
+
+    assert load() is not None
+    assert load(changelog="another") is None
+    assert load(committed=99) is None
+    assert load(half_lives_s=(60,)) is None
+
+
+def test_a_crash_while_writing_leaves_the_old_snapshot(new_stage, tmp_path):
+    stage = new_stage()
+    stage.step(list(events(0, 100)), START)
+    stage.take_dirty()
+    written(stage, tmp_path, {"behavior": 100})
+    before = (tmp_path / "0.snapshot").read_bytes()
+    snapshots = Snapshots(stage, tmp_path, "log", 0.0)
+    part = snapshots.take({0: 9})
+    snapshots.keep(part, {"behavior": 100})
+    assert snapshots.partition() == 0  # not finished: and here the process dies
+    snapshots._open.file.close()
+    assert (tmp_path / "0.snapshot").read_bytes() == before
+    meta = Snapshots(new_stage(), tmp_path, "log", 1.0).load(0, {"behavior": 100})
+    assert meta.changelog_offset == 7
+    assert json.loads(meta.layout)[1] == [3_600, 86_400]
