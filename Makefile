@@ -41,8 +41,8 @@ check: setup ## Format check, lint, types, import order, schemas, tests
 	$(BIN)/python -m schemas --check
 	$(MAKE) test
 
-bench: setup ## Print what the stages cost on this machine
-	@$(BIN)/python -m benchmarks $(ARGS)
+bench: setup ## Measure this machine, beside the peers (ARGS="--list", "preferences --json", ...)
+	@$(BIN)/adloom bench $(ARGS)
 
 clean: ## Remove the environment, caches and local data
 	rm -rf .venv var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Measured runs -> rows of the table: medians, ratios, and whether a target is reached."""
+"""Measured runs -> rows of the table: medians, ratios, targets reached or not."""
 
 import json
 import statistics

@@ -13,14 +13,14 @@ def main() -> int:
     """Start, wait for the end of standard input, stop."""
     launcher, folder = sys.argv[1:]
     try:
-        started = subprocess.run(  # noqa: S603 - given by brokers.py
+        started = subprocess.run(
             [launcher, "start", folder, "--heap", "1g"], check=False
         )
         if started.returncode == 0:
             sys.stdin.read()
         return started.returncode
     finally:
-        subprocess.run([launcher, "kill", folder], check=False)  # noqa: S603 - the same
+        subprocess.run([launcher, "kill", folder], check=False)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 from kafka.admin import KafkaAdminClient
 
@@ -78,7 +79,7 @@ class Session:
     _stack: ExitStack = field(default_factory=ExitStack)
     _apache: Broker | None = None
 
-    def __enter__(self) -> "Session":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -110,7 +111,7 @@ class Session:
     def topics(
         self, n_partitions: int = 4, kind: str | None = None
     ) -> Iterator[tuple[Broker, str]]:
-        """Yield a broker and the prefix of new, empty topics; delete them afterwards."""
+        """Yield a broker and the prefix of new, empty topics; delete them at the end."""
         with self.broker(kind) as broker:
             prefix = f"b{secrets.token_hex(4)}."
             settings = KafkaSettings(topic_prefix=prefix, partitions=n_partitions)

@@ -91,7 +91,7 @@ class Worker:
         self._folder.mkdir(parents=True, exist_ok=True)
         self.started_at = time.monotonic()
         with (self._folder / "worker.log").open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own command
+            self._process = subprocess.Popen(
                 die_with_parent.command(
                     sys.executable,
                     "-m",

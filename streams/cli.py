@@ -146,6 +146,17 @@ def regenerate(
     sys.exit(0 if result.equal else 1)
 
 
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def bench(context: typer.Context) -> None:
+    """Measure this machine, beside the peers (needs a checkout; --help, --list)."""
+    from streams import bench_command  # noqa: PLC0415 - start fast
+
+    sys.exit(bench_command.run(context.args))
+
+
 def _version(*, wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version  # noqa: PLC0415 - start fast

@@ -15,17 +15,18 @@ from schemas.records import Behavior
 from schemas.taxonomy import taxonomy
 from streams.core.placements import PLACEMENTS
 
+_WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
+_SAFARI = "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5"
+
 USER_AGENTS = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/137.0.0.0 Safari/537.36",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 "
-    "(KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1",
-    "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/137.0.0.0 Mobile Safari/537.36",
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 "
-    "(KHTML, like Gecko) Version/18.5 Safari/605.1.15",
-    "Mozilla/5.0 (X11; Linux x86_64; rv:137.0) Gecko/20100101 Firefox/137.0",
-)
+    f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {_WEBKIT} Chrome/137.0.0.0 "
+    f"Safari/537.36|Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) {_SAFARI} "
+    f"Mobile/15E148 Safari/604.1|Mozilla/5.0 (Linux; Android 15; Pixel 9) {_WEBKIT} "
+    "Chrome/137.0.0.0 Mobile Safari/537.36|Mozilla/5.0 (Macintosh; Intel Mac OS X "
+    f"10_15_7) {_SAFARI} Safari/605.1.15|Mozilla/5.0 (X11; Linux x86_64; rv:137.0) "
+    "Gecko/20100101 Firefox/137.0"
+).split("|")
+"""Five browsers, as they call themselves."""
 
 _SURFACES = ("search", "social", "video", "device")
 _HEX_ID_BYTES = 32

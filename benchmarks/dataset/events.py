@@ -1,7 +1,7 @@
 """A spec and a seed -> columns of Behavior events: who did what, when.
 
-Nothing is kept as text here: users, categories and ids are numbers, and `encoding`
-gives them their bytes. Everything is a function of the spec, so a dataset can be cached.
+Nothing is kept as text: users, categories and ids are numbers, and `encoding` gives
+them their bytes. Everything is a function of the spec, so a dataset can be cached.
 """
 
 from dataclasses import asdict, dataclass

@@ -72,7 +72,7 @@ def preference_latency(session: Session) -> Iterator[Row]:
 
 
 def creative_latency(session: Session) -> Iterator[Row]:
-    """A new user's first event -> their first creative."""
+    """Measure a new user's first event -> their first creative."""
     percentiles = []
     stages = ("preferences", "requests", "creatives")
     for _ in range(session.options.runs):
@@ -121,7 +121,7 @@ def _play(
         start = time.monotonic_ns() + 4_000_000_000
         command = ("-m", "benchmarks.producer", str(made.folder), broker.bootstrap)
         producer = stack.enter_context(
-            subprocess.Popen(  # noqa: S603 - our own command
+            subprocess.Popen(
                 die_with_parent.command(
                     sys.executable, *command, prefix + BEHAVIOR.name, str(start)
                 ),

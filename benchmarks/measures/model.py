@@ -33,7 +33,7 @@ def champion(folder: Path) -> tuple[Path, Version]:
     store = folder / "models"
     if not store.exists():
         command = ("-m", "model_export", "pretrain", "--store", str(store))
-        done = subprocess.run(  # noqa: S603 - our own command
+        done = subprocess.run(
             [sys.executable, *command, "--model", MODEL], check=False, stdout=sys.stderr
         )
         if done.returncode:

@@ -1,4 +1,4 @@
-"""Two preferences workers in one group, beside one: does a second core help?
+"""Two preferences workers in one group, beside one: what a second core brings.
 
 The workers share the machine with the broker, so the broker's own CPU is reported too.
 Rates are of the second half, after the group has settled.
@@ -22,9 +22,9 @@ def two_workers(session: Session) -> Iterator[Row]:
     """Measure one and two workers in turns."""
     found: dict[int, list[tuple[Rates, float]]] = {1: [], 2: []}
     for _ in range(session.options.runs):
-        for n in found:
+        for n, runs in found.items():
             with session.round(session.options.spec) as loaded:
-                found[n].append(_run(session, loaded, n))
+                runs.append(_run(session, loaded, n))
     yield beside(
         "two workers",
         "events/s",

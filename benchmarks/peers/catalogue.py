@@ -93,7 +93,7 @@ def run_peer(
         raise UnavailableError(f"{peer.name}: no {command[0]}")
     log = folder / "peer.log"
     with log.open("wb") as errors:
-        done = subprocess.run(  # noqa: S603 - our own scripts
+        done = subprocess.run(
             die_with_parent.command(executable, *command[1:]),
             cwd=folder,
             env={**_environment(), "PYTHONPATH": str(ROOT)},

@@ -51,12 +51,10 @@ def peer_python(folder: Path, imports: Iterable[str]) -> Path:
 def _has(python: Path, module: str) -> bool:
     check = f"from importlib.util import find_spec as f; exit(f({module!r}) is None)"
     command = [str(python), "-c", check]
-    return subprocess.run(command, check=False).returncode == 0  # noqa: S603 - ours
+    return subprocess.run(command, check=False).returncode == 0
 
 
 def _run(command: list[str]) -> None:
-    done = subprocess.run(  # noqa: S603 - ours
-        command, check=False, stdout=sys.stderr, stderr=sys.stderr
-    )
+    done = subprocess.run(command, check=False, stdout=sys.stderr, stderr=sys.stderr)
     if done.returncode:
         raise UnavailableError(f"failed: {' '.join(command)}")

@@ -53,7 +53,7 @@ def _compile(sources: list[Path], jars: Path, classes: Path) -> None:
     shutil.rmtree(classes, ignore_errors=True)
     classes.mkdir(parents=True)
     command = ["javac", "-nowarn", "-d", str(classes), "-cp", f"{jars}/*"]
-    done = subprocess.run(  # noqa: S603 - our own sources
+    done = subprocess.run(
         [shutil.which(command[0]) or "javac", *command[1:], *map(str, sources)],
         check=False,
         stdout=sys.stderr,

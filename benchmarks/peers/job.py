@@ -90,7 +90,7 @@ class Job:
 
 @dataclass
 class Progress:
-    """Notes when 10 %, 50 % and all of the events are done, and the CPU used by then."""
+    """Notes when 10 %, 50 % and all of the events are done, and the CPU by then."""
 
     n_events: int
     n: int = 0
