@@ -18,7 +18,7 @@ import numpy as np
 from aiokafka.client import AIOKafkaClient
 
 from benchmarks.dataset.batches import n_records
-from benchmarks.dataset.events import FIRST_INSTANT, Spec
+from benchmarks.dataset.events import Spec
 from benchmarks.dataset.load import produce
 from benchmarks.dataset.store import Dataset
 
@@ -34,7 +34,7 @@ def schedule(made: Dataset) -> list[_Due]:
         end = 0
         for turn, batch in enumerate(made.batches(partition)):
             end += n_records(batch)
-            last = int(events.at[rows[end - 1]]) - FIRST_INSTANT
+            last = int(events.at[rows[end - 1]]) - made.spec.first_instant
             due.append((last * 1_000_000, partition, turn, batch))
     heapq.heapify(due)
     return [heapq.heappop(due) for _ in range(len(due))]

@@ -1,7 +1,9 @@
 """Options -> brokers, datasets and rounds: what every measurement is made in."""
 
 import secrets
+import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,6 +19,8 @@ from benchmarks.dataset.store import Dataset, dataset
 from streams.settings import KafkaSettings
 from streams.topic_admin import create_topics
 from streams.topics import BEHAVIOR
+
+_KEPT_S = 6 * 3_600
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,10 @@ class Session:
     _apache: Broker | None = None
 
     def __enter__(self) -> Self:
+        """Drop what runs of earlier days left; their logs are of no use any more."""
+        for folder in (self.options.folder / "scratch").glob("*"):
+            if time.time() - folder.stat().st_mtime > _KEPT_S:
+                shutil.rmtree(folder, ignore_errors=True)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -111,7 +119,7 @@ class Session:
     def topics(
         self, n_partitions: int = 4, kind: str | None = None
     ) -> Iterator[tuple[Broker, str]]:
-        """Yield a broker and the prefix of new, empty topics; delete them at the end."""
+        """Yield a broker and the prefix of new, empty topics; then delete them."""
         with self.broker(kind) as broker:
             prefix = f"b{secrets.token_hex(4)}."
             settings = KafkaSettings(topic_prefix=prefix, partitions=n_partitions)

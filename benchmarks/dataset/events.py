@@ -22,7 +22,7 @@ KINDS = ("impression", "click", "conversion", "view", "search", "dismiss")
 KIND_SHARES = (0.62, 0.08, 0.01, 0.20, 0.06, 0.03)
 
 FIRST_INSTANT = 1_750_000_000_000
-"""Event time of the first event: fixed, so that the records are always the same."""
+"""Ordinarily fixed, so that the records are always the same."""
 
 FAVOURITES_SHARE = 0.7
 N_CREATIVES_A_USER = 8
@@ -46,6 +46,8 @@ class Spec:
     codec: str = "none"
     records_per_batch: int = 500
     jitter_ms: int = 2_000
+    first_instant: int = FIRST_INSTANT
+    """Event time of event number 0, epoch ms."""
     first_event: int = 0
     """Number of the first event: a later part of a log has other event ids."""
     creatives: str = "own"
@@ -103,7 +105,7 @@ def generate(spec: Spec) -> Columns:
     kind = rng.choice(len(KINDS), n, p=KIND_SHARES)
     step_ms = spec.hours * 3_600_000 / n
     number = spec.first_event + np.arange(n)
-    at = FIRST_INSTANT + (number * step_ms).astype(np.int64)
+    at = spec.first_instant + (number * step_ms).astype(np.int64)
     at += rng.integers(-spec.jitter_ms, spec.jitter_ms + 1, n)
     columns = {
         "user": user,

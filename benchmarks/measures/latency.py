@@ -3,11 +3,12 @@
 The clock of an event starts when it is due, not when it was sent. A reader beside the
 workers takes raw fetches and notes when they came; what is in them is decoded later.
 An event's preference is readable with the first record of its user whose `as_of` is not
-before the event. A user's creative is measured from their first event.
+before the event. A creative is measured from the event that makes its user known.
 """
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -20,13 +21,13 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.record.memory_records import MemoryRecords
 
 from benchmarks.brokers import ROOT, Broker
-from benchmarks.dataset.events import FIRST_INSTANT, Columns, Spec
+from benchmarks.dataset.events import KINDS, Columns, Spec
 from benchmarks.dataset.load import produce
 from benchmarks.dataset.store import Dataset
 from benchmarks.figures import Row, at_most, row
 from benchmarks.measures.model import champion, released
 from benchmarks.measures.releases import release_batch
-from benchmarks.session import Session, note
+from benchmarks.session import Session, note, resized
 from benchmarks.state import fetch
 from benchmarks.workers import Worker
 from schemas.avro import Codec
@@ -62,7 +63,12 @@ def preference_latency(session: Session) -> Iterator[Row]:
     for _ in range(session.options.runs):
         with session.topics(_PARTITIONS) as (broker, prefix):
             made, start, arrivals = _play(
-                session, broker, prefix, ("preferences",), PREFERENCE.name
+                session,
+                broker,
+                prefix,
+                _spec(session),
+                ("preferences",),
+                PREFERENCE.name,
             )
             delays = _preference_delays(made.events, start, arrivals)
             percentiles.append(_noted("preference readable", delays))
@@ -72,25 +78,33 @@ def preference_latency(session: Session) -> Iterator[Row]:
 
 
 def creative_latency(session: Session) -> Iterator[Row]:
-    """Measure a new user's first event -> their first creative."""
+    """Measure the event that makes a new user known -> their first creative."""
     percentiles = []
     stages = ("preferences", "requests", "creatives")
     for _ in range(session.options.runs):
+        # Nobody asks for a creative for people who were active last year.
+        spec = resized(_spec(session), first_instant=time.time_ns() // 1_000_000)
         with session.topics(_PARTITIONS) as (broker, prefix):
             made, start, arrivals = _play(
-                session, broker, prefix, stages, CREATIVE.name
+                session, broker, prefix, spec, stages, CREATIVE.name
             )
             delays = _creative_delays(made.events, start, arrivals)
             percentiles.append(_noted("creative on the topic", delays))
+        shutil.rmtree(made.folder)
     yield row("event to creative, p50", "ms", [low for low, _ in percentiles])
     p99 = [high for _, high in percentiles]
     yield row("event to creative, p99", "ms", p99, CREATIVE_MS)
 
 
 def _play(
-    session: Session, broker: Broker, prefix: str, stages: tuple[str, ...], watched: str
+    session: Session,
+    broker: Broker,
+    prefix: str,
+    spec: Spec,
+    stages: tuple[str, ...],
+    watched: str,
 ) -> tuple[Dataset, int, Arrivals]:
-    made = session.dataset(_spec(session))
+    made = session.dataset(spec)
     store, version = (
         champion(session.options.folder) if "creatives" in stages else (None, None)
     )
@@ -208,14 +222,18 @@ def _preference_delays(events: Columns, start: int, arrivals: Arrivals) -> np.nd
     """Return ms per event after the warm-up; infinite where none came."""
     codec = Codec(Preference, LockedIds())
     numbers = {user.tobytes(): number for number, user in enumerate(events.ids)}
-    span = int(events.at.max()) - FIRST_INSTANT + 2
+    span = int(events.at.max()) - events.spec.first_instant + 2
     rows = [
-        (numbers[key], codec.decode_fields(value)["as_of"] - FIRST_INSTANT, at)
+        (
+            numbers[key],
+            codec.decode_fields(value)["as_of"] - events.spec.first_instant,
+            at,
+        )
         for at, key, value in _records(arrivals)
     ]
     found = np.array(sorted(rows), np.int64).reshape(-1, 3)
     keys = found[:, 0] * span + found[:, 1]
-    due = events.at - FIRST_INSTANT
+    due = events.at - events.spec.first_instant
     place = np.searchsorted(keys, events.user * span + due)
     place = np.minimum(place, len(keys) - 1)
     is_there = (found[place, 0] == events.user) & (found[place, 1] >= due)
@@ -225,21 +243,40 @@ def _preference_delays(events: Columns, start: int, arrivals: Arrivals) -> np.nd
 
 
 def _creative_delays(events: Columns, start: int, arrivals: Arrivals) -> np.ndarray:
-    """Return ms for each user who came after the warm-up and got a creative."""
-    users, first = np.unique(events.user, return_index=True)
-    came = {
-        events.ids[user].tobytes(): int(events.at[row]) - FIRST_INSTANT
-        for user, row in zip(users.tolist(), first.tolist(), strict=True)
-    }
+    """Return ms for each user who became known after the warm-up.
+
+    A user is known with their first search, click or conversion: worth a click, which
+    is what the requests stage waits for. Users who dismissed something are left out,
+    and those whose creative three views had brought before.
+    """
+    known = _known_at(events)
     delays: dict[bytes, float] = {}
     for at, key, _ in _records(arrivals):
         user = key[:_USER_BYTES]
-        if user in came and came[user] >= WARM_UP_S * 1000:
-            delays.setdefault(user, (at - start) / 1e6 - came[user])
-    n_users = sum(at >= WARM_UP_S * 1000 for at in came.values())
-    note(f"{len(delays):,} of {n_users:,} new users got a creative")
-    missing = [np.inf] * (n_users - len(delays))
-    return np.array([*delays.values(), *missing])
+        if user in known:
+            delays.setdefault(user, (at - start) / 1e6 - known[user])
+    counted = {
+        user: delays.get(user, np.inf)
+        for user, at in known.items()
+        if at >= WARM_UP_S * 1000 and delays.get(user, 0.0) >= 0
+    }
+    n_missing = sum(np.isinf(delay) for delay in counted.values())
+    note(f"{n_missing:,} of {len(counted):,} new users got no creative")
+    return np.array(list(counted.values()))
+
+
+def _known_at(events: Columns) -> dict[bytes, int]:
+    """Return ms after the start at which each user's first strong event is due."""
+    strong = [KINDS.index(kind) for kind in ("search", "click", "conversion")]
+    dismissed = np.unique(events.user[events.kind == KINDS.index("dismiss")])
+    rows = np.flatnonzero(np.isin(events.kind, strong))
+    users, first = np.unique(events.user[rows], return_index=True)
+    kept = ~np.isin(users, dismissed)
+    due = events.at[rows[first]] - events.spec.first_instant
+    return {
+        events.ids[user].tobytes(): at
+        for user, at in zip(users[kept].tolist(), due[kept].tolist(), strict=True)
+    }
 
 
 def _noted(what: str, delays: np.ndarray) -> tuple[float, float]:
