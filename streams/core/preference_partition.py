@@ -63,7 +63,9 @@ class PreferencePartition:
             values = profile.language, profile.region, profile.age_band, profile.device
             suffix = b"".join(map(_optional, values))
         self.table.rows["profile"][number] = self.profile_number(suffix)
-        if not self._is_new("profile", profile.user_id, str(profile.updated_at)):
+        is_new = self._is_new("profile", profile.user_id, str(profile.updated_at))
+        # A person who was erased may send the same profile again.
+        if not is_new and self.table.rows["as_of"][number]:
             self.table.touch(number)
             return
         known = [self._columns[i] for i in profile.interests if i in self._columns]

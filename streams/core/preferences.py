@@ -14,14 +14,21 @@ from schemas.avro import Codec
 from schemas.records import Behavior, Preference, Profile, Record, TextSignal
 from schemas.taxonomy import Taxonomy
 from streams.core import preference_snapshot
+from streams.core.admission import reason_to_reject
+from streams.core.admission_checks import DAY_MS
 from streams.core.columnar import changelog, compiled
 from streams.core.columnar.changelog import sized, varint
 from streams.core.columnar.columns import Columns, Ints, cut
 from streams.core.columnar.decoder import Decoder
 from streams.core.columnar.frames import frames
-from streams.core.columnar.from_records import FOLDED, behavior_columns
+from streams.core.columnar.from_records import (
+    FOLDED,
+    behavior_columns,
+    preference_columns,
+)
 from streams.core.columnar.payload import Payload
 from streams.core.columnar.plan import NULL
+from streams.core.columnar.rows import instant
 from streams.core.columnar.rules import KIND_WEIGHTS, fold_rules
 from streams.core.columnar.user_table import UserTable
 from streams.core.columnar.vectors import Flags
@@ -233,9 +240,8 @@ class Preferences:
             state.table.remove(user_id)
             return
         record = self._codec.decode(value)
-        again = self._codec.encode(record)
-        payload = Payload(_record(0, record.user_id.encode(), again), 1, 0, 0)
-        self._restore(state, self._decoder.decode([payload], 0, _ANY_TIME))
+        if reason_to_reject(record, _ANY_TIME) is None:
+            self._restore(state, preference_columns(record))
 
     def restored(self, partition: int, positions: Mapping[type[Record], int]) -> None:
         """End a restore: `positions` are where the sources will be read from."""
@@ -272,8 +278,8 @@ class Preferences:
         return self._partitions[number]
 
 
-_ANY_TIME = 2**53
-"""A clock for the decoder: what was admitted once is not judged again."""
+_ANY_TIME = instant(2**32) - DAY_MS - 1
+"""A clock for what was admitted once: any time goes that has a tick, up to 2069."""
 
 
 def _only(columns: Columns, chosen: Flags) -> Columns:

@@ -125,10 +125,6 @@ def sections(Folder rules, KeyIndex index, rows, const int64_t[::1] numbers, con
     return found
 
 
-cdef inline uint32_t tick_of(int64_t at) noexcept nogil:
-    return <uint32_t>((at - EPOCH_MS) >> TICK_BITS) if at >= EPOCH_MS else 0
-
-
 cdef inline int64_t span_length(int64_t span) noexcept nogil:
     return span & LENGTH_MASK if span != NULL_VALUE else -1
 

@@ -74,7 +74,7 @@ cdef class Folder:
 
     cdef void fold_event(self, Row* row, int64_t at, int kind, int surface, int column, int consent) noexcept nogil:
         cdef float* weights = <float*>(<uint8_t*>row + sizeof(Row))
-        cdef uint32_t tick = <uint32_t>((at - EPOCH_MS) >> TICK_BITS)
+        cdef uint32_t tick = tick_of(at)
         cdef double age = <double>(at - (EPOCH_MS + (<int64_t>row.landmark << TICK_BITS)))
         cdef float amount = self.kind_weights[kind]
         cdef int i

@@ -44,6 +44,13 @@ cdef inline int64_t number_in(uint64_t slot) noexcept nogil:
     return <int64_t>(<uint32_t>slot) - 1
 
 
+cdef inline uint32_t tick_of(int64_t at) noexcept nogil:
+    """Return the tick of an instant, the first is 1; 0 before there was any."""
+    if at < EPOCH_MS:
+        return 0
+    return max(<uint32_t>((at - EPOCH_MS) >> TICK_BITS), 1)
+
+
 cdef packed struct Row:
     int64_t as_of
     uint32_t landmark

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from streams.core.columnar.columns import Columns, Ints
 from streams.core.columnar.key_index import KeyIndex, Rows
-from streams.core.columnar.rows import EPOCH_MS, N_UNCLICKED, TICK_BITS, instant
+from streams.core.columnar.rows import EPOCH_MS, N_UNCLICKED, TICK_BITS, instant, tick
 from streams.core.columnar.rules import FoldRules
 
 Floats = npt.NDArray[np.float64]
@@ -139,9 +139,9 @@ def restore(
             ("last_click", "last_click_at"),
             ("withdrawn", "withdrawn_at"),
         ):
-            row[name] = max(0, int(columns.slot(at)[i]) - EPOCH_MS) >> TICK_BITS
+            row[name] = _tick(int(columns.slot(at)[i]))
         row["as_of"] = columns.slot("as_of")[i]
-        row["landmark"] = (row["as_of"] - EPOCH_MS) >> TICK_BITS
+        row["landmark"] = _tick(int(row["as_of"][0]))
         row["n_events"] = columns.slot("n_events")[i]
         row["consent"] = columns.slot("consent")[i]
         row["profile"] = profile_numbers[i]
@@ -179,6 +179,11 @@ def varint(value: int) -> bytes:
 def sized(content: bytes) -> bytes:
     """Return bytes behind their length."""
     return varint(len(content)) + content
+
+
+def _tick(at: int) -> int:
+    """Return the tick of an instant in 32 bits; 0 before there was any."""
+    return tick(at) & 0xFFFFFFFF if at >= EPOCH_MS else 0
 
 
 def _landmarks_ms(people: Rows) -> Ints:

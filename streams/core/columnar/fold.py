@@ -17,6 +17,7 @@ from streams.core.columnar.rows import (
     N_UNCLICKED,
     SURFACES,
     TICK_BITS,
+    ticks_of,
 )
 from streams.core.columnar.rules import CLICK, IMPRESSION, FoldRules
 from streams.core.columnar.vectors import Bytes, Hashes, equal, hash_bytes, padded
@@ -88,7 +89,7 @@ def _fresh(
         "number": _numbers(index, rows, joined, users[fresh], user_hashes[fresh]),
         "offset": columns.offsets[fresh],
         "at": at,
-        "tick": (at - EPOCH_MS) >> TICK_BITS,
+        "tick": ticks_of(at),
         "kind": columns.slot("kind")[fresh],
         "surface": np.where(surface < 0, len(SURFACES) - 1, surface),
         "column": _categories(rules, joined, _within_joined(columns, "category"))[
@@ -246,7 +247,7 @@ def move_landmarks(rules: FoldRules, people: Rows, which: Ints, at: Ints) -> Non
     old = people["landmark"].astype(np.int64)
     is_late = newest - (EPOCH_MS + (old << TICK_BITS)) > rules.max_age_ms
     moves = (newest > 0) & ((old == 0) | is_late)
-    moved = np.where(moves, (newest - EPOCH_MS) >> TICK_BITS, old)
+    moved = np.where(moves, ticks_of(newest), old)
     passed = np.where(moves & (old > 0), (moved - old) << TICK_BITS, 0)
     lives = np.array(rules.half_lives_ms)
     shrink = np.exp2(-passed[:, None] / lives)  # (people, half-lives)

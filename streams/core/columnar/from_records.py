@@ -1,11 +1,12 @@
-"""Decoded Behavior records -> columns: what came odd is folded like all the rest."""
+"""Decoded records -> columns: what came odd goes the way of all the rest."""
 
 from collections.abc import Sequence
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 
-from schemas.records import Behavior, Surface
+from schemas.records import Behavior, Preference, Surface
+from streams.core.columnar.changelog import FIELDS, varint
 from streams.core.columnar.columns import LENGTH_BITS, Columns
 from streams.core.columnar.payload import Payload
 from streams.core.columnar.plan import NULL
@@ -28,33 +29,62 @@ _SURFACES: tuple[str, ...] = get_args(Surface)
 def behavior_columns(records: Sequence[tuple[int, Behavior]]) -> Columns:
     """Return the columns `FOLDED` of (offset, record) pairs in offset order."""
     content = bytearray()
-
-    def span(text: str | None) -> int:
-        if text is None:
-            return NULL
-        encoded = text.encode()
-        content.extend(encoded)
-        return (len(content) - len(encoded)) << LENGTH_BITS | len(encoded)
-
     slots = [
-        (
-            span(one.event_id),
-            span(one.user_id),
+        [
+            _slot(content, one.event_id),
+            _slot(content, one.user_id),
             KINDS.index(one.kind),
             one.occurred_at,
             NULL if one.surface is None else _SURFACES.index(one.surface),
-            span(one.category),
+            _slot(content, one.category),
             int(one.consent),
-        )
+        ]
         for _, one in records
     ]
-    table = np.array(slots, np.int64).reshape(-1, len(FOLDED)).T.copy()
+    offsets = [offset for offset, _ in records]
+    return _columns(content, offsets, slots, FOLDED, FOLDED.index("user_id"))
+
+
+def preference_columns(record: Preference) -> Columns:
+    """Return one Preference as the columns that `restore` reads."""
+    content = bytearray()
+    slots = [_slot(content, getattr(record, name)) for name in FIELDS]
+    return _columns(content, [0], [slots], FIELDS, FIELDS.index("user_id"))
+
+
+def _slot(content: bytearray, value: Any) -> int:
+    """Return what a slot holds; what it spans is added to the content."""
+    match value:
+        case None:
+            return NULL
+        case int():
+            return int(value)
+        case str():
+            encoded = value.encode()
+        case tuple():  # longs: one block, as writers make it
+            encoded = b"".join(map(varint, (len(value), *value)))
+            encoded += b"\0" if value else b""
+        case _:
+            encoded = value
+    content.extend(encoded)
+    return (len(content) - len(encoded)) << LENGTH_BITS | len(encoded)
+
+
+def _columns(
+    content: bytearray,
+    offsets: list[int],
+    slots: list[list[int]],
+    names: tuple[str, ...],
+    key: int,
+) -> Columns:
+    table = np.array(slots, np.int64).reshape(-1, len(names)).T.copy()
+    n = len(offsets)
     return Columns(
-        payloads=(Payload(bytes(content) or b"\0", len(records), 0, 0),),
-        row_starts=np.array([0, len(records)], np.int64),
-        offsets=np.array([offset for offset, _ in records], np.int64),
-        keys=table[1].copy(),
+        payloads=(Payload(bytes(content) or b"\0", n, 0, 0),),
+        row_starts=np.array([0, n], np.int64),
+        offsets=np.array(offsets, np.int64),
+        keys=table[key].copy(),
         slots=table,
-        names=FOLDED,
+        names=names,
         odd=np.zeros((0, 4), np.int64),
     )

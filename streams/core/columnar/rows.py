@@ -11,6 +11,7 @@ half-lives older than the person's own newest event vanishes: it is worth 1e-38 
 """
 
 import numpy as np
+import numpy.typing as npt
 
 TICK_BITS = 9
 """Instants that are only compared are kept in ticks of 2**9 ms since 2000: 32 bits."""
@@ -52,12 +53,18 @@ def row_dtype(n_half_lives: int, n_categories: int) -> np.dtype[np.void]:
 
 
 def tick(at: int) -> int:
-    """Return the tick of an instant in epoch ms.
+    """Return the tick of an instant in epoch ms, at least 1: 0 says that there is none.
 
-    >>> tick(EPOCH_MS + 1024)
-    2
+    >>> tick(EPOCH_MS + 1024), tick(EPOCH_MS)
+    (2, 1)
     """
-    return (at - EPOCH_MS) >> TICK_BITS
+    return max(1, (at - EPOCH_MS) >> TICK_BITS)
+
+
+def ticks_of(at: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the ticks of instants [n]."""
+    found: npt.NDArray[np.int64] = np.maximum(1, (at - EPOCH_MS) >> TICK_BITS)
+    return found
 
 
 def instant(number: int) -> int:

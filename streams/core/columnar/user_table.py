@@ -10,7 +10,7 @@ from streams.core.columnar import compiled
 from streams.core.columnar.columns import Columns, Ints
 from streams.core.columnar.fold import add_weights, fold, fold_events, recall
 from streams.core.columnar.key_index import KeyIndex, Rows
-from streams.core.columnar.rows import EPOCH_MS, TICK_BITS, row_dtype, tick
+from streams.core.columnar.rows import row_dtype, tick
 from streams.core.columnar.rules import FoldRules
 from streams.core.columnar.window import Window
 
@@ -118,7 +118,7 @@ class UserTable:
         event: dict[str, npt.NDArray[Any]] = {
             "number": np.array([number], np.int64),
             "at": np.array([at], np.int64),
-            "tick": np.array([(at - EPOCH_MS) >> TICK_BITS], np.int64),
+            "tick": np.array([tick(at)], np.int64),
             "kind": np.array([len(self.rules.kind_weights)], np.int64),
             "surface": np.zeros(1, np.int64),
             "column": np.array([-1], np.int64),

@@ -33,7 +33,8 @@ class Window:
         """See ids one after the other; return which of them are new [n]."""
         fresh = np.zeros(len(hashes), np.bool_)
         now, before, size = self._now, self._before, self._size
-        for i, one in enumerate(hashes.tolist()):
+        # As in the compiled twin, where 0 is an empty slot.
+        for i, one in enumerate(np.maximum(hashes, 1).tolist()):
             if one in now or one in before:
                 continue
             fresh[i] = True

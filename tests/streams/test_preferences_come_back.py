@@ -1,0 +1,129 @@
+"""Rows that are hard to bring back: odd ids, hostile records, the erased, the old."""
+
+import numpy as np
+import pytest
+
+from schemas.avro import Codec
+from schemas.lock import LockedIds
+from schemas.records import Behavior, Preference, Profile
+from schemas.taxonomy import taxonomy
+from streams.core.columnar.payload import Payload
+from streams.core.columnar.rows import EPOCH_MS
+from streams.core.preferences import Preferences
+from streams.core.stage import Incoming, StateRow
+from streams.settings import PreferencesSettings
+from tests.streams.hostile_records import NOW, framed, generator, mutated, preference
+
+CODEC = Codec(Preference, LockedIds())
+
+
+@pytest.fixture(params=["auto", "python"])
+def new_stage(request):
+    def make():
+        kernels = PreferencesSettings(kernels=request.param, duplicate_window=1_000)
+        return Preferences(kernels, taxonomy(), CODEC)
+
+    return make
+
+
+def event(offset, user="u", *, kind="click", at=NOW):
+    value = Behavior(
+        event_id=f"e{offset}",
+        user_id=user,
+        kind=kind,
+        occurred_at=at,
+        category="running",
+        surface="video",
+        consent=True,
+    )
+    return Incoming(Behavior, user, value, 0, offset)
+
+
+def latest(stage):
+    return {row.key: CODEC.decode(row.value) for row in stage.take_dirty()}
+
+
+@pytest.mark.parametrize(
+    "user", ["user", "12345", "12800138000", "用户一", "naïve", "_", "+", "a" * 128]
+)
+def test_people_come_back_whatever_their_ids_look_like(new_stage, user):
+    first, second = new_stage(), new_stage()
+    first.step([event(0, user)], NOW)
+    second.restore(first.take_dirty())
+    second.step([event(1, user)], NOW)
+    assert latest(second)[user].n_events == 2
+
+
+def test_hostile_records_in_the_changelog_never_become_nonsense(new_stage):
+    stage = new_stage()
+    rng = generator(11)
+    for i in range(300):
+        one = preference(rng, odd=0.2)
+        value = CODEC.encode(one)
+        if i % 3 == 0:
+            value = mutated(rng, value)
+        try:
+            CODEC.decode(value)
+        except ValueError:
+            continue
+        section = framed(0, one.user_id.encode(), value)
+        stage.restore_payloads(0, [Payload(section, 1, i, NOW)], 0)
+    stage.restored(0, {})
+    stage.step([event(2 * 10**15 + i, f"user-{i}") for i in range(50)], NOW)
+    found = latest(stage)
+    assert len(found) == 50
+    assert {one.as_of for one in found.values()} != {NOW}  # some had been restored
+
+
+def test_an_erased_person_who_sends_the_same_profile_again_is_known_again(new_stage):
+    stage = new_stage()
+    profile = Profile(
+        user_id="u", updated_at=NOW, interests=("running",), region="SH", consent=True
+    )
+    stage.step([Incoming(Profile, "u", profile, 0, 0)], NOW)
+    before = latest(stage)["u"]
+    stage.step([Incoming(Profile, "u", None, 0, 1)], NOW)
+    assert [row.value for row in stage.take_dirty()] == [None]
+    stage.step([Incoming(Profile, "u", profile, 0, 2)], NOW)
+    after = latest(stage)["u"]
+    assert (after.weights, after.as_of, after.region, after.consent) == (
+        before.weights,
+        before.as_of,
+        "SH",
+        True,
+    )
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_clock_that_stands_at_the_epoch_counts_as_long_ago(new_stage, order):
+    """Devices without a battery say midnight, 2000-01-01."""
+    stage = new_stage()
+    both = [
+        event(0, kind="impression", at=EPOCH_MS),
+        event(1, kind="impression", at=NOW),
+    ]
+    for i in order:
+        stage.step([both[i]], NOW)
+    record = latest(stage)["u"]
+    assert np.frombuffer(record.exposures, "<f4").sum() == pytest.approx(1)
+    assert record.n_unclicked == 2
+
+
+def test_state_from_the_epoch_comes_back(new_stage):
+    first, second = new_stage(), new_stage()
+    first.step([event(0, at=EPOCH_MS)], NOW)
+    rows = first.take_dirty()
+    second.restore(rows)
+    second.step([event(1, at=EPOCH_MS + 1)], NOW)
+    weights = np.frombuffer(latest(second)["u"].weights, "<f4")
+    assert weights.max() == pytest.approx(2)
+
+
+def test_a_tombstone_in_the_changelog_takes_a_restored_person_back(new_stage):
+    first, second = new_stage(), new_stage()
+    first.step([event(0, "用户"), event(1, "v")], NOW)
+    rows = first.take_dirty()
+    second.restore([*rows, StateRow(0, "用户", None)])
+    second.step([event(2, "用户"), event(3, "v")], NOW)
+    counts = {user: one.n_events for user, one in latest(second).items()}
+    assert counts == {"用户": 1, "v": 2}
