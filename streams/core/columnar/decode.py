@@ -11,10 +11,11 @@ import numpy as np
 
 from schemas.avro import MAX_BYTES
 from streams.core.columnar.columns import LENGTH_BITS, LENGTH_MASK, Columns, Ints
-from streams.core.columnar.frames import CONTINUED, frames
+from streams.core.columnar.frames import bounds, read_frames
 from streams.core.columnar.payload import Payload
 from streams.core.columnar.plan import NULL, Check, DecodePlan, Limits, Op, Step
-from streams.core.columnar.vectors import PADDING, Bytes, Flags, equal, padded
+from streams.core.columnar.reader import Reader
+from streams.core.columnar.vectors import Bytes, Flags, equal, padded
 
 _FRAME = 5
 """Zero byte and schema id."""
@@ -37,8 +38,8 @@ def decode(
         plans: one per writer schema, with the same slots; others are odd.
         now: epoch ms, for instants that cannot be.
     """
-    framed = _Framed(payloads, from_offset)
     content = padded(b"".join(bytes(payload.records) for payload in payloads))
+    framed = _Framed(payloads, content, from_offset)
     slots = np.full((len(plans[0].names), len(framed.offsets)), NULL, np.int64)
     good = np.zeros(len(framed.offsets), np.bool_)
     ids = _schema_ids(content, framed.values)
@@ -70,6 +71,7 @@ def decode(
     )
 
 
+_NO_BOUNDS = np.zeros((0, 2), np.int64)
 _SPANNED = {Op.STRING, Op.BYTES, Op.LONGS}
 
 
@@ -80,24 +82,31 @@ def _slots_of(plan: DecodePlan) -> list[tuple[int, Step]]:
 class _Framed:
     """The records of all payloads; spans are places in their joined bytes."""
 
-    def __init__(self, payloads: Sequence[Payload], from_offset: int) -> None:
-        self.malformed: list[tuple[int, int]] = []
+    def __init__(
+        self, payloads: Sequence[Payload], content: Bytes, from_offset: int
+    ) -> None:
         lengths = [len(payload.records) for payload in payloads]
         self._starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        tables = [self._table(index, payload) for index, payload in enumerate(payloads)]
-        table = np.concatenate([*tables, np.zeros((0, 4), np.int64)])
-        table = table[table[:, 1] >= from_offset]
-        self.payloads, self.offsets, self.keys, self.values = table.T.copy()
-
-    def _table(self, index: int, payload: Payload) -> Ints:
-        found = frames(bytes(payload.records), payload.n_records)
-        if len(found) < payload.n_records:
-            self.malformed.append((index, len(found)))
-        table = np.array(found, np.int64).reshape(-1, 3)
-        spans = table[:, 1:]
-        spans[spans != NULL] += int(self._starts[index]) << LENGTH_BITS
-        table[:, 0] += payload.base_offset
-        return np.insert(table, 0, index, axis=1)
+        found = [
+            bounds(bytes(one.records), one.n_records) + int(start)
+            for one, start in zip(payloads, self._starts.tolist(), strict=False)
+        ]
+        of = np.repeat(np.arange(len(payloads)), [len(one) for one in found])
+        table, good = read_frames(content, np.concatenate([*found, _NO_BOUNDS]))
+        first_broken = np.full(len(payloads), len(of))
+        np.minimum.at(first_broken, of[~good], np.flatnonzero(~good))
+        kept = np.arange(len(of)) < first_broken[of]
+        n_framed = np.bincount(of[kept], minlength=len(payloads))
+        self.malformed = [
+            (index, int(n))
+            for index, (n, one) in enumerate(zip(n_framed, payloads, strict=True))
+            if n < one.n_records
+        ]
+        base = np.array([one.base_offset for one in payloads], np.int64)
+        offsets = table[:, 0] + base[of]
+        kept &= offsets >= from_offset
+        self.payloads, self.offsets = of[kept], offsets[kept]
+        self.keys, self.values = table[kept, 1], table[kept, 2]
 
     def within_payload(self, spans: Ints) -> Ints:
         """Return spans [..., n] as places in their own payload."""
@@ -121,19 +130,16 @@ def _schema_ids(content: Bytes, values: Ints) -> Ints:
     return ids
 
 
-class _Cursor:
-    """Where each of n messages is being read, and whether it is ordinary so far."""
+class _Cursor(Reader):
+    """Reads the fields of n messages; what it cannot vouch for is not good."""
 
     def __init__(self, content: Bytes, values: Ints, now: int) -> None:
-        # Behind the content are zeros: a cursor that has run out looks there.
-        self._content = content
+        start = values >> LENGTH_BITS
+        super().__init__(content, start + _FRAME, start + (values & LENGTH_MASK))
         # How many bytes before each place are not printable ASCII.
         plain = (content >= ord(" ")) & (content <= ord("~"))
         self._strange = np.concatenate([[0], np.cumsum(~plain, dtype=np.int32)])
         self._mail = np.flatnonzero(content == ord("@"))
-        self.at = (values >> LENGTH_BITS) + _FRAME
-        self.end = (values >> LENGTH_BITS) + (values & LENGTH_MASK)
-        self.good = np.ones(len(values), np.bool_)
         self._now = now
 
     def walk(self, plan: DecodePlan) -> Ints:
@@ -148,8 +154,8 @@ class _Cursor:
 
     def _field(self, step: Step) -> Ints:
         if step.null_branch < 0:
-            return self._value(step, np.ones(len(self.at), np.bool_))
-        branch = self._varint(np.ones(len(self.at), np.bool_))
+            return self._value(step, self.all)
+        branch = self.varint(self.all)
         self.good &= (branch == 0) | (branch == 1)
         here = branch != step.null_branch
         value = self._value(step, here)
@@ -165,44 +171,18 @@ class _Cursor:
             return self._double(step.limits, here)
         if step.op is Op.LONGS:
             return self._longs(here)
-        value = self._varint(here)
+        value = self.varint(here)
         self.good &= ~here | (value != NULL)
         if step.op is Op.ENUM:
             return self._symbol(step, value, here)
         self._bounded(step.limits, value, here)
         return value
 
-    def _varint(self, here: Flags) -> Ints:
-        at = np.where(here & self.good, self.at, len(self._content) - PADDING)
-        first = self._content[at].astype(np.uint64)
-        bits = first & np.uint64(127)
-        more = first >= CONTINUED
-        length = np.ones(len(at), np.int64)
-        for i in range(1, 10):
-            if not more.any():
-                break
-            byte = self._content[np.minimum(at + i, len(self._content) - 1)]
-            byte = np.where(more, byte, 0).astype(np.uint64)
-            bits |= (byte & np.uint64(127)) << np.uint64(7 * i)
-            length += more
-            if i == 9:  # noqa: PLR2004 - the tenth byte has room for one bit
-                self.good &= ~more | (byte <= 1)
-            more &= byte >= CONTINUED
-        self.good &= ~more
-        self._advance(length, here)
-        half = (bits >> np.uint64(1)).astype(np.int64)
-        return half ^ -(bits & np.uint64(1)).astype(np.int64)
-
-    def _advance(self, length: Ints, here: Flags) -> None:
-        fits = (length >= 0) & (length <= self.end - self.at)
-        self.good &= ~here | fits
-        self.at = np.where(here & self.good, self.at + length, self.at)
-
     def _bytes(self, step: Step, here: Flags) -> Ints:
-        length = self._varint(here)
+        length = self.varint(here)
         start = self.at
         self.good &= ~here | ((length >= 0) & (length <= LENGTH_MASK))
-        self._advance(length, here)
+        self.advance(length, here)
         ok = here & self.good
         length, start = np.where(ok, length, 0), np.where(ok, start, 0)
         if step.op is Op.STRING and step.limits.check is not Check.NONE:
@@ -222,23 +202,23 @@ class _Cursor:
     def _is_pseudonym(self, start: Ints, length: Ints) -> Flags:
         """Return whether a name has a letter early on and no @: neither address."""
         steps = np.arange(_LETTERS)
-        letters = self._content[start[:, None] + steps] >= ord("A")  # (n, 16)
+        letters = self.content[start[:, None] + steps] >= ord("A")  # (n, 16)
         named = (letters & (steps < length[:, None])).any(1)
         before = np.searchsorted(self._mail, start)
         flags: Flags = named & (np.searchsorted(self._mail, start + length) == before)
         return flags
 
     def _boolean(self, here: Flags) -> Ints:
-        value = self._content[np.where(here & self.good, self.at, -1)]
+        value = self.content[np.where(here & self.good, self.at, -1)]
         self.good &= ~here | (value <= 1)
-        self._advance(np.ones(len(value), np.int64), here)
+        self.advance(np.ones(len(value), np.int64), here)
         return value.astype(np.int64)
 
     def _double(self, limits: Limits, here: Flags) -> Ints:
         start = self.at
-        self._advance(np.full(len(start), 8), here)
-        start = np.where(here & self.good, start, len(self._content) - 8)
-        raw = self._content[start[:, None] + np.arange(8)]
+        self.advance(np.full(len(start), 8), here)
+        start = np.where(here & self.good, start, len(self.content) - 8)
+        raw = self.content[start[:, None] + np.arange(8)]
         number = np.ascontiguousarray(raw).view("<f8")[:, 0]
         ok = ~np.isnan(number)
         number = np.where(ok, number, 0.0) + 0.0  # -0.0 would look like null
@@ -266,14 +246,14 @@ class _Cursor:
     def _longs(self, here: Flags) -> Ints:
         """Step over an array of longs that is one short block, as writers make it."""
         start = self.at
-        left = self._varint(here)
+        left = self.varint(here)
         self.good &= ~here | ((left >= 0) & (left <= 64))  # noqa: PLR2004 - the rest is odd
         some = here & self.good & (left > 0)
         left = np.where(some, left, 0)
         while (left > 0).any():
-            self._varint(left > 0)
+            self.varint(left > 0)
             left = np.where(self.good, left - 1, 0)
-        closing = self._varint(some)
+        closing = self.varint(some)
         self.good &= ~some | (closing == 0)
         start = np.where(here & self.good, start, 0)
         length = np.where(here & self.good, self.at - start, 0)

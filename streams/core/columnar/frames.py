@@ -1,70 +1,93 @@
-"""Records of a payload -> where their keys and values are: the framing, in Python."""
+"""Records of a payload -> where their keys and values are: the framing, in Python.
 
-from streams.core.columnar.columns import LENGTH_BITS
-from streams.core.columnar.plan import NULL
+Only the length of each record is read one after the other: where the next begins. The
+rest is read for all records at once.
+"""
 
-MAX_LENGTH = (1 << LENGTH_BITS) - 1
+import numpy as np
+
+from streams.core.columnar.columns import Ints
+from streams.core.columnar.reader import CONTINUED, Reader
+from streams.core.columnar.vectors import Bytes, Flags, padded
+
 MAX_DELTA = 2**31 - 1
-CONTINUED = 128
-"""Bit of a varint's byte that says another one follows."""
+_LONG_BITS = 64
 
 Frame = tuple[int, int, int]
 """(offset delta, span of the key, span of the value)."""
 
 
-class _BrokenError(Exception):
-    """The framing does not fit the bytes."""
-
-
 def frames(content: bytes, n_records: int) -> list[Frame]:
-    """Return the frames of a payload; fewer than `n_records` when the rest is broken.
+    """Return the frames of a payload, fewer than asked for when the rest is broken."""
+    table, good = read_frames(padded(content), bounds(content, n_records))
+    n_framed = len(good) if good.all() else int(np.argmin(good))
+    return [(delta, key, value) for delta, key, value in table[:n_framed].tolist()]
 
-    Format: Apache Kafka, "Message format", record: length, attributes, timestamp delta,
-    offset delta, key, value, headers; numbers are zigzag varints.
+
+def read_frames(content: Bytes, bounds: Ints) -> tuple[Ints, Flags]:
+    """Return (offset delta, key, value) of records [n, 3], and which are not broken.
+
+    Format: Apache Kafka, "Message format", record: attributes, timestamp delta, offset
+    delta, key, value, headers; numbers are zigzag varints.
+
+    Args:
+        content: padded bytes.
+        bounds: where each record begins, behind its length, and ends [n, 2].
     """
-    found: list[Frame] = []
+    reader = Reader(content, bounds[:, 0] + 1, bounds[:, 1])
+    reader.varint(reader.all)
+    delta = reader.varint(reader.all)
+    reader.good &= (delta >= 0) & (delta <= MAX_DELTA)
+    key = reader.nullable_span()
+    value = reader.nullable_span()
+    return np.stack([delta, key, value], axis=1), reader.good
+
+
+def bounds(content: bytes, n_records: int) -> Ints:
+    """Return where records begin, behind their length, and end [n, 2].
+
+    Fewer than `n_records` when a length does not fit.
+    """
+    found: list[int] = []
     at, last = 0, len(content)
-    try:
-        for _ in range(n_records):
-            length, at = varint(content, at, last)
-            if not 1 <= length <= last - at:
-                break
-            end = at + length
-            found.append(_frame(content, at + 1, end))
-            at = end
-    except _BrokenError:
-        pass
-    return found
-
-
-def _frame(content: bytes, at: int, end: int) -> Frame:
-    _, at = varint(content, at, end)
-    delta, at = varint(content, at, end)
-    key_length, key_at = varint(content, at, end)
-    at = key_at + max(key_length, 0)
-    length, value_at = varint(content, at, end)
-    fits = value_at + length <= end and max(length, key_length) <= MAX_LENGTH
-    if min(length, key_length) < -1 or not 0 <= delta <= MAX_DELTA or not fits:
-        raise _BrokenError
-    return (
-        delta,
-        NULL if key_length < 0 else key_at << LENGTH_BITS | key_length,
-        NULL if length < 0 else value_at << LENGTH_BITS | length,
-    )
+    for _ in range(n_records):
+        if at >= last:
+            break
+        byte = content[at]
+        if byte < CONTINUED:
+            zigzag, at = byte, at + 1
+        elif at + 1 < last and (second := content[at + 1]) < CONTINUED:
+            zigzag, at = byte & 127 | second << 7, at + 2
+        else:
+            zigzag, at = _long(content, at, last)
+        end = at + (zigzag >> 1)
+        if zigzag & 1 or end == at or end > last:
+            break
+        found += (at, end)
+        at = end
+    return np.array(found, np.int64).reshape(-1, 2)
 
 
 def varint(content: bytes, at: int, end: int) -> tuple[int, int]:
-    """Return a zigzag varint of at most 64 bits, and where the next byte is."""
-    if at < end and (byte := content[at]) < CONTINUED:
-        return byte >> 1 ^ -(byte & 1), at + 1
-    bits = shift = 0
-    while at < end and shift < 64:  # noqa: PLR2004 - bits of a long
+    """Return a zigzag varint of at most 64 bits, and where the next byte is.
+
+    Raises:
+        ValueError: it is cut off, or longer.
+    """
+    zigzag, next_at = _long(content, at, end)
+    if next_at == at:
+        raise ValueError(f"no number within 64 bits at {at}")
+    return zigzag >> 1 ^ -(zigzag & 1), next_at
+
+
+def _long(content: bytes, at: int, end: int) -> tuple[int, int]:
+    """Return a varint's bits and where it ends; 1 and its place where it does not."""
+    start, bits, shift = at, 0, 0
+    while at < end and shift < _LONG_BITS:
         byte = content[at]
         at += 1
         bits |= (byte & 127) << shift
-        if byte < CONTINUED:
-            if bits >> 64:
-                break
-            return bits >> 1 ^ -(bits & 1), at
+        if byte < CONTINUED and bits >> _LONG_BITS == 0:
+            return bits, at
         shift += 7
-    raise _BrokenError
+    return 1, start
