@@ -8,29 +8,26 @@ person from every table, and what still arrives about them is dropped.
 
 import threading
 import time
-from typing import Any
+from contextlib import ExitStack
 
-import structlog
-from kafka import (
-    ConsumerRebalanceListener,
-    KafkaConsumer,
-    KafkaProducer,
-    OffsetAndMetadata,
-)
-from kafka.errors import CommitFailedError, KafkaError
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
 
 from schemas.avro import SchemaIds
 from schemas.records import Record
 from streams.errors import UnavailableError
 from streams.settings import KafkaSettings
 from streams.sink import metrics
+from streams.sink.cuts import arrow_blocks
 from streams.sink.erasures import Erasures
+from streams.sink.feed import Feed
+from streams.sink.group import Group
 from streams.sink.intake import NAME, REPORTED_BY_STAGES, Intake
 from streams.sink.pending import Pending
 from streams.sink.store import Store
 from streams.sink.tables import blocks_of
 
-LOG = structlog.get_logger(__name__)
+_READ_S = 0.1
 
 
 class Sink:
@@ -42,7 +39,9 @@ class Sink:
         ids: where schema ids come from.
         store: where rows go.
         reported_by_stages: records whose bad bytes somebody else dead-letters.
-        flush_rows: write when so many rows wait.
+        flush_rows: write when so many rows wait that were read one by one: a creative
+            may be 20 kB.
+        flush_columnar_rows: write when so many rows wait that were read as columns.
         flush_s: write at the latest when the first row has waited so long.
     """
 
@@ -55,6 +54,7 @@ class Sink:
         *,
         reported_by_stages: frozenset[type[Record]] = REPORTED_BY_STAGES,
         flush_rows: int = 20_000,
+        flush_columnar_rows: int = 400_000,
         flush_s: float = 0.5,
     ) -> None:
         self.intake = Intake(ids, kafka.topic_prefix, reported_by_stages)
@@ -62,12 +62,13 @@ class Sink:
         self._kafka = kafka
         self._store = store
         self._flush_rows = flush_rows
+        self._flush_columnar_rows = flush_columnar_rows
         self._flush_s = flush_s
-        self.rebalance = threading.Event()
         self._stopping = threading.Event()
         self._assigned = threading.Event()
         self._last_poll = time.monotonic()
-        self._consumer: KafkaConsumer | None = None
+        self._group: Group | None = None
+        self._feed: Feed | None = None
         self._producer: KafkaProducer | None = None
 
     # -- life ---------------------------------------------------------------------
@@ -77,20 +78,19 @@ class Sink:
 
         Raises:
             UnavailableError: the broker or ClickHouse is gone for too long.
-            StateError: ClickHouse refused rows.
+            StateError: ClickHouse refused rows, or a record batch is corrupt.
         """
         try:
-            self._consumer = self._connected_consumer()
-            while not self._stopping.is_set():
-                self._poll(self._consumer)
-            self._flush()
+            with ExitStack() as stack:
+                self._connect(stack)
+                while not self._stopping.is_set():
+                    self._poll()
+                self._flush()
         except KafkaError as error:
             raise UnavailableError(
                 f"the Kafka broker at {self._bootstrap} failed: {error!r}; check it "
                 "and start the sink again: it goes on where it committed"
             ) from error
-        finally:
-            self._close()
 
     def stop(self) -> None:
         """Ask `run` to end; safe from a signal and from another thread."""
@@ -106,84 +106,54 @@ class Sink:
 
     def lag(self) -> int:
         """Return records not read yet, by the high watermarks of the last fetches."""
-        consumer = self._consumer
-        if consumer is None:
-            return 0
-        watermarks = {at: consumer.highwater(at) for at in consumer.assignment()}
-        return sum(
-            max(0, mark - consumer.position(at))
-            for at, mark in watermarks.items()
-            if mark is not None
-        )
+        return self._feed.lag() if self._feed is not None else 0
 
     # -- Kafka --------------------------------------------------------------------
 
-    def _connected_consumer(self) -> KafkaConsumer:
-        session_ms = int(self._kafka.session_timeout_s * 1000)
-        consumer = KafkaConsumer(
-            bootstrap_servers=self._bootstrap.split(","),
-            bootstrap_timeout_ms=10_000,
-            group_id=f"{self._kafka.topic_prefix}adloom-{NAME}-v1",
-            client_id=f"adloom-{NAME}",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            session_timeout_ms=session_ms,
-            heartbeat_interval_ms=session_ms // 6,
-            max_poll_records=self._flush_rows,
-            check_crcs=True,
+    def _connect(self, stack: ExitStack) -> None:
+        brokers = self._bootstrap.split(",")
+        self._group = Group(
+            brokers,
+            f"{self._kafka.topic_prefix}adloom-{NAME}-v1",
+            f"adloom-{NAME}",
+            self.intake.topics,
+            self._kafka.session_timeout_s,
         )
-        # A leader that knows no partitions yet assigns none, and on Apache Kafka it
-        # takes most of a session until the group is asked again.
-        consumer.topics()
-        consumer.subscribe(self.intake.topics, listener=_Rebalance(self))
-        return consumer
+        stack.callback(self._group.close)
+        self._feed = Feed(brokers)
+        stack.callback(self._feed.close)
+        stack.callback(self._close_producer)
 
-    def _poll(self, consumer: KafkaConsumer) -> None:
-        batches = consumer.poll(timeout_ms=100)
+    def _poll(self) -> None:
+        if self._group is None or self._feed is None:
+            raise RuntimeError("expected `run` to have connected")
+        has_changed = self._group.poll()
         self._last_poll = time.monotonic()
-        if self.rebalance.is_set():
-            self.rebalance.clear()
-            self._begin_again(consumer)
+        if has_changed:
+            self._begin_again(self._group, self._feed)
             return
-        for messages in batches.values():
-            self.intake.take(messages, time.time_ns() // 1_000_000)
+        if not self._group.is_settled():
+            return
+        for records, position in self._feed.read(timeout_s=_READ_S):
+            self.intake.take_records(records, position, time.time_ns() // 1_000_000)
         if self._is_due():
             self._flush()
 
-    def _begin_again(self, consumer: KafkaConsumer) -> None:
+    def _begin_again(self, group: Group, feed: Feed) -> None:
         """Forget what is not written and go back to what was committed.
 
         Nothing can be committed for partitions that are gone, and what was read of
         those that stay is read again: one rule, whoever gets what.
         """
         self.intake.forget()
-        for at in consumer.assignment():
-            offset = consumer.committed(at)
-            if offset is None:
-                consumer.seek_to_beginning(at)
-            else:
-                consumer.seek(at, offset)
+        feed.assign(group.positions())
         # What other members of the group have erased meanwhile.
         self.intake.erasures = Erasures(self._store.erasures())
         self._assigned.set()
 
-    def _commit(self) -> None:
-        if self._consumer is None or not self.intake.pending.next_offsets:
-            return
-        offsets = {
-            at: OffsetAndMetadata(offset, "", -1)
-            for at, offset in self.intake.pending.next_offsets.items()
-        }
-        try:
-            self._consumer.commit(offsets, timeout_ms=10_000)
-        except CommitFailedError:
-            LOG.warning("left the group before the commit; rows will come twice")
-
-    def _close(self) -> None:
+    def _close_producer(self) -> None:
         if self._producer is not None:
             self._producer.close(timeout=5)
-        if self._consumer is not None:
-            self._consumer.close(autocommit=False, timeout_ms=5_000)
 
     # -- writing ------------------------------------------------------------------
 
@@ -191,17 +161,18 @@ class Sink:
         pending = self.intake.pending
         return pending.since is not None and (
             pending.n_rows >= self._flush_rows
+            or pending.n_columnar_rows >= self._flush_columnar_rows
             or time.monotonic() - pending.since >= self._flush_s
         )
 
     def _flush(self) -> None:
         """Write what is pending, then commit its offsets."""
-        if self.intake.pending.since is None:
+        if self._group is None or self.intake.pending.since is None:
             return
         with metrics.FLUSH_SECONDS.time():
             write(self.intake, self._store)
             self._send_dead_letters()
-            self._commit()
+            self._group.commit(self.intake.pending.next_offsets)
         self.intake.pending = Pending()
         metrics.LAG.set(self.lag())
 
@@ -240,23 +211,7 @@ def write(intake: Intake, store: Store) -> None:
         for block in blocks_of(rows):
             store.insert(block, intake.pending.token(topic))
             metrics.ROWS.labels(block.table).inc(block.n_rows)
-
-
-class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped package
-    """Notes that the group has decided; `_poll` acts on it.
-
-    The listener runs in kafka-python's input-output thread, where a commit is refused.
-    """
-
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
-
-    def on_partitions_revoked(self, revoked: Any) -> None:
-        """Partitions may go to another member."""
-        if revoked:
-            self._sink.rebalance.set()
-
-    def on_partitions_assigned(self, assigned: Any) -> None:
-        """Partitions come."""
-        if assigned:
-            self._sink.rebalance.set()
+    for topic, batches in intake.batches_to_write().items():
+        for arrow in arrow_blocks(topic, intake.table_of(topic), batches):
+            store.insert_arrow(arrow)
+            metrics.ROWS.labels(arrow.table).inc(arrow.n_rows)

@@ -10,6 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 
+MAX_STRANGERS = 300_000
+"""People who are remembered not to be erased: some 40 MB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
@@ -37,6 +40,7 @@ class Erasures:
             erasure.user_digest: erasure.returned_at for erasure in known
         }
         self._changed: set[str] = set()
+        self._strangers: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._returned)
@@ -46,6 +50,7 @@ class Erasures:
         digest = digest_of(user_id)
         self._returned[digest] = None
         self._changed.add(digest)
+        self._strangers.discard(user_id)
 
     def take_back(self, user_id: str, at: int) -> None:
         """Note a profile: a forgotten person is back since then, once."""
@@ -65,6 +70,20 @@ class Erasures:
             return True
         returned_at = self._returned[digest]
         return returned_at is not None and at >= returned_at
+
+    def strangers(self, user_ids: Iterable[str]) -> set[str]:
+        """Return those of whom nothing was ever erased; what is asked often is quick.
+
+        A digest costs more than all else that is done to a row, so who is none of the
+        erased is remembered, up to `MAX_STRANGERS` people.
+        """
+        asked = set(user_ids)
+        unknown = asked - self._strangers
+        if len(self._strangers) + len(unknown) > MAX_STRANGERS:
+            self._strangers, unknown = set(), asked
+        new = {one for one in unknown if digest_of(one) not in self._returned}
+        self._strangers |= new
+        return asked & self._strangers
 
     def take_changed(self) -> list[Erasure]:
         """Return what changed since the last call."""

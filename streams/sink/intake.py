@@ -1,4 +1,7 @@
-"""Messages of ads.* and dlq.* -> rows, erasures and dead letters; no broker, no store.
+"""Records of ads.* and dlq.* -> rows, erasures and dead letters; no broker, no store.
+
+Record sets of the flat records become Arrow columns; all others, and what is odd in
+those, are read message by message.
 
 Each bad record gets one dead letter: the stages that read a topic report what is bad in
 it, so the sink passes it over; it reports only what no stage reads.
@@ -9,12 +12,17 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any
 
+import pyarrow as pa
+
 from schemas.avro import AvroError, Codec, SchemaIds
 from schemas.records import (
     Profile,
     Record,
 )
 from streams.batch.admit import admit
+from streams.batch.batch_header import CorruptBatchError
+from streams.batch.messages import messages
+from streams.batch.record_batches import RecordSet
 from streams.dead_letters import (
     DeadLetter,
     Origin,
@@ -25,6 +33,8 @@ from streams.dead_letters import (
 from streams.errors import RejectedRecordError
 from streams.sink import metrics
 from streams.sink.erasures import Erasures
+from streams.sink.flat import FLAT, FlatReader
+from streams.sink.forgotten import admitted
 from streams.sink.pending import Pending
 from streams.sink.tables import (
     TABLES,
@@ -72,6 +82,11 @@ class Intake:
         self._codecs = {
             topic.record: Codec(topic.record, ids) for topic in self._topics.values()
         }
+        self._readers = {
+            name: FlatReader(topic.record, ids)
+            for name, topic in self._topics.items()
+            if topic.record in FLAT
+        }
         self._dead_letter_topics = frozenset(
             dead_letter_topic(prefix + topic.name) for topic in TOPICS
         )
@@ -80,6 +95,31 @@ class Intake:
     def topics(self) -> list[str]:
         """Names of the topics to subscribe to."""
         return sorted({*self._topics, *self._dead_letter_topics})
+
+    def table_of(self, topic: str) -> str:
+        """Return the table of a topic's records."""
+        return TABLES[self._topics[topic].record]
+
+    def take_records(self, records: RecordSet, from_offset: int, now: int) -> None:
+        """Fold in what one fetch of a partition brought.
+
+        Args:
+            records: of one partition; checked and decompressed.
+            from_offset: records before it are in already.
+            now: epoch ms.
+        """
+        tp = records.tp
+        reader = self._readers.get(tp.topic)
+        if reader is None:
+            self._take_one_by_one(records, from_offset, now)
+        else:
+            rows = reader.read(records, from_offset, now)
+            for batch in rows.batches:
+                self._keep_batch(tp.topic, batch)
+            self.take(rows.odd, now)
+            for _ in range(rows.n_broken):
+                self._skip(tp.topic)
+        self.pending.note_position(tp.topic, tp.partition, records.next_offset)
 
     def take(self, messages: Iterable[Any], now: int) -> None:
         """Fold in messages of one partition, in offset order.
@@ -111,6 +151,32 @@ class Intake:
             for topic, rows in self.pending.rows.items()
         }
         return {topic: rows for topic, rows in admitted.items() if rows}
+
+    def batches_to_write(self) -> dict[str, list[pa.RecordBatch]]:
+        """Return the pending columns by topic, without people just erased."""
+        if not self.pending.erased:
+            return self.pending.batches
+        return {
+            topic: [self._admitted(topic, batch) for batch in batches]
+            for topic, batches in self.pending.batches.items()
+        }
+
+    def _take_one_by_one(self, records: RecordSet, from_offset: int, now: int) -> None:
+        for payload in records.payloads:
+            try:
+                self.take(messages(records.tp, payload, from_offset), now)
+            except CorruptBatchError:
+                # Its checksum is right, so its producer wrote it so: the stage that
+                # reads the topic reports it.
+                self._skip(records.tp.topic)
+
+    def _keep_batch(self, topic: str, batch: pa.RecordBatch) -> None:
+        batch = self._admitted(topic, batch)
+        if batch.num_rows:
+            self.pending.add_batch(topic, batch)
+
+    def _admitted(self, topic: str, batch: pa.RecordBatch) -> pa.RecordBatch:
+        return admitted(self.erasures, self._topics[topic].record, batch)
 
     def _take_record(self, message: Any, now: int) -> None:
         topic = self._topics[message.topic]

@@ -1,10 +1,11 @@
-"""Messages -> rows that wait for ClickHouse, and the name of the block they make."""
+"""What was read -> rows that wait for ClickHouse, and the names of their blocks."""
 
 import time
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
+import pyarrow as pa
 from kafka import TopicPartition
 
 from streams.sink.tables import Row
@@ -21,11 +22,14 @@ class Pending:
     """What was read and is not in ClickHouse yet."""
 
     rows: dict[str, list[Row]] = field(default_factory=dict)
+    batches: dict[str, list[pa.RecordBatch]] = field(default_factory=dict)
+    """Rows as columns, by topic."""
     spans: dict[str, dict[int, _Span]] = field(default_factory=dict)
     digests: dict[str, Any] = field(default_factory=dict)
     next_offsets: dict[TopicPartition, int] = field(default_factory=dict)
     erased: list[str] = field(default_factory=list)
     n_rows: int = 0
+    n_columnar_rows: int = 0
     since: float | None = None
 
     def note(self, message: Any) -> None:
@@ -37,8 +41,12 @@ class Pending:
         digest = self.digests.setdefault(message.topic, blake2b(digest_size=16))
         digest.update(b"%d %d " % (message.partition, message.offset))
         digest.update(message.value or b"")
-        at = TopicPartition(message.topic, message.partition)
-        self.next_offsets[at] = message.offset + 1
+        self.note_position(message.topic, message.partition, message.offset + 1)
+
+    def note_position(self, topic: str, partition: int, next_offset: int) -> None:
+        """Remember up to where a partition was read."""
+        at = TopicPartition(topic, partition)
+        self.next_offsets[at] = max(next_offset, self.next_offsets.get(at, 0))
         if self.since is None:
             self.since = time.monotonic()
 
@@ -46,6 +54,11 @@ class Pending:
         """Keep a row for the next flush."""
         self.rows.setdefault(row.topic, []).append(row)
         self.n_rows += 1
+
+    def add_batch(self, topic: str, batch: pa.RecordBatch) -> None:
+        """Keep rows of one partition, as columns, for the next flush."""
+        self.batches.setdefault(topic, []).append(batch)
+        self.n_columnar_rows += batch.num_rows
 
     def token(self, topic: str) -> str:
         """Name the block of a topic: offsets and contents, so no other has the name.

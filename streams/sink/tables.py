@@ -129,6 +129,11 @@ def unrepresentable_instant(record: Record) -> str | None:
     return None
 
 
+def instant_names(record: type[Record]) -> tuple[str, ...]:
+    """Return the instants of a record type; the first is when its fact became true."""
+    return _INSTANTS[record]
+
+
 def instant_of(record: Record) -> int:
     """Return when a record's fact became true: its first instant, epoch ms."""
     if isinstance(record, RefusedRecord):

@@ -1,0 +1,161 @@
+"""Columns of a flat record -> an Arrow record batch with the columns of its table."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from faust.types import TP
+
+from schemas.avro import schema_of
+from schemas.records import Record
+from streams.core.columnar.columns import Columns, Ints
+from streams.core.columnar.plan import NULL
+from streams.core.columnar.strings import gather
+from streams.sink.tables import META_COLUMNS
+
+INSTANT = pa.timestamp("ms", "UTC")
+
+_CONTINUED = 128
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A field of the record, as it is built from its slot."""
+
+    name: str
+    build: Callable[[Columns, Ints], Any]
+
+
+class ArrowColumns:
+    """Turns decoded columns of one flat record into Arrow.
+
+    Enums are dictionaries, which ClickHouse takes as LowCardinality without looking at
+    each row; strings and bytes are copied once, from the record batch.
+
+    Args:
+        record: its fields are primitives, enums, arrays of longs, or one of them or
+            null.
+    """
+
+    def __init__(self, record: type[Record]) -> None:
+        schema = schema_of(record)
+        self._fields = [
+            _Field(field["name"], _builder(field["type"])) for field in schema["fields"]
+        ]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the fields, in the order of the schema."""
+        return tuple(field.name for field in self._fields)
+
+    def batch(self, columns: Columns, tp: TP) -> pa.RecordBatch:
+        """Return the rows of one partition, and where each came from."""
+        n = len(columns)
+        arrays = [
+            field.build(columns, columns.slot(field.name)) for field in self._fields
+        ]
+        topic = pa.DictionaryArray.from_arrays(np.zeros(n, np.int8), [tp.topic])
+        partition = np.full(n, tp.partition, np.int32)
+        # Arrow keeps what it is given: a view would hold all decoded columns.
+        arrays += [topic, pa.array(partition), pa.array(columns.offsets.copy())]
+        return pa.RecordBatch.from_arrays(arrays, names=[*self.names, *META_COLUMNS])
+
+
+def _builder(schema: Any) -> Callable[[Columns, Ints], Any]:
+    """Return what builds the Arrow array of a field; null where the slot is."""
+    if isinstance(schema, list):
+        (schema,) = [branch for branch in schema if branch != "null"]
+    if not isinstance(schema, dict):
+        return _BUILDERS[schema]
+    if schema.get("logicalType") == "timestamp-millis":
+        return _numbers(np.dtype(np.int64), INSTANT)
+    if schema["type"] == "enum":
+        return _symbols(schema["symbols"])
+    if schema["type"] == "array":
+        return _longs
+    return _builder(schema["type"])
+
+
+def _numbers(dtype: np.dtype[Any], kind: Any) -> Callable[[Columns, Ints], Any]:
+    def build(_: Columns, slot: Ints) -> Any:
+        return pa.array(slot.astype(dtype), kind, mask=_nulls(slot))
+
+    return build
+
+
+def _doubles(_: Columns, slot: Ints) -> Any:
+    return pa.array(slot.view(np.float64).copy(), mask=_nulls(slot))
+
+
+def _symbols(symbols: list[str]) -> Callable[[Columns, Ints], Any]:
+    dictionary = pa.array(symbols)
+
+    def build(_: Columns, slot: Ints) -> Any:
+        nulls = _nulls(slot)
+        indices = slot if nulls is None else np.where(nulls, 0, slot)
+        return pa.DictionaryArray.from_arrays(
+            pa.array(indices.astype(np.int8), mask=nulls), dictionary
+        )
+
+    return build
+
+
+def _spans(kind: Any) -> Callable[[Columns, Ints], Any]:
+    def build(columns: Columns, slot: Ints) -> Any:
+        offsets, content = gather(columns.payloads, columns.row_starts, slot)
+        nulls = _nulls(slot)
+        buffers = [_bitmap(nulls), pa.py_buffer(offsets), pa.py_buffer(content)]
+        return pa.Array.from_buffers(kind, len(slot), buffers)
+
+    return build
+
+
+def _longs(columns: Columns, slot: Ints) -> Any:
+    """Build lists of longs: each is one Avro block, a count, its items and a zero."""
+    offsets, content = gather(columns.payloads, columns.row_starts, slot)
+    bounds, raw = offsets.tolist(), content.tobytes()
+    known: dict[bytes, list[int]] = {}  # few: they are settings of the writer
+    lists = []
+    for start, end in pairwise(bounds):
+        block = raw[start:end]
+        if block not in known:
+            known[block] = _varints(block)[1:-1]
+        lists.append(known[block])
+    return pa.array(lists, pa.list_(pa.int64()))
+
+
+def _varints(block: bytes) -> list[int]:
+    found, bits, shift = [], 0, 0
+    for byte in block:
+        bits |= (byte & ~_CONTINUED) << shift
+        shift += 7
+        if byte < _CONTINUED:
+            found.append(bits >> 1 ^ -(bits & 1))
+            bits = shift = 0
+    return found
+
+
+def _nulls(slot: Ints) -> npt.NDArray[np.bool_] | None:
+    nulls: npt.NDArray[np.bool_] = slot == NULL
+    return nulls if nulls.any() else None
+
+
+def _bitmap(nulls: npt.NDArray[np.bool_] | None) -> Any:
+    """Return Arrow's validity bitmap: a bit is set where there is a value."""
+    if nulls is None:
+        return None
+    return pa.py_buffer(np.packbits(~nulls, bitorder="little"))
+
+
+_BUILDERS: dict[str, Callable[[Columns, Ints], Any]] = {
+    "string": _spans(pa.string()),
+    "bytes": _spans(pa.binary()),
+    "long": _numbers(np.dtype(np.int64), pa.int64()),
+    "int": _numbers(np.dtype(np.int32), pa.int32()),
+    "boolean": _numbers(np.dtype(np.bool_), pa.bool_()),
+    "double": _doubles,
+}

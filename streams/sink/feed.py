@@ -1,0 +1,77 @@
+"""Assigned partitions -> record sets, for a loop that is not asynchronous."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from faust.types import TP
+
+from streams.batch.fetch_cluster import EARLIEST
+from streams.batch.fetcher import Fetcher
+from streams.batch.record_batches import RecordSet, parse
+
+_MAX_WAIT_MS = 200
+"""A broker waits so long for records, and so does what is assigned meanwhile."""
+
+
+class Feed:
+    """Reads raw record batches in an event loop of its own, which runs in `read` only.
+
+    What a broker sends meanwhile waits in the kernel's buffer of the socket.
+
+    Args:
+        bootstrap: broker addresses.
+
+    Raises:
+        UnavailableError: none of them answers.
+    """
+
+    def __init__(self, bootstrap: Sequence[str]) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._fetcher = Fetcher(
+            {"bootstrap_servers": list(bootstrap)}, max_wait_ms=_MAX_WAIT_MS
+        )
+        try:
+            self._loop.run_until_complete(self._fetcher.start())
+        except BaseException:
+            self._loop.close()
+            raise
+
+    def assign(self, positions: Mapping[TP, int]) -> None:
+        """Read these partitions from these offsets, and nothing else."""
+        self._loop.run_until_complete(self._assign(positions))
+
+    def read(self, timeout_s: float) -> list[tuple[RecordSet, int]]:
+        """Return what has come: record sets, and the offset from which each counts.
+
+        Raises:
+            CorruptBatchError: a batch fails its checksum.
+            StateError: a broker's answer cannot be understood.
+        """
+        fetched = self._loop.run_until_complete(self._fetcher.fetch(timeout_s))
+        return [(parse(one), one.position) for one in fetched]
+
+    def lag(self) -> int:
+        """Return records not read yet, as of the last answers; from any thread.
+
+        A partition that has not answered since it was assigned counts as one.
+        """
+        behind = 0
+        for tp in self._fetcher.assignment():
+            try:
+                mark = self._fetcher.high_watermark(tp)
+                position = self._fetcher.position(tp)
+            except KeyError:  # assigned to somebody else just now
+                continue
+            if mark is None:
+                behind += 1
+            elif position != EARLIEST:
+                behind += max(0, mark - position)
+        return behind
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._loop.run_until_complete(self._fetcher.stop())
+        self._loop.close()
+
+    async def _assign(self, positions: Mapping[TP, int]) -> None:
+        self._fetcher.assign(positions)
