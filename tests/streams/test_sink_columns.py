@@ -16,7 +16,7 @@ from streams.sink.erasures import Erasures
 from streams.sink.intake import Intake
 from streams.sink.store import Store
 from streams.sink.tables import blocks_of
-from tests.streams.raw_records import record_set
+from tests.streams.sink_record_sets import record_set
 from tests.streams.sink_records import (
     IDS,
     NOW,
