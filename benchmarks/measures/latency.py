@@ -40,7 +40,10 @@ from streams.topics import BEHAVIOR, CREATIVE, MODEL_RELEASE, PREFERENCE
 RATE = 100_000
 SECONDS = 12
 WARM_UP_S = 2
-AFTERWARDS_S = 3.0
+AFTERWARDS_S = 8.0
+
+LOST_MS = 3_600_000.0
+"""What counts for an event whose effect never came: an hour, JSON has no infinity."""
 
 PREFERENCE_MS = at_most(300)
 CREATIVE_MS = at_most(1_000)
@@ -219,7 +222,7 @@ def _records(arrivals: Arrivals) -> Iterator[tuple[int, bytes, bytes]]:
 
 
 def _preference_delays(events: Columns, start: int, arrivals: Arrivals) -> np.ndarray:
-    """Return ms per event after the warm-up; infinite where none came."""
+    """Return ms per event after the warm-up; `LOST_MS` where none came."""
     codec = Codec(Preference, LockedIds())
     numbers = {user.tobytes(): number for number, user in enumerate(events.ids)}
     span = int(events.at.max()) - events.spec.first_instant + 2
@@ -238,7 +241,7 @@ def _preference_delays(events: Columns, start: int, arrivals: Arrivals) -> np.nd
     place = np.minimum(place, len(keys) - 1)
     is_there = (found[place, 0] == events.user) & (found[place, 1] >= due)
     delays = (found[place, 2] - start) / 1e6 - due
-    delays = np.where(is_there, delays, np.inf)
+    delays = np.where(is_there, delays, LOST_MS)
     return delays[due >= WARM_UP_S * 1000]
 
 
@@ -256,11 +259,11 @@ def _creative_delays(events: Columns, start: int, arrivals: Arrivals) -> np.ndar
         if user in known:
             delays.setdefault(user, (at - start) / 1e6 - known[user])
     counted = {
-        user: delays.get(user, np.inf)
+        user: delays.get(user, LOST_MS)
         for user, at in known.items()
         if at >= WARM_UP_S * 1000 and delays.get(user, 0.0) >= 0
     }
-    n_missing = sum(np.isinf(delay) for delay in counted.values())
+    n_missing = sum(delay == LOST_MS for delay in counted.values())
     note(f"{n_missing:,} of {len(counted):,} new users got no creative")
     return np.array(list(counted.values()))
 
