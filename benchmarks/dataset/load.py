@@ -14,7 +14,7 @@ from benchmarks.dataset.store import Dataset
 
 IN_FLIGHT = 4
 _TIMEOUT_MS = 30_000
-_ATTEMPTS = 50
+_ATTEMPTS = 600
 _PASSING = {3, 5, 6}
 """Unknown topic, leader not available, not leader: of a topic that was just made."""
 
