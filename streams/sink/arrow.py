@@ -19,7 +19,23 @@ from streams.sink.tables import META_COLUMNS
 
 INSTANT = pa.timestamp("ms", "UTC")
 
+LOW_CARDINALITY = frozenset(
+    (
+        "placement",
+        "category",
+        "user_agent",
+        "language",
+        "region",
+        "age_band",
+        "device",
+    )
+)
+"""Strings that the tables keep as LowCardinality: each value is copied once a batch."""
+
 _CONTINUED = 128
+
+_Build = Callable[[Columns, Ints], Any]
+"""(columns, slot [n]) -> Arrow array [n]; null where the slot is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +43,14 @@ class _Field:
     """A field of the record, as it is built from its slot."""
 
     name: str
-    build: Callable[[Columns, Ints], Any]
+    build: _Build
 
 
 class ArrowColumns:
     """Turns decoded columns of one flat record into Arrow.
 
-    Enums are dictionaries, which ClickHouse takes as LowCardinality without looking at
-    each row; strings and bytes are copied once, from the record batch.
+    Enums and strings of few values are dictionaries, as LowCardinality is in
+    ClickHouse; other strings and bytes are copied once, from the record batch.
 
     Args:
         record: its fields are primitives, enums, arrays of longs, or one of them or
@@ -44,7 +60,8 @@ class ArrowColumns:
     def __init__(self, record: type[Record]) -> None:
         schema = schema_of(record)
         self._fields = [
-            _Field(field["name"], _builder(field["type"])) for field in schema["fields"]
+            _Field(field["name"], _encoded(field["name"], _builder(field["type"])))
+            for field in schema["fields"]
         ]
 
     @property
@@ -65,8 +82,14 @@ class ArrowColumns:
         return pa.RecordBatch.from_arrays(arrays, names=[*self.names, *META_COLUMNS])
 
 
-def _builder(schema: Any) -> Callable[[Columns, Ints], Any]:
-    """Return what builds the Arrow array of a field; null where the slot is."""
+def _encoded(name: str, build: _Build) -> _Build:
+    if name not in LOW_CARDINALITY:
+        return build
+    return lambda columns, slot: build(columns, slot).dictionary_encode()
+
+
+def _builder(schema: Any) -> _Build:
+    """Return what builds the Arrow array of a field."""
     if isinstance(schema, list):
         (schema,) = [branch for branch in schema if branch != "null"]
     if not isinstance(schema, dict):
@@ -80,7 +103,7 @@ def _builder(schema: Any) -> Callable[[Columns, Ints], Any]:
     return _builder(schema["type"])
 
 
-def _numbers(dtype: np.dtype[Any], kind: Any) -> Callable[[Columns, Ints], Any]:
+def _numbers(dtype: np.dtype[Any], kind: Any) -> _Build:
     def build(_: Columns, slot: Ints) -> Any:
         return pa.array(slot.astype(dtype), kind, mask=_nulls(slot))
 
@@ -91,7 +114,7 @@ def _doubles(_: Columns, slot: Ints) -> Any:
     return pa.array(slot.view(np.float64).copy(), mask=_nulls(slot))
 
 
-def _symbols(symbols: list[str]) -> Callable[[Columns, Ints], Any]:
+def _symbols(symbols: list[str]) -> _Build:
     dictionary = pa.array(symbols)
 
     def build(_: Columns, slot: Ints) -> Any:
@@ -104,7 +127,7 @@ def _symbols(symbols: list[str]) -> Callable[[Columns, Ints], Any]:
     return build
 
 
-def _spans(kind: Any) -> Callable[[Columns, Ints], Any]:
+def _spans(kind: Any) -> _Build:
     def build(columns: Columns, slot: Ints) -> Any:
         offsets, content = gather(columns.payloads, columns.row_starts, slot)
         nulls = _nulls(slot)
@@ -151,7 +174,7 @@ def _bitmap(nulls: npt.NDArray[np.bool_] | None) -> Any:
     return pa.py_buffer(np.packbits(~nulls, bitorder="little"))
 
 
-_BUILDERS: dict[str, Callable[[Columns, Ints], Any]] = {
+_BUILDERS: dict[str, _Build] = {
     "string": _spans(pa.string()),
     "bytes": _spans(pa.binary()),
     "long": _numbers(np.dtype(np.int64), pa.int64()),

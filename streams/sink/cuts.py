@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from crc32c import crc32c
 
@@ -19,7 +20,7 @@ class ArrowBlock:
 
     table: str
     names: tuple[str, ...]
-    content: bytes
+    content: memoryview
     n_rows: int
     token: str
     """Partitions, offsets and contents: no other block has it."""
@@ -66,43 +67,46 @@ def _windows(batches: Sequence[pa.RecordBatch]) -> Iterator[list[list[pa.RecordB
 
 
 def _block(topic: str, table: str, batches: list[pa.RecordBatch]) -> ArrowBlock:
-    whole = pa.Table.from_batches(batches).combine_chunks()
+    rows = pa.Table.from_batches(batches).unify_dictionaries()
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, whole.schema) as stream:
-        stream.write_table(whole)
-    content = sink.getvalue().to_pybytes()
-    token = f"{topic}|{_spans(batches)}|{_checksum(whole):08x}"
-    return ArrowBlock(table, tuple(whole.column_names), content, len(whole), token)
+    with pa.ipc.new_stream(sink, rows.schema) as stream:
+        stream.write_table(rows)
+    token = f"{topic}|{_spans(batches)}|{_checksum(rows):08x}"
+    content = memoryview(sink.getvalue())
+    return ArrowBlock(table, tuple(rows.column_names), content, len(rows), token)
 
 
 def _checksum(rows: pa.Table) -> int:
     """Return a checksum of the columns without nulls: of values, not of their layout.
 
     It only has to tell a topic that was made anew, and counts from 0 again, from what
-    it was before.
+    it was before. So dictionaries, which are other ones in other batches, are left out.
     """
     checksum = 0
     for column in rows.columns:
-        array = column.chunk(0)
-        if isinstance(array, pa.DictionaryArray):
-            array = array.indices
-        if not array.null_count:
-            for part in _values(array):
+        if not column.null_count:
+            for part in _values(column):
                 checksum = crc32c(part, checksum)
     return checksum
 
 
-def _values(array: pa.Array) -> Iterator[memoryview]:
-    first, last = array.offset, array.offset + len(array)
-    kind = array.type
+def _values(column: pa.ChunkedArray) -> Iterator[memoryview]:
+    kind = column.type
     if pa.types.is_string(kind) or pa.types.is_binary(kind):
-        _, starts, content = array.buffers()
-        bounds = np.frombuffer(starts, np.int32)[first : last + 1]
-        yield memoryview(np.diff(bounds).tobytes())
-        yield memoryview(content or b"")[bounds[0] : bounds[-1]]
-    elif pa.types.is_primitive(kind) and not pa.types.is_boolean(kind):
+        bounds = [_bounds(array) for array in column.chunks]
+        yield from (memoryview(np.diff(one).tobytes()) for one in bounds)
+        for array, one in zip(column.chunks, bounds, strict=True):
+            yield memoryview(array.buffers()[2] or b"")[one[0] : one[-1]]
+    elif pa.types.is_integer(kind) or pa.types.is_timestamp(kind):
         width = kind.bit_width // 8
-        yield memoryview(array.buffers()[1])[first * width : last * width]
+        for array in column.chunks:
+            values = memoryview(array.buffers()[1])
+            yield values[array.offset * width : (array.offset + len(array)) * width]
+
+
+def _bounds(array: pa.Array) -> npt.NDArray[np.int32]:
+    starts = np.frombuffer(array.buffers()[1], np.int32)
+    return starts[array.offset : array.offset + len(array) + 1]
 
 
 def _spans(batches: list[pa.RecordBatch]) -> str:

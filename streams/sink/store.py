@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import structlog
 from clickhouse_connect.driver.client import Client
@@ -81,7 +81,7 @@ class Store:
             lambda: self._client.raw_insert(
                 block.table,
                 block.names,
-                block.content,
+                cast(Any, block.content),  # any buffer will do, says the driver's code
                 settings=_settings(block.token),
                 fmt="ArrowStream",
             )

@@ -9,13 +9,15 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from schemas.records import Behavior, Preference
 from streams.core.columnar import compiled
 from streams.sink.consumer import write
 from streams.sink.cuts import WINDOW, arrow_blocks
 from streams.sink.erasures import Erasures
+from streams.sink.flat import FLAT
 from streams.sink.intake import Intake
 from streams.sink.store import Store
-from streams.sink.tables import blocks_of
+from streams.sink.tables import TABLES, blocks_of
 from tests.streams.sink_record_sets import record_set
 from tests.streams.sink_records import (
     IDS,
@@ -192,6 +194,22 @@ def test_records_of_other_kinds_are_read_from_record_sets_too():
     assert columnar.rows_to_write() == one_by_one.rows_to_write()
 
 
+@pytest.mark.parametrize("record", FLAT)
+def test_dictionaries_are_what_the_tables_keep_as_low_cardinality(record, clickhouse):
+    described = clickhouse.query(f"DESCRIBE TABLE {TABLES[record]}").result_rows
+    low = {row[0] for row in described if row[1].startswith("LowCardinality")}
+    intake = Intake(IDS)
+
+    sample = {Behavior: an_impression, Preference: a_preference}[record]
+    intake.take_records(record_set([message(sample())]), 0, NOW)
+
+    (((batch,),)) = intake.pending.batches.values()
+    dictionaries = {
+        field.name for field in batch.schema if pa.types.is_dictionary(field.type)
+    }
+    assert dictionaries == low
+
+
 def test_what_was_read_before_is_left_out():
     intake = Intake(IDS)
     messages = [message(an_impression(n)) for n in range(10)]
@@ -281,7 +299,7 @@ def test_other_contents_at_the_same_offsets_have_another_name():
         return block.token
 
     assert token() == token()
-    assert len({token(), token(number=5), token(at=NOW - 1), token(kind="view")}) == 4
+    assert len({token(), token(number=5), token(at=NOW - 1)}) == 3
 
 
 def test_partitions_that_are_being_filled_share_a_block():
