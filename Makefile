@@ -5,7 +5,7 @@ BIN := .venv/bin
 ARGS ?=
 CODE := schemas model_export streams tests benchmarks docs/examples
 
-.PHONY: help setup demo test test-slow test-kafka format check bench clean
+.PHONY: help setup demo test test-slow test-kafka fuzz format check bench clean
 
 help: ## Print the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,9 @@ test-slow: setup ## Run the tests that take minutes
 
 test-kafka: setup ## Run the tests that need Apache Kafka
 	$(BIN)/pytest -m kafka $(ARGS)
+
+fuzz: setup ## Feed hostile bytes to the compiled code under AddressSanitizer (ARGS=600: seconds)
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 format: setup ## Format the code
 	$(BIN)/ruff format $(CODE)

@@ -105,7 +105,9 @@ def behavior(rng: random.Random, *, odd: float = 0.1) -> Behavior:
         item=rng.choice([None, field("item-7", NAMES)]),
         value=rng.choice([None, field(3.5, DOUBLES)]),
         consent=rng.random() < 0.9,
-        user_agent=rng.choice([None, field("Mozilla/5.0 (X11)", AGENTS)]),
+        user_agent=rng.choice(
+            [None, field("Mozilla/5.0 " + "x" * rng.randrange(32), AGENTS)]
+        ),
     )
 
 
