@@ -1,0 +1,185 @@
+"""User ids -> rows, event ids -> seen or not: against a dict and a list."""
+
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings, strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from streams.core.columnar import compiled, key_index, window
+from streams.core.columnar.rows import row_dtype
+from streams.core.columnar.vectors import hash_bytes, padded
+
+DTYPE = row_dtype(1, 1)
+INDEXES = [key_index.KeyIndex]
+WINDOWS = [window.Window]
+if compiled.STATE is not None:
+    INDEXES.append(compiled.STATE.KeyIndex)
+    WINDOWS.append(compiled.STATE.Window)
+N_SLOTS = 1_024
+STEPS = settings(
+    max_examples=40,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+
+
+def crowded():
+    """Ids that want one slot of an index of 1,024 slots, or one of its last two."""
+    ids = [b"user-%d" % i for i in range(60_000)]
+    joined, lengths = b"".join(ids), np.array([len(one) for one in ids])
+    starts = np.cumsum([0, *lengths[:-1]])
+    hashes = hash_bytes(padded(joined), starts << 24 | lengths, np.zeros(60_000, "u8"))
+    places = defaultdict(list)
+    for one, place in zip(ids, (hashes >> np.uint64(32)).tolist(), strict=True):
+        places[place % N_SLOTS].append(one)
+    return [*places[5][:8], *places[6][:8], *places[N_SLOTS - 1][:8], *places[0][:4]]
+
+
+KEYS = [*crowded(), "用户".encode(), b"x" * 512, b"a", b"b", b"\0", b"\0\0"]
+
+
+class OneRowEach(RuleBasedStateMachine):
+    """An index of user ids is a dict, however many there are and whoever leaves."""
+
+    @initialize()
+    def begin(self):
+        self.indexes = [make() for make in INDEXES]
+        self.tables = [np.zeros(8_192, DTYPE) for _ in INDEXES]
+        self.model = {}
+        self.n_more = 0
+
+    def each(self, act):
+        """Do the same to every index; return what all of them say."""
+        pairs = zip(self.indexes, self.tables, strict=True)
+        answers = {act(index, rows) for index, rows in pairs}
+        assert len(answers) == 1
+        return answers.pop()
+
+    @rule(key=st.sampled_from(KEYS))
+    def add(self, key):
+        if key not in self.model:
+            number = self.each(lambda index, rows: index.add(key, rows))
+            assert number not in self.model.values()
+            self.model[key] = number
+
+    @rule(key=st.sampled_from(KEYS))
+    def remove(self, key):
+        number = self.each(lambda index, rows: index.remove(key, rows))
+        assert number == self.model.pop(key, -1)
+        if number >= 0:
+            for rows in self.tables:
+                rows[number] = np.zeros((), DTYPE)
+
+    @precondition(lambda self: self.n_more < 6_000)
+    @rule(n=st.sampled_from([1, 700, 1_500]))
+    def grow(self, n):
+        for i in range(self.n_more, self.n_more + n):
+            key = b"more-%d" % i
+            self.model[key] = self.each(lambda index, rows, k=key: index.add(k, rows))
+        self.n_more += n
+
+    @invariant()
+    def is_the_dict(self):
+        for key in KEYS:
+            found = self.each(lambda index, rows, k=key: index.find(k, rows))
+            assert found == self.model.get(key, -1)
+        for i in range(0, self.n_more, 97):
+            key = b"more-%d" % i
+            found = self.each(lambda index, rows, k=key: index.find(k, rows))
+            assert found == self.model[key]
+        assert {len(index) for index in self.indexes} == {len(self.model)}
+
+    @invariant()
+    def rows_know_their_ids(self):
+        for index, rows in zip(self.indexes, self.tables, strict=True):
+            for key in KEYS:
+                if key in self.model:
+                    row = rows[self.model[key]]
+                    start, length = int(row["key_start"]), int(row["key_length"])
+                    assert index.key(start, length) == key
+
+
+class LastSeen(RuleBasedStateMachine):
+    """A window knows its last `size` ids, and calls no id seen that never was."""
+
+    @initialize(size=st.sampled_from([1, 2, 5, 40, 3_000]))
+    def begin(self, size):
+        self.size = size
+        self.windows = [make(size) for make in WINDOWS]
+        self.recent = []
+        self.ever = set()
+        self.next = 2**63
+
+    def see(self, ids):
+        answers = [one.add(np.array(ids, np.uint64)).tolist() for one in self.windows]
+        assert all(answer == answers[0] for answer in answers)
+        for one, is_new in zip(ids, answers[0], strict=True):
+            if one not in self.ever:
+                assert is_new, "an id that never was is called a duplicate"
+            if one in self.recent[-self.size :]:
+                assert not is_new, f"forgotten within {self.size} ids"
+            if is_new:
+                self.recent.append(one)
+            self.ever.add(one)
+
+    @rule(ids=st.lists(st.integers(0, 30).map(lambda one: one * N_SLOTS + 1)))
+    def crowd_one_slot(self, ids):
+        self.see(ids)
+
+    @rule(ids=st.lists(st.integers(1, 2**64 - 1), max_size=20))
+    def any_ids(self, ids):
+        self.see(ids)
+
+    @rule(n=st.sampled_from([10, 600, 4_000]))
+    def many_new(self, n):
+        self.see(range(self.next, self.next + n))
+        self.next += n
+
+    @precondition(lambda self: self.recent)
+    @rule(back=st.integers(1, 100))
+    def again(self, back):
+        self.see([self.recent[-min(back, len(self.recent))]])
+
+    @invariant()
+    def is_bounded(self):
+        for one in self.windows:
+            assert len(one) < 2 * self.size + 1
+            assert len(set(one.ids().tolist())) == len(one)
+
+    @rule()
+    def write_and_read_back(self):
+        """Ids go into a new window in their order: what was known is known again."""
+        again = []
+        for one, make in zip(self.windows, WINDOWS, strict=True):
+            other = make(2 * self.size)
+            assert other.add(one.ids()).all()
+            again.append(set(other.ids().tolist()) >= set(one.ids().tolist()))
+        assert all(again)
+
+
+TestOneRowEach = OneRowEach.TestCase
+TestOneRowEach.settings = STEPS
+TestLastSeen = LastSeen.TestCase
+TestLastSeen.settings = STEPS
+
+
+@pytest.mark.parametrize("make", WINDOWS)
+def test_a_window_of_nothing_is_refused(make):
+    with pytest.raises(ValueError, match="1 event or more"):
+        make(0)
+
+
+@pytest.mark.parametrize("make", INDEXES)
+def test_nobody_is_found_where_there_is_no_row(make):
+    index, rows = make(), np.zeros(0, DTYPE)
+    assert index.find(b"u", rows) == -1
+    assert index.remove(b"u", rows) == -1

@@ -1,0 +1,291 @@
+"""Rows of people: the compiled kernels and the pure ones keep the same state."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from schemas.avro import Codec
+from schemas.lock import LockedIds
+from schemas.records import Preference
+from streams.core.columnar import changelog, compiled
+from streams.core.columnar.columns import cut
+from streams.core.columnar.decoder import Decoder
+from streams.core.columnar.frames import frames
+from streams.core.columnar.from_records import behavior_columns, preference_columns
+from streams.core.columnar.payload import Payload
+from streams.core.columnar.rules import fold_rules
+from streams.core.columnar.user_table import UserTable
+from streams.core.preference_partition import NOBODY, encoded_lives
+from tests.streams.hostile_records import EPOCH, HOUR, NOW, YEAR, behavior, generator
+
+LIVES = (3_600, 86_400, 1_209_600)
+CATEGORIES = ("running", "coffee", "跑步鞋")
+CODEC = Codec(Preference, LockedIds())
+DECODER = Decoder(Preference, LockedIds(), changelog.FIELDS, "user_id")
+SEEDS = st.integers(0, 2**48)
+SPACES = (0, 1, 500, 60_000, HOUR, 61 * HOUR, 5 * YEAR)
+COUNTS = ("as_of", "n_events", "n_unclicked", "consent", "last_click_at")
+MARKS = ("withdrawn_at", "unclicked_at", "user_id", "half_lives_s")
+SUMS = ("weights", "exposures", "bursts")
+pytestmark = pytest.mark.skipif(
+    compiled.STATE is None, reason="the build had no compiler"
+)
+
+
+def table(*, use_compiled, window=100):
+    return UserTable(fold_rules(LIVES, CATEGORIES), window, use_compiled=use_compiled)
+
+
+def twins(window=100):
+    return tuple(table(use_compiled=use, window=window) for use in (True, False))
+
+
+def events(rng, n, *, n_users=4, consenting=0.9):
+    """Events at one time or years apart, in no order, some of them twice."""
+    made, at = [], NOW
+    for _ in range(n):
+        one = behavior(rng, odd=0)
+        at += rng.choice((-1, 1)) * rng.choice(SPACES)
+        at = min(max(at, EPOCH), NOW + 9 * YEAR)
+        changed = {
+            "user_id": rng.choice(("用户", "u", "v" * 100))
+            if rng.random() < 0.1
+            else f"u{rng.randrange(n_users)}",
+            "occurred_at": at + rng.randrange(2),
+            "category": rng.choice((None, "unknown", "cof", "coffee2", *CATEGORIES)),
+            "consent": rng.random() < consenting,
+        }
+        made.append(type(one)(**(fields_of(one) | changed)))
+        if rng.random() < 0.2:
+            made.append(rng.choice(made))
+    return made
+
+
+def fields_of(one):
+    return {name: getattr(one, name) for name in one.__dataclass_fields__}
+
+
+def fold(people, records, first_offset=0):
+    numbered = list(enumerate(records, first_offset))
+    return people.fold(behavior_columns(numbered))
+
+
+def written(people, numbers=None, max_bytes=800):
+    """Sections of rows, by default of the dirty ones."""
+    numbers = people.take_dirty() if numbers is None else numbers
+    write = compiled.STATE.sections if people.is_compiled else changelog.sections
+    return write(
+        people.kernel_rules,
+        people.index,
+        people.rows,
+        numbers,
+        CODEC.frame,
+        encoded_lives(LIVES),
+        [NOBODY],
+        changelog.varint(-1) * 3,
+        max_bytes,
+    )
+
+
+def restored(sections, *, use_compiled):
+    people = table(use_compiled=use_compiled)
+    for records, n in sections:
+        columns = DECODER.decode([Payload(records, n, 0, 0)], 0, NOW + 10 * YEAR)
+        put(people, columns)
+        for _, _, value in columns.odd_records():  # ids that are not ASCII
+            put(people, preference_columns(CODEC.decode(value)))
+    return people
+
+
+def put(people, columns):
+    people.reserve(len(columns))
+    restore = compiled.STATE.restore if people.is_compiled else changelog.restore
+    restore(
+        people.kernel_rules,
+        people.index,
+        people.rows,
+        columns,
+        encoded_lives(LIVES),
+        np.zeros((3, len(people.rows)), np.int64),
+        np.zeros(len(columns), np.int64),
+    )
+
+
+def state(sections):
+    """User id -> Preference; keys are read back through the framing and the codec."""
+    found = {}
+    for records, n in sections:
+        payload = Payload(records, n, 0, 0)
+        framed = frames(records, n)
+        assert [delta for delta, _, _ in framed] == list(range(n))
+        for _, key, value in framed:
+            record = CODEC.decode(cut(payload, value))
+            assert cut(payload, key) == record.user_id.encode()
+            found[record.user_id] = record
+    return found
+
+
+def everyone(people):
+    """All rows that are somebody's."""
+    return np.flatnonzero(people.rows["key_length"] > 0).astype(np.int64)
+
+
+def assert_equal_states(got, expected):
+    assert got.keys() == expected.keys()
+    for user, one in got.items():
+        other = expected[user]
+        for name in COUNTS + MARKS:
+            assert getattr(one, name) == getattr(other, name), (user, name)
+        for name in SUMS:
+            sums, others = (
+                np.frombuffer(getattr(record, name), "<f4").astype(np.float64)
+                for record in (one, other)
+            )
+            # Sums of both signs cancel: what is left is as exact as its parts.
+            np.testing.assert_allclose(
+                sums, others, rtol=1e-4, atol=1e-5, err_msg=f"{user} {name}"
+            )
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=SEEDS)
+def test_both_kernels_keep_the_same_people(seed):
+    """After batches, removals and people coming back, read through the codec."""
+    rng = generator(seed)
+    pair = twins(window=rng.choice((1, 7, 100)))
+    seen, offset = [{}, {}], 0
+    for _ in range(rng.randrange(1, 6)):
+        batch = events(rng, rng.randrange(40))
+        folded = [fold(people, batch, offset) for people in pair]
+        assert folded[0] == folded[1]
+        offset += len(batch)
+        if rng.random() < 0.5:
+            gone = f"u{rng.randrange(4)}"
+            assert len({people.remove(gone) for people in pair}) == 1
+        size = rng.choice((1, 800, 10**6))
+        for i, people in enumerate(pair):
+            seen[i] |= state(written(people, max_bytes=size))
+    assert_equal_states(*seen)
+    now = [state(written(people, everyone(people))) for people in pair]
+    assert_equal_states(*now)
+    assert len({len(people) for people in pair} | {len(now[0])}) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=SEEDS)
+@pytest.mark.parametrize("use_compiled", [True, False])
+def test_a_permuted_and_repeated_log_gives_the_same_state(use_compiled, seed):
+    rng = generator(seed)
+    log = events(rng, rng.randrange(1, 40), consenting=1)
+    distinct = list({(one.user_id, one.event_id): one for one in log}.values())
+    again = [*distinct, *distinct]
+    rng.shuffle(again)
+    one, other = (table(use_compiled=use_compiled) for _ in range(2))
+    assert fold(one, distinct) == len(distinct)
+    cut_at = rng.randrange(len(again) + 1)
+    n = fold(other, again[:cut_at]) + fold(other, again[cut_at:], cut_at)
+    assert n == len(distinct)
+    assert_equal_states(state(written(one)), state(written(other)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=SEEDS)
+@pytest.mark.parametrize("use_compiled", [True, False])
+def test_what_is_refused_counts_in_any_order(use_compiled, seed):
+    """All but the weights: a withdrawal that comes late may forget too much of them."""
+    rng = generator(seed)
+    log = events(rng, rng.randrange(1, 40), consenting=0.5)
+    log = list({(one.user_id, one.event_id): one for one in log}.values())
+    by_time = sorted(log, key=lambda one: (one.occurred_at, one.consent))
+    permuted = rng.sample(log, len(log))
+    one, other = (table(use_compiled=use_compiled) for _ in range(2))
+    fold(one, by_time)
+    fold(other, permuted)
+    in_time, late = state(written(one)), state(written(other))
+    assert in_time.keys() == late.keys()
+    for user, record in late.items():
+        for name in COUNTS + MARKS:
+            assert getattr(record, name) == getattr(in_time[user], name)
+    for user in without_withdrawals(log):
+        assert_equal_states({user: late[user]}, {user: in_time[user]})
+
+
+def without_withdrawals(log):
+    return {one.user_id for one in log} - {
+        one.user_id for one in log if not one.consent
+    }
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=SEEDS)
+@pytest.mark.parametrize("use_compiled", [True, False])
+def test_sections_restored_and_written_again_are_the_same(use_compiled, seed):
+    rng = generator(seed)
+    people = table(use_compiled=use_compiled)
+    fold(people, events(rng, rng.randrange(1, 60)))
+    first = state(written(people))
+    back = restored(written(people, everyone(people)), use_compiled=use_compiled)
+    assert not len(back.take_dirty())
+    second = state(written(back, everyone(back)))
+    assert_equal_states(second, first)
+    # The sums are written as of the newest event: from then on nothing is rounded.
+    twice = restored(written(back, everyone(back)), use_compiled=use_compiled)
+    assert_equal_states(state(written(twice, everyone(twice))), second)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=SEEDS)
+def test_what_one_kernel_writes_the_other_goes_on_with(seed):
+    rng = generator(seed)
+    log = events(rng, 40)
+    log = list({(one.user_id, one.event_id): one for one in log}.values())
+    whole = table(use_compiled=True)
+    fold(whole, log)
+    for use_compiled in (True, False):
+        first = table(use_compiled=not use_compiled)
+        fold(first, log[:20])
+        second = restored(written(first), use_compiled=use_compiled)
+        fold(second, log[20:], 20)
+        got = state(written(second, everyone(second)))
+        assert_equal_states(got, state(written(whole, everyone(whole))))
+
+
+@pytest.mark.parametrize("use_compiled", [True, False])
+def test_a_person_seen_for_twenty_years_is_rescaled_and_loses_nothing(use_compiled):
+    """An event an hour for weeks, then one a year: sums stay what decay says."""
+    people, rng = table(use_compiled=use_compiled), generator(5)
+    one = behavior(rng, odd=0)
+    times = [EPOCH + i * HOUR for i in range(1_000)]
+    times += [EPOCH + i * YEAR for i in range(1, 20)]
+    changed = {"user_id": "u", "kind": "click", "category": "coffee", "consent": True}
+    log = [
+        type(one)(
+            **(fields_of(one) | changed | {"event_id": str(at), "occurred_at": at})
+        )
+        for at in times
+    ]
+    for i, event in enumerate(log):
+        fold(people, [event], i)
+    record = state(written(people))["u"]
+    expected = [
+        sum(0.5 ** ((times[-1] - at) / (life * 1_000)) for at in times)
+        for life in LIVES
+    ]
+    weights = np.frombuffer(record.weights, "<f4").reshape(len(LIVES), -1)
+    np.testing.assert_allclose(weights[:, 1], expected, rtol=1e-4)
+    assert record.n_events == len(times)
+
+
+def test_a_broken_row_is_refused_not_read():
+    people = table(use_compiled=True)
+    fold(people, events(generator(1), 20))
+    numbers = everyone(people)
+    for name, value in (("profile", 1), ("key_start", 2**32 - 1)):
+        good = people.rows[name][numbers[0]]
+        people.rows[name][numbers[0]] = value
+        with pytest.raises(IndexError, match="is broken"):
+            written(people, numbers)
+        people.rows[name][numbers[0]] = good
+    for number in (-1, len(people.rows)):
+        with pytest.raises(IndexError, match="no row"):
+            written(people, np.array([number]))
