@@ -12,7 +12,8 @@ import structlog
 from faust.types import TP
 from yarl import URL
 
-from streams.batch.engine import Engine, EngineConfig
+from streams.batch.checkpoints import EngineConfig
+from streams.batch.engine import Engine
 from streams.batch.transport import Batch, BatchConsumer, BatchTransport
 from streams.batch.wire import Wire
 from streams.connection import aiokafka_connection

@@ -14,32 +14,31 @@ inputs, so that what is sent twice is a duplicate for whoever reads it.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Awaitable, Iterable, Sequence
+from typing import Any
 
 import structlog
 from faust.types import TP
 
 from streams.batch import metrics
+from streams.batch.checkpoints import (
+    Checkpoint,
+    Checkpoints,
+    EngineConfig,
+    Group,
+    Producer,
+    wait_for_acks,
+)
 from streams.batch.intake import Intake, Rejected
-from streams.batch.prebuilt import aiokafka_producer, send_in_waves
 from streams.batch.restorer import Restorer
-from streams.batch.snapshots import Snapshots
 from streams.batch.transport import Batch
 from streams.batch.wire import Wire
 from streams.core.stage import (
     Incoming,
     Outgoing,
-    Section,
-    SectionedStage,
-    SnapshottedStage,
     Stage,
-    StateRow,
 )
 from streams.dead_letters import dead_letter
-from streams.errors import StateError
 
 LOG = structlog.get_logger(__name__)
 
@@ -50,62 +49,6 @@ BEHIND_RECORDS = 10_000
 """A stage so far behind the log's end writes its state less often."""
 
 BEHIND_CHECKPOINT_S = 1.0
-
-
-class Producer(Protocol):
-    """What the engine asks of a Kafka producer (Faust's has this shape)."""
-
-    async def send(
-        self,
-        topic: str,
-        key: bytes | None,
-        value: bytes | None,
-        partition: int | None,
-        timestamp: float | None,
-        headers: Any,
-    ) -> Awaitable[Any]:
-        """Queue a record; the result is done when the broker has it."""
-
-
-class Group(Protocol):
-    """What the engine asks of the consumer."""
-
-    generation: int
-
-    async def committed(self, partitions: set[TP]) -> dict[TP, int]:
-        """Return where partitions are read from; -2 is the earliest there is."""
-
-    async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
-        """Commit; False when this member is no longer in the group."""
-
-
-@dataclass(frozen=True)
-class EngineConfig:
-    """How one stage is run."""
-
-    changelog: str | None
-    """Topic of the stage's state; None for a stage that keeps none."""
-    is_output: bool
-    """True when that topic is also what the stage is there for."""
-    checkpoint_s: float
-    connection: dict[str, Any]
-    """aiokafka's connection arguments, for reading the changelog."""
-    snapshots: Path | None = None
-    """Folder of the stage's snapshots; None for none."""
-    snapshot_s: float = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Checkpoint:
-    """State, offsets and unacknowledged output of one instant."""
-
-    rows: list[StateRow]
-    sections: list[Section]
-    offsets: dict[TP, int]
-    acks: list[Awaitable[Any]]
-    part: bytes | None
-    """Of a snapshot."""
-    started: float = field(default_factory=time.monotonic)
 
 
 class Engine:
@@ -126,6 +69,7 @@ class Engine:
         self._producer = producer
         self._group = group
         self._config = config
+        self._checkpoints = Checkpoints(stage, producer, group, config)
         self._positions: dict[TP, int] = {}
         self._acks: list[Awaitable[Any]] = []
         self._owned: set[int] = set()
@@ -134,16 +78,6 @@ class Engine:
         self._checkpointed = time.monotonic()
         self._writing: asyncio.Task[bool] | None = None
         self._is_behind = False
-        self._changelog_ends: dict[int, int] = {}
-        self._snapshots: Snapshots | None = None
-        if (
-            config.snapshots
-            and config.changelog
-            and isinstance(stage, SnapshottedStage)
-        ):
-            self._snapshots = Snapshots(
-                stage, config.snapshots, config.changelog, config.snapshot_s
-            )
 
     # -- partitions ---------------------------------------------------------------
 
@@ -157,6 +91,7 @@ class Engine:
             self._to_restore |= partitions - self._owned
             self._to_restore &= partitions
             self._owned = partitions
+            self._checkpoints.reassigned()
             self._positions = {
                 tp: offset for tp, offset in self._positions.items() if tp in assigned
             }
@@ -175,9 +110,7 @@ class Engine:
 
     def _drop(self, partition: int) -> None:
         self.stage.drop(partition)
-        self._changelog_ends.pop(partition, None)
-        if self._snapshots is not None and self._snapshots.partition() == partition:
-            self._snapshots.abandon()
+        self._checkpoints.drop(partition)
 
     async def _restore(self) -> None:
         """Bring back the state of the partitions gained."""
@@ -186,11 +119,13 @@ class Engine:
             return
         started = time.monotonic()
         positions = await self._group.committed(self._sources(partitions))
-        restorer = Restorer(self.stage, self._intake, self._wire, self._snapshots)
+        restorer = Restorer(
+            self.stage, self._intake, self._wire, self._checkpoints.snapshots
+        )
         ends = await restorer.restore(
             self._config.connection, self._config.changelog, partitions, positions
         )
-        self._changelog_ends |= ends
+        self._checkpoints.restored(ends)
         LOG.info(
             "state restored",
             stage=self.stage.name,
@@ -239,7 +174,7 @@ class Engine:
             await self._send(out)
         if len(self._acks) > MAX_IN_FLIGHT:
             acks, self._acks = self._acks, []
-            await _wait_for_acks(acks)
+            await wait_for_acks(acks)
 
     async def _send(self, out: Outgoing) -> None:
         topic = self._wire.topic_of(out.record)
@@ -307,102 +242,25 @@ class Engine:
         if self._is_behind:
             wait_s = max(wait_s, BEHIND_CHECKPOINT_S)
         if time.monotonic() - self._checkpointed >= wait_s:
-            self._writing = asyncio.create_task(self._write(self._take_checkpoint()))
+            checkpoint = self._take()
+            if not self._checkpoints.says_nothing(checkpoint):
+                writing = self._checkpoints.write(checkpoint)
+                self._writing = asyncio.create_task(writing)
 
     async def _checkpoint(self) -> bool:
         """Write all changed state, commit; False if out of the group."""
         await self._written()
-        return await self._write(self._take_checkpoint())
+        return await self._checkpoints.write(self._take())
 
     async def _written(self) -> bool:
         """Wait for the checkpoint that is being written."""
         writing, self._writing = self._writing, None
         return writing is None or await writing
 
-    def _take_checkpoint(self) -> _Checkpoint:
-        """Take state, offsets and pending output in one step, without an await."""
+    def _take(self) -> Checkpoint:
         self._checkpointed = time.monotonic()
         acks, self._acks = self._acks, []
-        has_sections = isinstance(self.stage, SectionedStage)
-        return _Checkpoint(
-            rows=[] if has_sections else self.stage.take_dirty(),
-            sections=self.stage.take_sections()
-            if isinstance(self.stage, SectionedStage)
-            else [],
-            offsets=dict(self._positions),
-            acks=acks,
-            part=self._snapshots.take(self._changelog_ends)
-            if self._snapshots
-            else None,
-        )
-
-    async def _write(self, checkpoint: _Checkpoint) -> bool:
-        """Write state, wait for all acks, commit; False if out of the group."""
-        acks = checkpoint.acks
-        if self._config.changelog is not None:
-            for row in checkpoint.rows:
-                sent = await self._producer.send(
-                    self._config.changelog,
-                    row.key.encode(),
-                    row.value,
-                    row.partition,
-                    timestamp=None,
-                    headers=None,
-                )
-                acks.append(sent)
-            await self._write_sections(self._config.changelog, checkpoint.sections)
-        if self._config.is_output:
-            n = len(checkpoint.rows) + sum(one.n_records for one in checkpoint.sections)
-            metrics.RECORDS_OUT.labels(self.stage.name).inc(n)
-        await _wait_for_acks(acks)
-        if not checkpoint.offsets:
-            return True
-        committed = await self._group.commit_offsets(checkpoint.offsets)
-        await self._keep_snapshot(checkpoint, is_committed=committed)
-        metrics.CHECKPOINT_SECONDS.labels(self.stage.name).observe(
-            time.monotonic() - checkpoint.started
-        )
-        return committed
-
-    async def _keep_snapshot(
-        self, checkpoint: _Checkpoint, *, is_committed: bool
-    ) -> None:
-        """Write the part of a snapshot once its checkpoint is committed."""
-        snapshots = self._snapshots
-        if snapshots is None or checkpoint.part is None:
-            return
-        partition = snapshots.partition()
-        positions = {
-            tp.topic: offset
-            for tp, offset in checkpoint.offsets.items()
-            if tp.partition == partition
-        }
-        if is_committed:
-            await asyncio.to_thread(snapshots.keep, checkpoint.part, positions)
-        else:
-            snapshots.abandon()
-
-    async def _write_sections(self, topic: str, sections: Sequence[Section]) -> None:
-        by_partition: dict[int, list[tuple[bytes, int]]] = {}
-        for one in sections:
-            pairs = by_partition.setdefault(one.partition, [])
-            pairs.append((one.records, one.n_records))
-        if by_partition:
-            producer = aiokafka_producer(self._producer)
-            await send_in_waves(producer, topic, by_partition)
-        for one in sections:
-            end = self._changelog_ends.get(one.partition, 0)
-            self._changelog_ends[one.partition] = end + one.n_records
-
-
-async def _wait_for_acks(acks: Sequence[Awaitable[Any]]) -> None:
-    results = await asyncio.gather(*acks, return_exceptions=True)
-    failed = [result for result in results if isinstance(result, BaseException)]
-    if failed:
-        raise StateError(
-            f"{len(failed)} of {len(acks)} records were not acknowledged: "
-            f"{failed[0]!r}; offsets stay where they are and the worker restarts"
-        ) from failed[0]
+        return self._checkpoints.take(self._positions, acks)
 
 
 def _now_ms() -> int:

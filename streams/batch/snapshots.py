@@ -71,6 +71,8 @@ class Snapshots:
         self._every_s = every_s
         self._open: _Open | None = None
         self._begun: dict[int, float] = {}
+        self._held: dict[int, int] = {}
+        """Partition -> end of its changelog when its last snapshot was begun."""
 
     # -- writing ------------------------------------------------------------------
 
@@ -108,6 +110,7 @@ class Snapshots:
         if self._open is not None:
             self._open.file.close()
             Path(self._open.file.name).unlink(missing_ok=True)
+            self._held.pop(self._open.partition, None)
             self._open = None
 
     def _begin(self, changelog_ends: Mapping[int, int]) -> bool:
@@ -118,6 +121,9 @@ class Snapshots:
         if oldest is None or now - self._begun[oldest] < self._every_s:
             return False
         self._begun[oldest] = now
+        if self._held.get(oldest) == changelog_ends[oldest]:
+            return False  # nothing has changed since
+        self._held[oldest] = changelog_ends[oldest]
         self._folder.mkdir(parents=True, exist_ok=True)
         file = self._path(oldest).with_suffix(".part").open("wb")
         file.write(_MAGIC)
