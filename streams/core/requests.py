@@ -9,35 +9,33 @@ Conditions are looked at again after the cooldown, and not queued: a need that h
 passed by then is not asked for. Written are the rows whose loss would change a
 decision; a latest vector that decided nothing comes back with the next preference
 record.
+
+Preferences come as columns. Most change nothing but what is known of a person, and
+compiled code keeps that; the rest is looked at here, one person at a time.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
-
-from schemas.records import (
-    Creative,
-    CreativeRequest,
-    Preference,
-    Record,
-    RequestReason,
-)
-from streams.core.alarms import Alarms
-from streams.core.ids import derived_id
-from streams.core.keyed_state import KeyedState
+from schemas.records import Creative, CreativeRequest, Preference, Record
+from schemas.taxonomy import taxonomy
+from streams.core.columnar.changelog import sized, varint
+from streams.core.columnar.columns import Columns, cut
+from streams.core.columnar.frames import frames
+from streams.core.columnar.payload import Payload
 from streams.core.placements import PLACEMENTS
-from streams.core.preference_vector import (
-    cosine_distance,
-    from_bytes,
-    mixed,
-    to_bytes,
-)
-from streams.core.request_state import Person, Place, decode_person, encode_person
-from streams.core.stage import Incoming, Outgoing, StateRow
+from streams.core.preference_vector import from_bytes
+from streams.core.request_asking import Asking
+from streams.core.request_needs import ENOUGH_WEIGHT, NeedRules
+from streams.core.request_state import Person, Place
+from streams.core.request_table import PeopleTable
+from streams.core.request_tastes import FOLLOWED, Taste, erased_in, taste_of
+from streams.core.stage import Incoming, Outgoing, Section, StateRow
 from streams.settings import RequestsSettings
 
-ENOUGH_WEIGHT = 1.0
-"""Liked weight, in clicks at the longest half-life, from which a taste is a taste."""
+__all__ = ["ENOUGH_WEIGHT", "Requests"]
+
+MAX_SECTION_BYTES = 800_000
+"""A record batch stays below Kafka's default limit of 1 MB."""
 
 
 class Requests:
@@ -49,10 +47,12 @@ class Requests:
         first_placements: where a person is shown something until it is known better.
         active_s: a person counts as active this long after their last event.
         forget_s: a person without an event for this long is forgotten.
+        use_compiled: False takes the Python path though the compiled one is there.
     """
 
     name = "requests"
     sources: tuple[type[Record], ...] = (Preference, CreativeRequest)
+    columnar: Mapping[type[Record], tuple[str, ...]] = {Preference: FOLLOWED}
 
     def __init__(
         self,
@@ -62,103 +62,192 @@ class Requests:
         first_placements: Sequence[str] = ("feed-card",),
         active_s: float = 3_600.0,
         forget_s: float = 7 * 86_400.0,
+        use_compiled: bool = True,
     ) -> None:
-        self._settings = settings
-        self._cooldown_ms = int(settings.cooldown_s * 1000)
-        self._deadline_ms = int(settings.deadline_s * 1000)
-        self._expiry_ms = int(expiry_s * 1000)
-        self._active_ms = int(active_s * 1000)
-        self._forget_ms = int(forget_s * 1000)
-        self._first_placements = tuple(first_placements)
-        self._people = KeyedState(encode_person, decode_person)
-        self._alarms = Alarms()
+        self.use_compiled = use_compiled
+        self._rules = NeedRules(
+            shift=settings.shift,
+            fatigue_impressions=settings.fatigue_impressions,
+            cooldown_ms=int(settings.cooldown_s * 1000),
+            expiry_ms=int(expiry_s * 1000),
+            active_ms=int(active_s * 1000),
+            forget_ms=int(forget_s * 1000),
+        )
+        self._asking = Asking(
+            self._rules, tuple(first_placements), int(settings.deadline_s * 1000)
+        )
+        self._n_categories = len(taxonomy())
+        self._tables: dict[int, PeopleTable] = {}
+        self._erased: set[tuple[int, int]] = set()
+        """(partition, offset) of tombstones that `fold` has obeyed."""
+
+    # -- records --------------------------------------------------------------------
+
+    def fold(
+        self,
+        source: type[Record],
+        partition: int,
+        columns: Columns,
+        now: int,
+    ) -> list[Outgoing]:
+        """Fold Preference columns in, and the tombstones among them where they lie."""
+        if source is not Preference:
+            raise ValueError(f"{source.__name__} does not come as columns")
+        table = self._table(partition)
+        table.end_restore(now)
+        outgoing: list[Outgoing] = []
+        start = 0
+        for offset, user_id in erased_in(columns):
+            stop = int(columns.offsets.searchsorted(offset))
+            outgoing += self._follow_all(table, columns, slice(start, stop), now)
+            outgoing += self._erase(partition, user_id)
+            self._erased.add((partition, offset))
+            start = stop
+        rows = slice(start, len(columns))
+        return outgoing + self._follow_all(table, columns, rows, now)
 
     def step(self, incoming: Sequence[Incoming], now: int) -> list[Outgoing]:
         """Learn what changed; ask where it makes a new creative necessary."""
         outgoing: list[Outgoing] = []
         for record in incoming:
+            table = self._table(record.partition)
+            table.end_restore(now)
             match record.value:
                 case Preference():
-                    outgoing += self._follow(record.partition, record.value, now)
+                    taste = taste_of(record.value, self._n_categories)
+                    outgoing += self._follow(table, taste, now)
                 case CreativeRequest(reason="explicit"):
-                    self._note(record.partition, record.value, now)
+                    self._note(table, record.value, now)
+                case None if (record.partition, record.offset) in self._erased:
+                    self._erased.discard((record.partition, record.offset))
                 case None:
-                    self._people.delete(record.partition, record.key)
-                    outgoing += _withdrawals(record.key)
+                    outgoing += self._erase(record.partition, record.key)
         return outgoing
 
     def tick(self, now: int) -> list[Outgoing]:
         """Ask for what a cooldown held back and for what expired; forget the idle."""
         outgoing: list[Outgoing] = []
-        for partition in self._alarms.partitions():
-            for user_id in self._alarms.ring(partition, now):
-                outgoing += self._look(partition, user_id, now)
+        for table in self._tables.values():
+            table.end_restore(now)
+            for number in table.ring(now):
+                outgoing += self._look(table, number, now)
         return outgoing
 
+    def recall(self, source: type[Record], partition: int, columns: Columns) -> None:
+        """See records again that the restored state includes: they are not needed."""
+
+    def n_recalled(self, source: type[Record]) -> int:  # noqa: ARG002 - the protocol's
+        """Return 0: ids of requests tell duplicates."""
+        return 0
+
+    # -- state ----------------------------------------------------------------------
+
+    def take_sections(self) -> list[Section]:
+        """Return the changed people, ready to be sealed."""
+        return [
+            Section(partition, records, n)
+            for partition, table in self._tables.items()
+            for records, n in table.take_sections(MAX_SECTION_BYTES)
+        ]
+
     def take_dirty(self) -> list[StateRow]:
-        """Return the changed people."""
-        return self._people.take_dirty()
+        """Return what `take_sections` does, row by row."""
+        rows = []
+        for section in self.take_sections():
+            payload = Payload(section.records, section.n_records, 0, 0)
+            for _, key, value in frames(section.records, section.n_records):
+                user = (cut(payload, key) or b"").decode()
+                rows.append(StateRow(section.partition, user, cut(payload, value)))
+        return rows
+
+    def restore_payloads(
+        self, partition: int, payloads: Sequence[Payload], from_offset: int
+    ) -> None:
+        """Take people back from changelog batches."""
+        table = self._table(partition)
+        for payload in payloads:
+            table.restore(payload, from_offset)
 
     def restore(self, rows: Iterable[StateRow]) -> None:
-        """Take people back; the next tick looks at each of them once."""
-        rows = list(rows)
-        self._people.restore(rows)
-        for partition, user_id in {(row.partition, row.key) for row in rows}:
-            self._alarms.put(partition, user_id, 0)
+        """Take people back from single rows."""
+        for row in rows:
+            body = varint(-1) if row.value is None else sized(row.value)
+            record = sized(b"\0\0\0" + sized(row.key.encode()) + body + b"\0")
+            self.restore_payloads(row.partition, [Payload(record, 1, 0, 0)], 0)
+
+    def restored(self, partition: int, positions: Mapping[type[Record], int]) -> None:
+        """End a restore; the next tick looks at each person once."""
 
     def drop(self, partition: int) -> None:
         """Forget the people of a partition."""
-        self._people.drop(partition)
-        self._alarms.drop(partition)
+        self._tables.pop(partition, None)
 
     def __len__(self) -> int:
         """Return the number of people remembered."""
-        return len(self._people)
+        return sum(map(len, self._tables.values()))
+
+    @property
+    def n_unfit(self) -> int:
+        """Records whose weights are not finite, or of another taxonomy."""
+        return sum(table.n_unfit for table in self._tables.values())
+
+    def _table(self, partition: int) -> PeopleTable:
+        table = self._tables.get(partition)
+        if table is None:
+            table = PeopleTable(
+                self._rules, self._n_categories, use_compiled=self.use_compiled
+            )
+            self._tables[partition] = table
+        return table
 
     # -- what comes in --------------------------------------------------------------
 
-    def _follow(
-        self, partition: int, preference: Preference, now: int
+    def _follow_all(
+        self, table: PeopleTable, columns: Columns, rows: slice, now: int
     ) -> list[Outgoing]:
-        person = self._people.get(partition, preference.user_id)
-        if not preference.consent:
+        outgoing: list[Outgoing] = []
+        if rows.start < rows.stop:
+            for taste in table.follow(columns, rows, now):
+                outgoing += self._follow(table, taste, now)
+        return outgoing
+
+    def _follow(self, table: PeopleTable, taste: Taste, now: int) -> list[Outgoing]:
+        number = table.find(taste.user_id)
+        person = table.load(number)
+        if not taste.consent:
             if person is not None and person.consent:
                 person.consent = False
                 person.forget_preferences()
-                self._people.put(partition, preference.user_id, person)
+                table.touch(number)
+            if person is not None:
+                table.store(number, person)
             return []
-        liked = _liked(preference)
         if person is None:
-            if liked < ENOUGH_WEIGHT or not self._is_recent(preference.as_of, now):
+            is_recent = self._rules.is_recent(taste.as_of, now)
+            if taste.liked < ENOUGH_WEIGHT or not is_recent:
                 return []
-            person = Person(since=preference.as_of, active_at=preference.as_of)
+            person = Person(since=taste.as_of, active_at=taste.as_of)
+            number = table.find_or_add(taste.user_id)
         person.consent = True
-        person.language = _language(preference.language)
-        person.vector = mixed(
-            preference.weights, len(preference.half_lives_s), _columns(preference)
-        )
-        person.has_history = liked >= ENOUGH_WEIGHT
-        person.active_at = max(person.active_at, preference.as_of)
-        person.n_unclicked = preference.n_unclicked
-        if any(
-            place.unclicked > person.n_unclicked for place in person.places.values()
-        ):
-            # A click has reset the count: fatigue is counted from there.
-            for place in person.places.values():
-                place.unclicked = min(place.unclicked, person.n_unclicked)
-            self._people.put(partition, preference.user_id, person)
-        outgoing = self._ask(partition, preference.user_id, person, now)
-        self._schedule(partition, preference.user_id, person, now)
-        return outgoing
+        person.language = taste.language
+        person.vector = taste.vector
+        person.has_history = taste.liked >= ENOUGH_WEIGHT
+        person.active_at = max(person.active_at, taste.as_of)
+        person.n_unclicked = taste.n_unclicked
+        for place in person.places.values():
+            if place.unclicked > person.n_unclicked:
+                # A click has reset the count: fatigue is counted from there.
+                place.unclicked = person.n_unclicked
+                table.touch(number)
+        return self._asking.ask(table, number, person, taste.user_id, now)
 
-    def _note(self, partition: int, request: CreativeRequest, now: int) -> None:
+    def _note(self, table: PeopleTable, request: CreativeRequest, now: int) -> None:
         """Learn from an explicit request that the person is active on a placement."""
         if request.placement not in PLACEMENTS:
             return
         asked_at = min(request.requested_at, now)
-        person = self._people.get(partition, request.user_id)
-        if person is None:
-            person = Person(since=asked_at, active_at=asked_at)
+        number = table.find_or_add(request.user_id)
+        person = table.load(number) or Person(since=asked_at, active_at=asked_at)
         person.active_at = max(person.active_at, asked_at)
         place = person.places.setdefault(request.placement, Place())
         if place.requested_at < asked_at:
@@ -170,122 +259,23 @@ class Requests:
                     if request.preferences is None
                     else from_bytes(request.preferences)
                 )
-        self._people.put(partition, request.user_id, person)
-        self._schedule(partition, request.user_id, person, now)
+        table.touch(number)
+        self._asking.schedule(table, number, person, now)
 
-    # -- what goes out --------------------------------------------------------------
+    def _erase(self, partition: int, user_id: str) -> list[Outgoing]:
+        """Forget a person; withdraw every creative that they may still have."""
+        self._table(partition).remove(user_id)
+        return [
+            Outgoing(Creative, f"{user_id}|{placement}", None, partition_key=user_id)
+            for placement in PLACEMENTS
+        ]
 
-    def _look(self, partition: int, user_id: str, now: int) -> list[Outgoing]:
-        person = self._people.get(partition, user_id)
-        if person is None or now < person.alarm_at:
+    def _look(self, table: PeopleTable, number: int, now: int) -> list[Outgoing]:
+        person = table.load(number)
+        if person is None:
             return []
-        if now >= person.active_at + self._forget_ms:
-            self._people.delete(partition, user_id)
+        user_id = table.user_id(number)
+        if now >= person.active_at + self._rules.forget_ms:
+            table.remove(user_id)
             return []
-        outgoing = self._ask(partition, user_id, person, now)
-        self._schedule(partition, user_id, person, now)
-        return outgoing
-
-    def _ask(
-        self, partition: int, user_id: str, person: Person, now: int
-    ) -> list[Outgoing]:
-        if not person.consent or person.vector is None:
-            return []
-        if not self._is_recent(person.active_at, now):
-            return []
-        if not person.places and person.has_history:
-            person.places = {name: Place() for name in self._first_placements}
-        outgoing = []
-        for name, place in person.places.items():
-            reason = self._reason(person, place, now)
-            if reason is None:
-                continue
-            # Written also when the cooldown holds it back: it must outlive a restart.
-            self._people.put(partition, user_id, person)
-            if now >= place.requested_at + self._cooldown_ms:
-                outgoing.append(self._request(user_id, person, name, reason, now))
-        return outgoing
-
-    def _reason(self, person: Person, place: Place, now: int) -> RequestReason | None:
-        return self._taste_moved(person, place) or self._creative_is_spent(
-            person, place, now
-        )
-
-    def _taste_moved(self, person: Person, place: Place) -> RequestReason | None:
-        if person.vector is None:
-            return None
-        if place.snapshot is None:
-            return "new_user" if person.has_history else None
-        moved = cosine_distance(person.vector, place.snapshot) > self._settings.shift
-        return "preference_shift" if moved else None
-
-    def _creative_is_spent(
-        self, person: Person, place: Place, now: int
-    ) -> RequestReason | None:
-        if not place.requested_at:
-            return None
-        if person.n_unclicked - place.unclicked >= self._settings.fatigue_impressions:
-            return "fatigue"
-        return "expiry" if now >= place.requested_at + self._expiry_ms else None
-
-    def _request(
-        self, user_id: str, person: Person, name: str, reason: RequestReason, now: int
-    ) -> Outgoing:
-        place = person.places[name]
-        place.n_requests += 1
-        place.requested_at = now
-        place.unclicked = person.n_unclicked
-        place.snapshot = person.vector
-        request = CreativeRequest(
-            # The count makes a repeat after a crash the same request, whatever the
-            # clock says then; `since` tells it from those before an erasure.
-            request_id=derived_id(
-                "request", user_id, name, reason, person.since, place.n_requests
-            ),
-            user_id=user_id,
-            reason=reason,
-            placement=name,
-            surface=PLACEMENTS[name].surface,
-            language=person.language,
-            preferences=None if person.vector is None else to_bytes(person.vector),
-            requested_at=now,
-            deadline_at=now + self._deadline_ms,
-        )
-        return Outgoing(CreativeRequest, user_id, request)
-
-    def _is_recent(self, at: int, now: int) -> bool:
-        return now - at <= self._active_ms
-
-    def _schedule(self, partition: int, user_id: str, person: Person, now: int) -> None:
-        """Keep one call for the next instant at which time alone changes something."""
-        instants = [person.active_at + self._forget_ms]
-        for place in person.places.values():
-            if place.requested_at:
-                instants.append(place.requested_at + self._cooldown_ms)
-                instants.append(place.requested_at + self._expiry_ms)
-        due = min((at for at in instants if at > now), default=now + 1)
-        if person.alarm_at <= now or due < person.alarm_at:
-            person.alarm_at = due
-            self._alarms.put(partition, user_id, due)
-
-
-def _columns(preference: Preference) -> int:
-    return len(preference.weights) // (4 * len(preference.half_lives_s))
-
-
-def _liked(preference: Preference) -> float:
-    """Return the liked weight at the longest half-life, in clicks."""
-    longest = from_bytes(preference.weights)[-_columns(preference) :]
-    return float(np.maximum(longest, 0).sum())
-
-
-def _language(language: str | None) -> str:
-    return "zh" if (language or "").lower().startswith("zh") else "en"
-
-
-def _withdrawals(user_id: str) -> list[Outgoing]:
-    """Return tombstones for every creative that an erased person may still have."""
-    return [
-        Outgoing(Creative, f"{user_id}|{placement}", None, partition_key=user_id)
-        for placement in PLACEMENTS
-    ]
+        return self._asking.ask(table, number, person, user_id, now)

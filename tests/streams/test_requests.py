@@ -6,6 +6,7 @@ from schemas.records import Creative, CreativeRequest, Preference
 from schemas.taxonomy import taxonomy
 from streams.core.placements import PLACEMENTS
 from streams.core.preference_vector import cosine_distance, mixed
+from streams.core.request_state import decode_person
 from streams.core.requests import Requests
 from streams.core.stage import Incoming, StateRow
 from streams.settings import RequestsSettings
@@ -191,7 +192,9 @@ def test_without_consent_nothing_is_asked_and_nothing_is_kept_of_the_taste():
     stage.step(incoming(preference(consent=False, n_unclicked=50)), NOW)
     assert stage.tick(NOW + HOUR) == []
     (row,) = stage.take_dirty()
-    assert row.value.count(b"null") == 2
+    person = decode_person(row.value, N)
+    assert (person.vector, person.has_history) == (None, False)
+    assert [place.snapshot for place in person.places.values()] == [None]
 
 
 def test_consent_given_again_is_a_new_start():

@@ -1,0 +1,232 @@
+# Rows <-> records of the changelog: the compiled twin of request_state.py.
+
+cdef inline uint8_t* put_varint(uint8_t* p, int64_t value) noexcept nogil:
+    """Write a zigzag varint; at most 10 bytes."""
+    cdef uint64_t bits = (<uint64_t>value << 1) ^ <uint64_t>(value >> 63)
+    while bits >= 128:
+        p[0] = <uint8_t>(bits & 127) | 128
+        bits >>= 7
+        p += 1
+    p[0] = <uint8_t>bits
+    return p + 1
+
+
+cdef inline int varint_size(int64_t value) noexcept nogil:
+    cdef uint64_t bits = (<uint64_t>value << 1) ^ <uint64_t>(value >> 63)
+    cdef int size = 1
+    while bits >= 128:
+        bits >>= 7
+        size += 1
+    return size
+
+
+cdef inline uint8_t* put(uint8_t* p, const void* content, int64_t n) noexcept nogil:
+    memcpy(p, content, n)
+    return p + n
+
+
+cdef uint8_t* put_row(VectorPool pool, const Row* row, uint8_t* p) noexcept nogil:
+    """Write a person; the room has been checked."""
+    cdef int64_t wide = 4 * <int64_t>pool.n_categories
+    cdef Head head
+    cdef Entry entry
+    cdef const Place* place
+    cdef int i
+    head.version = VERSION
+    head.flags = (CONSENT if row.consent else 0) | (CHINESE if row.is_chinese else 0) | (HISTORY if row.has_history else 0) | (VECTOR if row.vector else 0)
+    head.n_categories = <uint16_t>pool.n_categories
+    head.since = row.since
+    head.active_at = row.active_at
+    head.n_unclicked = row.n_unclicked
+    p = put(p, &head, sizeof(Head))
+    if row.vector:
+        p = put(p, pool.at(row.vector), wide)
+    for i in range(N_PLACES):
+        place = &row.places[i]
+        if not place.used:
+            continue
+        entry.placement = i
+        entry.snapshot = NO_SNAPSHOT
+        if place.snapshot:
+            entry.snapshot = OWN
+            if row.vector and memcmp(pool.at(row.vector), pool.at(place.snapshot), wide) == 0:
+                entry.snapshot = SAME
+        entry.requested_at = place.requested_at
+        entry.n_requests = place.n_requests
+        entry.unclicked = place.unclicked
+        p = put(p, &entry, sizeof(Entry))
+        if entry.snapshot == OWN:
+            p = put(p, pool.at(place.snapshot), wide)
+    return p
+
+
+def sections(KeyIndex index, VectorPool pool, rows, const int64_t[::1] numbers, int64_t max_bytes):
+    """Return records sections (bytes, number of records) of rows; calls them clean."""
+    cdef uint8_t[::1] memory = rows.view(np.uint8)
+    cdef int64_t most = sizeof(Head) + N_PLACES * sizeof(Entry) + (1 + N_PLACES) * 4 * <int64_t>pool.n_categories
+    message_array = np.empty(most, np.uint8)
+    section_array = np.empty(max_bytes + most + 66_000, np.uint8)
+    cdef uint8_t[::1] message = message_array
+    cdef uint8_t[::1] section = section_array
+    cdef uint8_t* out = &section[0]
+    cdef int64_t i, n_value, n_body, n_records = 0
+    cdef Row* row
+    if rows.itemsize != sizeof(Row):
+        raise ValueError("expected rows of people")
+    found = []
+    for i in range(numbers.shape[0]):
+        if not 0 <= numbers[i] < rows.shape[0]:
+            raise IndexError(f"no row {numbers[i]}")
+        row = <Row*>(&memory[0] + numbers[i] * <int64_t>sizeof(Row))
+        if row.key_start + <uint64_t>row.key_length > index.arena_used:
+            raise IndexError(f"row {numbers[i]} is broken")
+        row.dirty = 0
+        n_value = put_row(pool, row, &message[0]) - &message[0]
+        n_body = 2 + varint_size(n_records) + varint_size(row.key_length) + row.key_length + varint_size(n_value) + n_value + 1
+        out = put_varint(out, n_body)
+        out[0] = 0  # attributes
+        out[1] = 0  # timestamp delta
+        out = put_varint(out + 2, n_records)
+        out = put_varint(out, row.key_length)
+        out = put(out, index.arena + row.key_start, row.key_length)
+        out = put_varint(out, n_value)
+        out = put(out, &message[0], n_value)
+        out[0] = 0  # headers
+        out += 1
+        n_records += 1
+        if out - &section[0] >= max_bytes:
+            found.append((section_array[:out - &section[0]].tobytes(), n_records))
+            out = &section[0]
+            n_records = 0
+    if n_records:
+        found.append((section_array[:out - &section[0]].tobytes(), n_records))
+    return found
+
+
+cdef int clear_row(VectorPool pool, Row* row) except -1:
+    """Empty a row but for its key."""
+    cdef uint32_t start = row.key_start
+    cdef uint16_t length = row.key_length
+    cdef int i
+    pool.give(row.vector)
+    for i in range(N_PLACES):
+        pool.give(row.places[i].snapshot)
+    memset(row, 0, sizeof(Row))
+    row.key_start = start
+    row.key_length = length
+    return 0
+
+
+cdef int64_t take_vector(VectorPool pool, const uint8_t** at, const uint8_t* end, bint is_kept, int64_t n_categories) except -1:
+    """Read a vector into the pool; return its number, 0 when it is not kept."""
+    cdef int64_t number = 0
+    if 4 * n_categories > end - at[0]:
+        raise ValueError("a person's row is cut off")
+    if is_kept:
+        number = pool.take_number()
+        memcpy(pool.at(number), at[0], 4 * n_categories)
+    at[0] += 4 * n_categories
+    return number
+
+
+cdef int take_row(VectorPool pool, Row* row, const uint8_t* p, const uint8_t* end) except -1:
+    """Fill an empty row from what `put_row` wrote."""
+    cdef Head head
+    cdef Entry entry
+    cdef Place* place
+    cdef bint is_kept
+    if end - p < <int64_t>sizeof(Head):
+        raise ValueError("a person's row is cut off")
+    memcpy(&head, p, sizeof(Head))
+    p += sizeof(Head)
+    if head.version != VERSION:
+        raise ValueError(f"a person's row of version {head.version}: expected {VERSION}; another release wrote it")
+    is_kept = head.n_categories == pool.n_categories
+    row.since = head.since
+    row.active_at = head.active_at
+    row.n_unclicked = head.n_unclicked
+    row.consent = head.flags & CONSENT != 0
+    row.is_chinese = head.flags & CHINESE != 0
+    row.has_history = head.flags & HISTORY != 0 and is_kept
+    if head.flags & VECTOR:
+        row.vector = <uint32_t>take_vector(pool, &p, end, is_kept, head.n_categories)
+    while p < end:
+        if end - p < <int64_t>sizeof(Entry):
+            raise ValueError("a person's row is cut off")
+        memcpy(&entry, p, sizeof(Entry))
+        p += sizeof(Entry)
+        if entry.placement >= N_PLACES or entry.snapshot > SAME:
+            raise ValueError(f"a person's row with placement {entry.placement}, snapshot {entry.snapshot}: another release wrote it")
+        place = &row.places[entry.placement]
+        place.used = 1
+        place.requested_at = entry.requested_at
+        place.n_requests = entry.n_requests
+        place.unclicked = entry.unclicked
+        if entry.snapshot == OWN:
+            place.snapshot = <uint32_t>take_vector(pool, &p, end, is_kept, head.n_categories)
+        elif entry.snapshot == SAME and row.vector:
+            place.snapshot = <uint32_t>pool.take_number()
+            memcpy(pool.at(place.snapshot), pool.at(row.vector), 4 * <size_t>pool.n_categories)
+    return 0
+
+
+cdef inline int read_span(const uint8_t** at, const uint8_t* end, const uint8_t* base, int64_t* out) noexcept nogil:
+    """Read the length of a key or value and step over it; -1 is null."""
+    cdef int64_t n
+    if not read_varint(at, end, &n) or n < -1 or n > end - at[0] or n > LENGTH_MASK:
+        return 0
+    if n < 0:
+        out[0] = NULL_VALUE
+        return 1
+    out[0] = (at[0] - base) << LENGTH_BITS | n
+    at[0] += n
+    return 1
+
+
+def restore(KeyIndex index, VectorPool pool, rows, payload, int64_t from_offset):
+    """Put the rows of a payload back, in offset order."""
+    cdef uint8_t[::1] memory = rows.view(np.uint8)
+    cdef const uint8_t[::1] content = payload.records
+    cdef int64_t i, n, ignored, delta, key, value, number, stride = sizeof(Row)
+    cdef int64_t n_records = payload.n_records, base_offset = payload.base_offset
+    cdef uint64_t h
+    cdef uint64_t* place
+    cdef const uint8_t* base
+    cdef const uint8_t* p
+    cdef const uint8_t* at
+    cdef const uint8_t* end
+    cdef const uint8_t* stop
+    cdef Row* row
+    if rows.itemsize != sizeof(Row) or rows.shape[0] - index.n_rows < n_records:
+        raise ValueError("expected rows, with room for a new one each")
+    if content.shape[0] == 0:
+        return
+    base = at = &content[0]
+    end = base + content.shape[0]
+    for i in range(n_records):
+        if not read_varint(&at, end, &n) or n < 1 or n > end - at:
+            raise ValueError("a record of the changelog is cut off")
+        p = at + 1
+        stop = at + n
+        at = stop
+        if not (read_varint(&p, stop, &ignored) and read_varint(&p, stop, &delta) and read_span(&p, stop, base, &key) and read_span(&p, stop, base, &value)):
+            raise ValueError("a record of the changelog is cut off")
+        if key == NULL_VALUE or (key & LENGTH_MASK) > 0xFFFF:
+            raise ValueError("a record of the changelog has no user id")
+        if base_offset + delta < from_offset:
+            continue
+        p = base + (key >> LENGTH_BITS)
+        h = hash_bytes(p, key & LENGTH_MASK, 0)
+        number = index.find_hashed(p, key & LENGTH_MASK, h, &memory[0], stride, &place)
+        if number >= 0:
+            clear_row(pool, <Row*>(&memory[0] + number * stride))
+        if value == NULL_VALUE:
+            if number >= 0:
+                index.remove(content[key >> LENGTH_BITS:(key >> LENGTH_BITS) + (key & LENGTH_MASK)], rows)
+                memset(&memory[0] + number * stride, 0, stride)
+            continue
+        if number < 0:
+            number = index.add_hashed(p, key & LENGTH_MASK, h, &memory[0], stride)
+        row = <Row*>(&memory[0] + number * stride)
+        p = base + (value >> LENGTH_BITS)
+        take_row(pool, row, p, p + (value & LENGTH_MASK))

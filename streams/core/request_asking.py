@@ -1,0 +1,87 @@
+"""A person -> the requests that they need now, and the call for the next look."""
+
+from schemas.records import CreativeRequest, RequestReason
+from streams.core.ids import derived_id
+from streams.core.placements import PLACEMENTS
+from streams.core.preference_vector import to_bytes
+from streams.core.request_needs import NeedRules
+from streams.core.request_state import Person, Place
+from streams.core.request_table import PeopleTable
+from streams.core.stage import Outgoing
+
+
+class Asking:
+    """Asks for creatives, one person at a time.
+
+    Args:
+        rules: when a person needs a new creative.
+        first_placements: where a person is shown something until it is known better.
+        deadline_ms: how long a request lives.
+    """
+
+    def __init__(
+        self, rules: NeedRules, first_placements: tuple[str, ...], deadline_ms: int
+    ) -> None:
+        self._rules = rules
+        self._first_placements = first_placements
+        self._deadline_ms = deadline_ms
+
+    def ask(
+        self, table: PeopleTable, number: int, person: Person, user_id: str, now: int
+    ) -> list[Outgoing]:
+        """Return what a person needs; keep the person."""
+        outgoing = []
+        for name, reason in self._reasons(person, now):
+            # Written also when the cooldown holds it back: it must outlive a restart.
+            table.touch(number)
+            if self._rules.may_ask(person.places[name], now):
+                outgoing.append(self._request(user_id, person, name, reason, now))
+        self.schedule(table, number, person, now)
+        return outgoing
+
+    def schedule(
+        self, table: PeopleTable, number: int, person: Person, now: int
+    ) -> None:
+        """Keep a person, and one call for when time alone changes something."""
+        due = self._rules.next_instant(person, now)
+        if person.alarm_at <= now or due < person.alarm_at:
+            person.alarm_at = due
+            table.call_at(number, due)
+        table.store(number, person)
+
+    def _reasons(self, person: Person, now: int) -> list[tuple[str, RequestReason]]:
+        is_active = self._rules.is_recent(person.active_at, now)
+        if not person.consent or person.vector is None or not is_active:
+            return []
+        if not person.places and person.has_history:
+            person.places = {name: Place() for name in self._first_placements}
+        return [
+            (name, reason)
+            for name, place in person.places.items()
+            if (reason := self._rules.reason(person, place, now)) is not None
+        ]
+
+    def _request(
+        self, user_id: str, person: Person, name: str, reason: RequestReason, now: int
+    ) -> Outgoing:
+        place = person.places[name]
+        place.n_requests += 1
+        place.requested_at = now
+        place.unclicked = person.n_unclicked
+        place.snapshot = person.vector
+        request = CreativeRequest(
+            # The count makes a repeat after a crash the same request, whatever the
+            # clock says then; `since` tells it from those before an erasure.
+            request_id=derived_id(
+                "request", user_id, name, reason, person.since, place.n_requests
+            ),
+            user_id=user_id,
+            reason=reason,
+            placement=name,
+            surface=PLACEMENTS[name].surface,
+            language=person.language,
+            preferences=None if person.vector is None else to_bytes(person.vector),
+            requested_at=now,
+            deadline_at=now + self._deadline_ms,
+        )
+        return Outgoing(CreativeRequest, user_id, request)

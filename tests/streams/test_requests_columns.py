@@ -1,0 +1,446 @@
+"""Preferences that come as columns mean what they mean one by one."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from schemas.avro import Codec
+from schemas.lock import LockedIds
+from schemas.records import Creative, CreativeRequest, Preference
+from schemas.taxonomy import taxonomy
+from streams.core import request_kernels
+from streams.core.columnar.changelog import sized, varint
+from streams.core.columnar.decoder import Decoder
+from streams.core.columnar.payload import Payload
+from streams.core.request_alarms import RowAlarms
+from streams.core.request_state import Person, Place, decode_person, encode_person
+from streams.core.requests import Requests
+from streams.core.stage import Incoming, StateRow
+from streams.settings import RequestsSettings
+
+N = len(taxonomy())
+NOW = 1_800_000_000_000
+SECOND = 1_000
+HOUR = 3_600 * SECOND
+SETTINGS = RequestsSettings(
+    shift=0.35, fatigue_impressions=6, cooldown_s=20, deadline_s=30
+)
+IDS = LockedIds()
+CODEC = Codec(Preference, IDS)
+PATHS = [
+    pytest.param(
+        True,
+        id="compiled",
+        marks=pytest.mark.skipif(
+            request_kernels.REQUESTS is None, reason="no compiled modules here"
+        ),
+    ),
+    pytest.param(False, id="python"),
+]
+
+
+def preference(user="u1", at=NOW, liked=0, weight=3.0, **changes):
+    weights = np.zeros((2, N), np.float32)
+    weights[:, liked] = weight
+    weights[0, (liked + 1) % 7] += weight / 3
+    fields = {
+        "user_id": user,
+        "as_of": at,
+        "half_lives_s": (3_600, 86_400),
+        "weights": weights.tobytes(),
+        "n_events": 5,
+        "n_unclicked": 0,
+        "consent": True,
+        "behavior_offset": 7,
+        "profile_offset": -1,
+        "text_offset": -1,
+    }
+    return Preference(**{**fields, **changes})
+
+
+def explicit(user, at, placement, preferences=None):
+    return CreativeRequest(
+        request_id=f"asked-{at}",
+        user_id=user,
+        reason="explicit",
+        placement=placement,
+        surface="search",
+        language="en",
+        preferences=preferences,
+        requested_at=at,
+        deadline_at=at + 1_000,
+    )
+
+
+def new_stage(use_compiled):
+    return Requests(SETTINGS, use_compiled=use_compiled)
+
+
+def payload_of(records, offset=0):
+    """Return one batch of (user id, Preference or None for a tombstone)."""
+    parts = []
+    for i, (user, value) in enumerate(records):
+        body = varint(-1) if value is None else sized(CODEC.encode(value))
+        parts.append(sized(b"\0\0" + varint(i) + sized(user.encode()) + body + b"\0"))
+    return Payload(b"".join(parts), len(parts), offset, 0)
+
+
+def fold(stage, batches, now, partition=0):
+    """Fold batches in together, then what is odd about them, as the intake does."""
+    use_compiled = stage.use_compiled
+    decoder = Decoder(
+        Preference,
+        IDS,
+        stage.columnar[Preference],
+        "user_id",
+        use_compiled=use_compiled,
+    )
+    payloads, offset = [], 0
+    for batch in batches:
+        payloads.append(payload_of(batch, offset))
+        offset += len(batch)
+    columns = decoder.decode(payloads, 0, now)
+    out = stage.fold(Preference, partition, columns, now) if len(columns) else []
+    odd = [
+        Incoming(
+            Preference,
+            key.decode(),
+            None if value is None else CODEC.decode(value),
+            partition,
+            offset,
+        )
+        for offset, key, value in columns.odd_records()
+    ]
+    return out + stage.step(odd, now)
+
+
+def step(stage, records, now, partition=0):
+    return [
+        out
+        for offset, (user, value) in enumerate(records)
+        for out in stage.step(
+            [Incoming(Preference, user, value, partition, offset)], now
+        )
+    ]
+
+
+def requests_in(outgoing):
+    return sorted(
+        (out.value.request_id, out.value.reason, out.value.language)
+        for out in outgoing
+        if out.record is CreativeRequest
+    )
+
+
+def tastes_in(outgoing):
+    asked = [out.value for out in outgoing if out.record is CreativeRequest]
+    asked.sort(key=lambda request: request.request_id)
+    return np.array([np.frombuffer(one.preferences, "<f4") for one in asked])
+
+
+def withdrawn_in(outgoing):
+    return sorted(out.key for out in outgoing if out.record is Creative)
+
+
+class Worker:
+    """A stage and what its changelog holds."""
+
+    def __init__(self, use_compiled):
+        self.use_compiled = use_compiled
+        self.stage = new_stage(use_compiled)
+        self.log = {}
+
+    def checkpoint(self):
+        """Return whose rows were written."""
+        rows = self.stage.take_dirty()
+        for row in rows:
+            self.log[row.key] = row.value
+        return sorted(row.key for row in rows)
+
+    def restart(self):
+        self.stage = new_stage(self.use_compiled)
+        self.stage.restore(StateRow(0, key, value) for key, value in self.log.items())
+
+    def people(self):
+        return {
+            key: decode_person(value, N)
+            for key, value in self.log.items()
+            if value is not None
+        }
+
+
+def same_person(one, other):
+    def numbers(person):
+        return (
+            person.since,
+            person.active_at,
+            person.consent,
+            person.language,
+            person.has_history,
+            person.n_unclicked,
+            {
+                name: (place.n_requests, place.requested_at, place.unclicked)
+                for name, place in person.places.items()
+            },
+        )
+
+    vectors = [
+        [person.vector, *(place.snapshot for place in person.places.values())]
+        for person in (one, other)
+    ]
+    assert numbers(one) == numbers(other)
+    for mine, theirs in zip(*vectors, strict=True):
+        assert (mine is None) == (theirs is None)
+        if mine is not None:
+            np.testing.assert_allclose(mine, theirs, atol=1e-6)
+
+
+users = st.sampled_from(["u1", "u2", "u3", "ünï", "zoë-17"])
+preferences = st.builds(
+    lambda user, liked, weight, age, **changes: (user, liked, weight, age, changes),
+    users,
+    liked=st.integers(0, 3),
+    weight=st.sampled_from([-1.0, 0.0, 0.4, 1.0, 3.0, 50.0]),
+    age=st.sampled_from([0, 1, 30 * SECOND, 2 * HOUR]),
+    n_unclicked=st.integers(0, 8),
+    consent=st.sampled_from([True, True, True, False]),
+    language=st.sampled_from([None, "en", "zh", "ZH-hant", "z", "za"]),
+)
+erasures = users.map(lambda user: (user, None))
+runs = st.lists(st.one_of(preferences, preferences, preferences, erasures), max_size=12)
+rounds = st.tuples(
+    st.sampled_from([SECOND, 5 * SECOND, 21 * SECOND, HOUR, 8 * 24 * HOUR]),
+    runs,
+    st.lists(st.tuples(users, st.sampled_from(["search-top", "speaker"])), max_size=1),
+    st.lists(st.integers(0, 12), max_size=3),
+    st.booleans(),
+)
+
+
+def cut(records, at):
+    places = sorted({0, len(records), *(min(one, len(records)) for one in at)})
+    return [records[i:j] for i, j in pairwise(places)]
+
+
+@pytest.mark.parametrize("use_compiled", PATHS)
+@settings(max_examples=60, deadline=None)
+@given(history=st.lists(rounds, min_size=1, max_size=6))
+def test_columns_ask_for_what_single_records_ask_for(use_compiled, history):
+    single = Worker(use_compiled=False)
+    columns = Worker(use_compiled)
+    now = NOW
+    for wait, run, asked, cuts, restarts in history:
+        now += wait
+        records = [
+            (one[0], None)
+            if one[1] is None
+            else (one[0], preference(one[0], now - one[3], one[1], one[2], **one[4]))
+            for one in run
+        ]
+        expected = step(single.stage, records, now)
+        found = fold(columns.stage, cut(records, cuts), now)
+        for user, placement in asked:
+            request = Incoming(
+                CreativeRequest, user, explicit(user, now, placement), 0, 0
+            )
+            expected += single.stage.step([request], now)
+            found += columns.stage.step([request], now)
+        expected += single.stage.tick(now)
+        found += columns.stage.tick(now)
+        assert requests_in(found) == requests_in(expected)
+        assert withdrawn_in(found) == withdrawn_in(expected)
+        np.testing.assert_allclose(tastes_in(found), tastes_in(expected), atol=1e-6)
+        assert columns.checkpoint() == single.checkpoint()
+        assert columns.people().keys() == single.people().keys()
+        for user, person in columns.people().items():
+            same_person(person, single.people()[user])
+        assert len(columns.stage) == len(single.stage)
+        if restarts:
+            single.restart()
+            columns.restart()
+
+
+@pytest.mark.parametrize("use_compiled", PATHS)
+def test_a_record_that_changes_nothing_asks_for_nothing_and_writes_nothing(
+    use_compiled,
+):
+    stage = new_stage(use_compiled)
+    assert len(fold(stage, [[("u1", preference())]], NOW)) == 1
+    stage.tick(NOW)
+    stage.take_sections()
+    later = NOW + 30 * SECOND
+    stage.tick(later)
+    assert fold(stage, [[("u1", preference(at=later, n_unclicked=3))]], later) == []
+    assert stage.take_sections() == []
+
+
+@pytest.mark.parametrize("use_compiled", PATHS)
+def test_the_latest_taste_is_what_a_late_request_carries(use_compiled):
+    stage = new_stage(use_compiled)
+    fold(stage, [[("u1", preference())]], NOW)
+    moved = [("u1", preference(liked=3)), ("u1", preference(liked=5))]
+    assert fold(stage, [moved], NOW + SECOND) == []
+    (out,) = stage.tick(NOW + 20 * SECOND)
+    assert out.value.reason == "preference_shift"
+    assert np.frombuffer(out.value.preferences, "<f4").argmax() == 5
+
+
+@pytest.mark.parametrize("use_compiled", PATHS)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"weights": np.full((2, N), np.nan, np.float32).tobytes()},
+        {"weights": np.full((2, N), -np.inf, np.float32).tobytes()},
+        {"weights": np.ones((2, N - 1), np.float32).tobytes()},
+        {"weights": b""},
+        {"half_lives_s": (60,)},
+        {"half_lives_s": ()},
+        {"half_lives_s": (), "weights": b""},
+    ],
+)
+def test_weights_that_do_not_fit_are_left_out_and_counted(use_compiled, changes):
+    stage = new_stage(use_compiled)
+    records = [("u1", preference(**changes)), ("u2", preference("u2"))]
+    (out,) = fold(stage, [records], NOW)
+    assert (out.key, stage.n_unfit, len(stage)) == ("u2", 1, 1)
+
+
+@pytest.mark.parametrize("use_compiled", PATHS)
+def test_who_comes_back_after_an_erasure_in_the_same_batch_starts_anew(use_compiled):
+    stage = new_stage(use_compiled)
+    fold(stage, [[("u1", preference())]], NOW)
+    now = NOW + SECOND
+    again = [("u1", None), ("u1", preference(at=now))]
+    out = fold(stage, [again], now)
+    assert [one.record for one in out] == [Creative] * 4 + [CreativeRequest]
+    assert out[-1].value.reason == "new_user"
+    assert len(stage) == 1
+
+
+@pytest.mark.parametrize("use_compiled", PATHS)
+def test_state_comes_back_from_whole_batches_of_the_changelog(use_compiled):
+    stage = new_stage(use_compiled)
+    people = [(f"u{i}", preference(f"u{i}", liked=i % 5)) for i in range(3_000)]
+    fold(stage, [people], NOW)
+    sections = stage.take_sections()
+    assert all(len(one.records) < 1_000_000 for one in sections)
+    assert len(sections) > sum(len(one.records) for one in sections) // 1_000_000
+    fold(stage, [[("u7", None)]], NOW)
+    sections += stage.take_sections()
+    again, offset = new_stage(use_compiled), 0
+    for one in sections:
+        payload = Payload(one.records, one.n_records, offset, 0)
+        again.restore_payloads(0, [payload], 0)
+        offset += one.n_records
+    again.restored(0, {})
+    assert len(again) == 2_999
+    moved = [(f"u{i}", preference(f"u{i}", liked=(i + 2) % 5)) for i in range(3_000)]
+    assert len(fold(again, [moved], NOW + SECOND)) == 1  # u7 is new, the others wait
+    assert len(again.tick(NOW + 20 * SECOND)) == 2_999
+
+
+@pytest.mark.skipif(request_kernels.REQUESTS is None, reason="no compiled modules")
+def test_both_paths_write_the_same_rows():
+    rows = []
+    for use_compiled in (True, False):
+        stage = new_stage(use_compiled)
+        step(stage, [("u1", preference()), ("u2", preference("u2", liked=3))], NOW)
+        stage.step(
+            [Incoming(CreativeRequest, "u2", explicit("u2", NOW, "speaker"), 0, 0)], NOW
+        )
+        step(stage, [("u2", preference("u2", liked=5, language="zh"))], NOW + 1)
+        step(stage, [("u3", preference("u3")), ("u3", None)], NOW + 1)
+        rows.append(stage.take_dirty())
+    assert rows[0] == rows[1]
+    assert {row.key for row in rows[0]} == {"u1", "u2", "u3"}
+
+
+vectors = st.none() | st.lists(st.floats(0, 1, width=32), min_size=4, max_size=4).map(
+    np.float32
+)
+
+
+@given(
+    st.builds(
+        Person,
+        since=st.integers(1, 2**53),
+        active_at=st.integers(1, 2**53),
+        consent=st.booleans(),
+        language=st.sampled_from(["en", "zh"]),
+        vector=vectors,
+        has_history=st.booleans(),
+        n_unclicked=st.integers(0, 2**31 - 1),
+        places=st.dictionaries(
+            st.sampled_from(["search-top", "feed-card", "video-end", "speaker"]),
+            st.builds(
+                Place,
+                n_requests=st.integers(0, 2**32 - 1),
+                requested_at=st.integers(0, 2**53),
+                unclicked=st.integers(0, 2**31 - 1),
+                snapshot=vectors,
+            ),
+        ),
+    )
+)
+def test_a_person_comes_back_from_a_row(person):
+    same = decode_person(encode_person(person, 4), 4)
+    places = dict(sorted(person.places.items()))
+    assert dict(sorted(same.places.items())).keys() == places.keys()
+    person.places, same.places = places, dict(sorted(same.places.items()))
+    same_person(same, person)
+
+
+def test_vectors_of_another_taxonomy_are_left_out():
+    taste = np.float32([1, 0])
+    person = Person(1, 2, vector=taste, has_history=True)
+    person.places["speaker"] = Place(3, 4, 5, np.float32([0, 1]))
+    row = encode_person(person, 2)
+    found = decode_person(row, N)
+    assert (found.vector, found.has_history) == (None, False)
+    assert (found.places["speaker"].n_requests, found.places["speaker"].snapshot) == (
+        3,
+        None,
+    )
+    for use_compiled in (True, False):
+        stage = new_stage(use_compiled)
+        stage.restore([StateRow(0, "u1", row)])
+        assert requests_in(step(stage, [("u1", preference())], NOW))[0][1] == "new_user"
+
+
+@pytest.mark.parametrize("use_compiled", PATHS)
+def test_a_row_of_another_release_or_cut_off_is_refused(use_compiled):
+    person = Person(1, 2, vector=np.ones(N, np.float32))
+    person.places["speaker"] = Place(3, 4, 5, np.zeros(N, np.float32))
+    row = encode_person(person, N)
+    new_stage(use_compiled).restore([StateRow(0, "u1", row)])
+    for wrong in [b"", b"[1,2]", *(row[:n] for n in (1, 23, 30, len(row) - 1))]:
+        with pytest.raises(ValueError, match="row"):
+            new_stage(use_compiled).restore([StateRow(0, "u1", wrong)])
+
+
+@given(
+    calls=st.lists(st.tuples(st.integers(0, 20), st.integers(0, 3_000)), max_size=40),
+    clocks=st.lists(st.integers(0, 4_000), min_size=1, max_size=10),
+)
+def test_a_row_is_called_once_when_its_alarm_is_due(calls, clocks):
+    alarms, alarm_at = RowAlarms(), np.full(21, 2**62)
+    for number, at in calls:
+        alarm_at[number] = at
+        alarms.put(number, at)
+    expected = np.flatnonzero(alarm_at <= max(clocks)).tolist()
+    rung = []
+    for clock in sorted(clocks):
+        due = alarms.ring(clock, alarm_at)
+        assert (alarm_at[due] <= clock).all()
+        alarm_at[due] = 2**62  # whoever is woken says when to be woken next
+        rung += due.tolist()
+    assert sorted(rung) == expected
+
+
+def test_many_calls_are_put_at_once():
+    alarms, alarm_at = RowAlarms(), np.array([900, 5, 900, 2_000])
+    alarms.put_all(np.arange(4), alarm_at)
+    assert alarms.ring(899, alarm_at).tolist() == [1]
+    assert alarms.ring(900, alarm_at).tolist() == [0, 2]
