@@ -1,10 +1,12 @@
 """ads.behavior.v1, ads.creative.v1 -> ads.feedback.v1."""
 
-from streams.app import StageApp
+from schemas.records import Feedback
+from streams.app import StageApp, wire_of
 from streams.core.attribution.join import Attribution
 from streams.settings import Settings
 
 
 def build(settings: Settings) -> StageApp:
     """Return the app that joins impressions with what came of them."""
-    return StageApp(Attribution(settings.attribution), settings)
+    ids = wire_of(settings).codec(Feedback).ids
+    return StageApp(Attribution(settings.attribution, ids), settings)

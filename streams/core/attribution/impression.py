@@ -53,34 +53,43 @@ def packed(entry: Impression) -> bytes:
 
 
 def unpacked(content: bytes, segment: int) -> Iterator[Impression]:
-    """Yield the impressions of a segment; ValueError when it is cut off."""
+    """Yield the impressions of a segment.
+
+    Raises:
+        ValueError: it is cut off; all before have been yielded.
+    """
     at = 0
     while at < len(content):
-        try:
-            arrived_at, shown_at, flags, surface, *lengths = ENTRY.unpack_from(
-                content, at
-            )
-        except struct.error as error:
-            raise ValueError(f"segment {segment} is cut off") from error
+        if len(content) - at < ENTRY.size:
+            raise ValueError(f"segment {segment} is cut off")
+        head = ENTRY.unpack_from(content, at)
+        arrived_at, shown_at, flags, surface, *lengths = head
         at += ENTRY.size
-        texts: list[str | None] = []
-        for length in lengths:
-            n = 0 if length == NO_TEXT else length
-            text = content[at : at + n].decode()
-            texts.append(None if length == NO_TEXT else text)
-            at += n
-        key, user, creative, placement, category, item = texts
+        end = at + sum(length for length in lengths if length != NO_TEXT)
+        if end > len(content):
+            raise ValueError(f"segment {segment} is cut off")
+        texts = list(_texts(content, at, lengths))
+        at = end
         yield Impression(
-            key or "",
-            user or "",
+            texts[0] or "",
+            texts[1] or "",
             shown_at,
-            creative,
-            placement,
+            texts[2],
+            texts[3],
             -1 if surface == NO_SURFACE else surface,
-            category,
-            item,
+            texts[4],
+            texts[5],
             bool(flags & _ROBOT),
             arrived_at,
             sent=bool(flags & _SENT),
             organic=bool(flags & _ORGANIC),
         )
+
+
+def _texts(content: bytes, at: int, lengths: list[int]) -> Iterator[str | None]:
+    for length in lengths:
+        if length == NO_TEXT:
+            yield None
+        else:
+            yield content[at : at + length].decode()
+            at += length

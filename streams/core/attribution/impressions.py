@@ -281,10 +281,11 @@ class Impressions:
         """Forget what had ended by a tick at `now`, and what is in dead segments."""
         self.see(newest)
         for entry in list(self._entries.values()):
-            is_done = entry.sent and not entry.reacted
-            is_over = is_done and self._is_over(entry, now, min(newest, now))
-            if is_over or entry.segment in dead:
+            is_over = self._is_over(entry, now, min(newest, now))
+            if not entry.bare and (is_over or entry.segment in dead):
                 self._remove(entry)
+                if entry.reacted:
+                    self.react(entry.key)
 
     # -- entries --------------------------------------------------------------------
 

@@ -77,6 +77,7 @@ class Attribution:
         use_compiled: bool = True,
     ) -> None:
         self.counts = Counts()
+        self.use_compiled = use_compiled
         self._windows = JoinWindows(
             click=int(settings.click_window_s * 1000),
             correction=int(settings.correction_window_s * 1000),
@@ -94,6 +95,7 @@ class Attribution:
 
     def step(self, incoming: Sequence[Incoming], now: int) -> list[Outgoing]:
         """Fold records in; return what they decide."""
+        self._tables.end_restore()
         for record in incoming:
             match record.value:
                 case Behavior():
@@ -116,9 +118,19 @@ class Attribution:
         """Fold a batch of ordinary events in; return feedback, encoded."""
         if source not in self.columnar:
             raise ValueError(f"{source.__name__} does not come as columns")
+        self._tables.end_restore()
         join = self._join(partition, now)
-        self.counts.duplicates += join.impressions.fold(columns, now, join)
+        # In two steps: the join counts repeated reactions meanwhile.
+        n_repeated = join.impressions.fold(columns, now, join)
+        self.counts.duplicates += n_repeated
         return join.impressions.take_out()
+
+    def recall(self, source: type[Record], partition: int, columns: Columns) -> None:
+        """See events again that the restored state includes: it knows their ids."""
+
+    def n_recalled(self, source: type[Record]) -> int:  # noqa: ARG002 - the protocol's
+        """Return 0: duplicates are known by what is remembered of them."""
+        return 0
 
     def tick(self, now: int) -> list[Outgoing]:
         """Close the windows that are over."""
@@ -126,6 +138,7 @@ class Attribution:
 
     def tick_encoded(self, now: int) -> list[Encoded]:
         """Close the windows that are over; return feedback, encoded, by partition."""
+        self._tables.end_restore()
         out = []
         for partition in self._tables.partitions():
             join = self._join(partition, now)
@@ -137,6 +150,7 @@ class Attribution:
 
     def take_dirty(self) -> list[StateRow]:
         """Return the changed rows."""
+        self._tables.end_restore()
         return self._tables.take_dirty()
 
     def restore(self, rows: Iterable[StateRow]) -> None:
@@ -175,6 +189,7 @@ class Attribution:
 
     def __len__(self) -> int:
         """Return the number of impressions remembered, come or awaited."""
+        self._tables.end_restore()
         tables = map(self._tables.impressions, self._tables.partitions())
         return sum(map(len, tables)) + sum(1 for _ in unjoined(self._tables))
 

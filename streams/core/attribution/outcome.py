@@ -17,7 +17,8 @@ from streams.core.traffic import is_impossible_click
 FALLBACK = "fallback"
 """Ids of creatives that an ad server shows when it has none begin with this."""
 
-_STRONGEST_FIRST: tuple[Outcome, ...] = ("conversion", "click", "dismiss")
+_WEAKEST_FIRST: tuple[Outcome, ...] = ("none", "dismiss", "click", "conversion")
+_STRENGTH: dict[str, int] = {name: i for i, name in enumerate(_WEAKEST_FIRST)}
 REWARDS: dict[Outcome, float] = {
     "none": 0.0,
     "click": 1.0,
@@ -26,7 +27,7 @@ REWARDS: dict[Outcome, float] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Judgement:
     """What came of an impression, as far as is known."""
 
@@ -52,22 +53,20 @@ def judge(
         window_ms: click window: without a reaction the outcome is dated at its end.
         over_cap: True when the person clicks more than a person does.
     """
-    outcome: Outcome = "none"
-    decided_at = shown.at + window_ms
-    for kind in _STRONGEST_FIRST:
-        instants = [reaction.at for reaction in reactions if reaction.kind == kind]
-        if instants:
-            outcome, decided_at = kind, min(instants)
-            break
-    values = [
-        reaction.value
-        for reaction in reactions
-        if reaction.kind == "conversion" and reaction.value is not None
-    ]
+    strongest, decided_at = 0, shown.at + window_ms
+    valid = not (over_cap or shown.robot)
+    values = []
+    for reaction in reactions:
+        strength = _STRENGTH[reaction.kind]
+        if strength > strongest or (strength == strongest and reaction.at < decided_at):
+            strongest, decided_at = strength, reaction.at
+        if reaction.kind == "conversion" and reaction.value is not None:
+            values.append(reaction.value)
+        valid = valid and not _is_machine(shown, reaction)
     return Judgement(
-        outcome=outcome,
+        outcome=_WEAKEST_FIRST[strongest],
         value=sum(sorted(values)) if values else None,
-        valid=not (over_cap or shown.robot or _has_machine(shown, reactions)),
+        valid=valid,
         decided_at=decided_at,
         revision=len(reactions) + over_cap,
     )
@@ -117,9 +116,7 @@ def feedback_of(
     )
 
 
-def _has_machine(shown: Shown, reactions: Collection[Reaction]) -> bool:
-    return any(
-        reaction.robot
-        or (reaction.kind == "click" and is_impossible_click(reaction.at - shown.at))
-        for reaction in reactions
+def _is_machine(shown: Shown, reaction: Reaction) -> bool:
+    return reaction.robot or (
+        reaction.kind == "click" and is_impossible_click(reaction.at - shown.at)
     )

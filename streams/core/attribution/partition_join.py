@@ -98,8 +98,7 @@ class PartitionJoin:
             self._count(key, shown, reaction)
             self._decide(key, shown, reactions, before)
             return
-        if len(reactions.by_event) == 1:
-            self._tables.watch_reactions(self._partition, key, reactions)
+        self._tables.watch_reactions(self._partition, key, reactions)
         if impression_id is None and reaction.kind == "click":
             self._counts.orphan += 1
 
@@ -164,25 +163,23 @@ class PartitionJoin:
         self.impressions.send(key, judgement)
 
     def _is_due(self, shown: Shown, judgement: Judgement) -> bool:
+        if judgement.outcome != "none" and not shown.waits:
+            return True
         windows = self._tables.windows
         if windows.is_settled(shown.arrived_at, self.now):
             return True
-        if shown.waits:
-            return False
         closes_at = shown.at + self._windows.click
-        is_closed = windows.watermark(self._partition, self.now) >= closes_at
-        return is_closed or judgement.outcome != "none"
+        watermark = windows.watermark(self._partition, self.now)
+        return not shown.waits and watermark >= closes_at
 
     def _judged(self, shown: Shown, reactions: Reactions) -> Judgement:
         facts = [
             one for one in reactions.by_event.values() if self._is_near(shown, one)
         ]
-        return judge(
-            shown,
-            facts,
-            window_ms=self._windows.click,
-            over_cap=self._cap.is_over(self._partition, shown.user_id, facts),
+        is_over = bool(facts) and self._cap.is_over(
+            self._partition, shown.user_id, facts
         )
+        return judge(shown, facts, window_ms=self._windows.click, over_cap=is_over)
 
     def _is_near(self, shown: Shown, reaction: Reaction) -> bool:
         return abs(reaction.at - shown.at) <= self._windows.correction

@@ -8,7 +8,6 @@ tick, an impression ends exactly when its windows are over.
 """
 
 import struct
-from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -57,6 +56,9 @@ class SegmentLog:
         self._live: dict[int, int] = {}
         """Entries by segment that is written."""
         self._next = 1
+        self._dead: set[int] = set()
+        """Deleted in the changelog; their entries may still be in the table."""
+        self._restored_clock: tuple[int, ...] = (0, 0)
 
     def take_rows(self) -> list[StateRow]:
         """Return new segments, then deletions of those that nobody needs now."""
@@ -73,25 +75,28 @@ class SegmentLog:
             rows.append(self._row(number, None))
         return rows
 
-    def restore(self, rows: Mapping[int, bytes | None]) -> None:
-        """Take segments back: all that one read of the changelog brought."""
-        now = newest = 0
-        for number in sorted(rows):
-            content = rows[number]
-            self._next = max(self._next, number + 1)
-            if content is None:
-                continue
-            version, now, newest = _HEAD.unpack_from(content)
-            if version != _VERSION:
-                raise ValueError(
-                    f"a segment of version {version}: expected {_VERSION}; it was "
-                    "written by a newer release"
-                )
-            self._live[number] = self._table.restore(content[_HEAD.size :], number)
-        dead = {number for number, content in rows.items() if content is None}
-        self._table.sweep(now, newest, frozenset(dead))
-        for number in dead:
+    def restore(self, number: int, content: bytes | None) -> None:
+        """Take a segment, or its deletion, back; `end_restore` must follow the last."""
+        self._next = max(self._next, number + 1)
+        if content is None:
+            self._dead.add(number)
+            return
+        version, *clock = _HEAD.unpack_from(content)
+        if version != _VERSION:
+            raise ValueError(
+                f"a segment of version {version}: expected {_VERSION}; it was "
+                "written by a newer release"
+            )
+        self._restored_clock = tuple(clock)
+        self._live[number] = self._table.restore(content[_HEAD.size :], number)
+
+    def end_restore(self) -> None:
+        """Forget what had ended when the newest segment was written."""
+        now, newest = self._restored_clock
+        self._table.sweep(now, newest, frozenset(self._dead & self._live.keys()))
+        for number in self._dead:
             self._live.pop(number, None)
+        self._dead.clear()
         self._release()
 
     def _written(self, content: bytes, n: int) -> StateRow:

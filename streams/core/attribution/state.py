@@ -1,9 +1,9 @@
-"""What the attribution stage remembers beside impressions: objects and JSON rows."""
+"""What the attribution stage remembers beside impressions: objects and their rows."""
 
 import json
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, get_args
+from typing import NamedTuple, cast, get_args
 
 from schemas.records import BehaviorKind, Creative, Design, Outcome, Surface
 
@@ -100,20 +100,27 @@ def known_of(creative: Creative, key: str, now: int) -> KnownCreative:
 
 
 def encode_reactions(reactions: Reactions) -> bytes:
-    """Return the JSON row of the reactions to an impression."""
-    by_event = {
-        event_id: [one.kind, one.at, one.value, one.robot]
-        for event_id, one in reactions.by_event.items()
-    }
-    return _dumped([reactions.arrived_at, by_event])
+    """Return the row of the reactions to an impression; see `_SEPARATOR`."""
+    parts = [str(reactions.arrived_at)]
+    for event_id, one in reactions.by_event.items():
+        value = "" if one.value is None else repr(one.value)
+        parts += (event_id, one.kind, str(one.at), value, "1" if one.robot else "")
+    return _SEPARATOR.join(parts).encode()
 
 
 def decode_reactions(row: bytes) -> Reactions:
-    """Return the reactions of a JSON row."""
-    arrived_at, by_event = json.loads(row)
-    return Reactions(
-        arrived_at, {name: Reaction(*fields) for name, fields in by_event.items()}
-    )
+    """Return the reactions of a row."""
+    arrived_at, *parts = row.decode().split(_SEPARATOR)
+    by_event = {
+        event_id: Reaction(
+            cast("BehaviorKind", kind),
+            int(at),
+            float(value) if value else None,
+            bool(robot),
+        )
+        for event_id, kind, at, value, robot in zip(*[iter(parts)] * 5, strict=True)
+    }
+    return Reactions(int(arrived_at), by_event)
 
 
 def encode_creative(creative: KnownCreative) -> bytes:
@@ -121,7 +128,8 @@ def encode_creative(creative: KnownCreative) -> bytes:
     fields = [getattr(creative, name) for name in _KNOWN]
     condition = b64encode(creative.condition).decode()
     design = creative.design
-    return _dumped([*fields, condition, design.categorical, design.continuous])
+    row = [*fields, condition, design.categorical, design.continuous]
+    return json.dumps(row, separators=(",", ":")).encode()
 
 
 def decode_creative(row: bytes) -> KnownCreative:
@@ -132,20 +140,18 @@ def decode_creative(row: bytes) -> KnownCreative:
 
 
 def encode_hour(hour: ClickHour) -> bytes:
-    """Return the JSON row of an hour of clicks."""
-    return _dumped([hour.arrived_at, hour.n_clicks, hour.impressions, hour.over])
+    """Return the row of an hour of clicks; see `_SEPARATOR`."""
+    head = (str(hour.arrived_at), str(hour.n_clicks), "1" if hour.over else "")
+    return _SEPARATOR.join((*head, *hour.impressions)).encode()
 
 
 def decode_hour(row: bytes) -> ClickHour:
-    """Return the hour of clicks of a JSON row."""
-    return ClickHour(*json.loads(row))
+    """Return the hour of clicks of a row."""
+    arrived_at, n_clicks, over, *impressions = row.decode().split(_SEPARATOR)
+    return ClickHour(int(arrived_at), int(n_clicks), impressions, bool(over))
 
 
-_JSON = json.JSONEncoder(separators=(",", ":"))
-
-
-def _dumped(row: list[Any]) -> bytes:
-    return _JSON.encode(row).encode()
-
+_SEPARATOR = "\x1f"
+"""Between the fields of a row. Admitted ids hold no control characters."""
 
 _KNOWN = tuple(KnownCreative.__dataclass_fields__)[:-2]  # all but condition and design

@@ -55,6 +55,7 @@ class AttributionTables:
         self._new_impressions = new_impressions
         self._impressions: dict[int, Impressions] = {}
         self._segments: dict[int, SegmentLog] = {}
+        self._restoring: set[int] = set()
         self._tables: dict[str, KeyedState[Any]] = {
             _REACTIONS: self.reactions,
             _CREATIVE: self.creatives,
@@ -89,20 +90,23 @@ class AttributionTables:
 
     def restore(self, rows: Iterable[StateRow]) -> None:
         """Take rows back, and have each looked at by both clocks."""
-        segments: dict[int, dict[int, bytes | None]] = defaultdict(dict)
         changed: dict[tuple[int, str], None] = {}
         for row in rows:
             prefix, key = row.key[:2], row.key[2:]
             if prefix == _SEGMENT:
-                segments[row.partition][int(key)] = row.value
+                self.impressions(row.partition)
+                self._segments[row.partition].restore(int(key), row.value)
+                self._restoring.add(row.partition)
                 continue
             self._tables[prefix].restore([StateRow(row.partition, key, row.value)])
             changed[row.partition, row.key] = None
-        for partition, contents in segments.items():
-            self.impressions(partition)
-            self._segments[partition].restore(contents)
         for partition, call in changed:
             self._restored(partition, call[:2], call[2:])
+
+    def end_restore(self) -> None:
+        """Forget what had ended before; call it before anything but `restore`."""
+        while self._restoring:
+            self._segments[self._restoring.pop()].end_restore()
 
     def _restored(self, partition: int, prefix: str, key: str) -> None:
         impressions = self.impressions(partition)
@@ -125,6 +129,7 @@ class AttributionTables:
         """Forget a partition."""
         self._impressions.pop(partition, None)
         self._segments.pop(partition, None)
+        self._restoring.discard(partition)
         for table in self._tables.values():
             table.drop(partition)
         for owner in [owner for owner in self._filled if owner[0] == partition]:

@@ -827,15 +827,21 @@ cdef class Impressions:
         cdef Entry* entry
         cdef Entry* following
         self.newest = max(self.newest, newest)
+        bereft = []
         for i in range(self.entries_mask + 1):
             entry = self.entries[i]
             while entry != NULL:
                 following = entry.next
-                if entry.flags & SENT and not entry.flags & REACTED and self.is_over(entry, now, min(newest, now)):
-                    self.remove_entry(entry)
-                elif entry.segment and dead and entry.segment in dead:
+                if entry.flags & BARE:
+                    entry = following
+                    continue
+                if self.is_over(entry, now, min(newest, now)) or (entry.segment and dead and entry.segment in dead):
+                    if entry.flags & REACTED:
+                        bereft.append(str_of(shown_by(entry).key))
                     self.remove_entry(entry)
                 entry = following
+        for key in bereft:
+            self.react(key)
 
 
 cdef inline uint8_t* put_number(uint8_t* to, uint64_t number, int n_bytes) noexcept nogil:

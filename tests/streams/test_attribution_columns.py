@@ -1,0 +1,304 @@
+"""Attribution by columns means what it means record by record, on every path."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings as hypothesis_settings, strategies as st
+
+from schemas.avro import Codec
+from schemas.lock import LockedIds
+from schemas.records import Behavior, Creative, Feedback
+from streams.core.attribution import compiled
+from streams.core.attribution.impression import unpacked
+from streams.core.attribution.join import Attribution
+from streams.core.stage import ColumnarStage, Incoming, StateRow
+from streams.replay import bundled_log, replay_events
+from streams.settings import AttributionSettings
+from tests.streams.attribution_events import (
+    CLICK,
+    CORRECTION,
+    NOW,
+    SECOND,
+    behaviours,
+    columns,
+    incoming,
+)
+from tests.streams.creative_records import a_creative
+
+SETTINGS = AttributionSettings(click_window_s=10, correction_window_s=100)
+GONE = NOW + 10 * CORRECTION
+IDS = LockedIds()
+FEEDBACK = Codec(Feedback, IDS)
+HEAD_BYTES = 17
+
+needs_compiled = pytest.mark.skipif(
+    compiled.IMPRESSIONS is None, reason="the compiled modules are not built"
+)
+
+
+@pytest.fixture(scope="module", params=["compiled", "python"])
+def use_compiled(request):
+    if request.param == "compiled" and compiled.IMPRESSIONS is None:
+        pytest.skip("the compiled modules are not built")
+    return request.param == "compiled"
+
+
+def stage_of(use_compiled):
+    return Attribution(SETTINGS, IDS, use_compiled=use_compiled)
+
+
+def a_known_creative(name):
+    creative = a_creative(creative_id=name, user_id="u1")
+    return replace(creative, created_at=NOW, expires_at=NOW + 60 * SECOND)
+
+
+def learn(stage, name, now):
+    creative = a_known_creative(name)
+    return stage.step([Incoming(Creative, "u1|feed-card", creative, 0, 0)], now)
+
+
+def messages(outgoing):
+    return sorted((out.key, out.value) for out in outgoing)
+
+
+def state_of(log):
+    """Return what a changelog says: impressions by id, other rows by key."""
+    latest = {row.key: row.value for row in log}
+    rows = {key: value for key, value in latest.items() if value is not None}
+    shown = {}
+    segments = {int(key[2:]): rows[key] for key in rows if key.startswith("s:")}
+    for number in sorted(segments):
+        for one in unpacked(segments[number][HEAD_BYTES:], number):
+            shown[one.key] = {
+                name: getattr(one, name)
+                for name in one.__slots__
+                if name not in {"segment", "wall_call", "event_call"}
+            }
+    return shown, {key: rows[key] for key in rows if not key.startswith("s:")}
+
+
+def test_the_engine_takes_it_for_a_columnar_stage():
+    assert isinstance(Attribution(SETTINGS), ColumnarStage)
+
+
+def test_only_behaviour_comes_as_columns():
+    with pytest.raises(ValueError, match="Creative"):
+        Attribution(SETTINGS).fold(Creative, 0, columns([]), NOW)
+
+
+# -- record by record, and by columns -------------------------------------------------
+
+turns = st.lists(
+    st.tuples(
+        st.integers(1, 12),
+        st.sampled_from([0, 1, 400, CLICK, CORRECTION]),
+        st.sampled_from(["nothing", "c1", "c2", "checkpoint", "withdraw"]),
+    ),
+    min_size=4,
+    max_size=12,
+)
+
+
+def play(stage, events, plan, *, by_columns):
+    """Return the messages and the changelog of a log in batches."""
+    sent, log, now, at = [], [], NOW, 0
+    for size, later, extra in plan:
+        batch = events[at : at + size]
+        at += size
+        if by_columns:
+            sent += stage.fold(Behavior, 0, columns(batch), now) if batch else []
+            sent += stage.tick(now)
+        else:
+            sent += stage.step(incoming(batch), now)
+        now += later
+        if extra == "checkpoint":
+            log += stage.take_dirty()
+        elif extra == "withdraw":
+            sent += stage.step([Incoming(Creative, "u1|feed-card", None, 0, 0)], now)
+        elif extra != "nothing":
+            sent += learn(stage, extra, now)
+    return messages(sent), log + stage.take_dirty(), now
+
+
+@hypothesis_settings(max_examples=80, deadline=None)
+@given(behaviours(), turns)
+def test_columns_and_records_give_the_same_feedback_and_state(
+    use_compiled, events, plan
+):
+    left, right = stage_of(use_compiled), stage_of(use_compiled)
+    sent, log, _ = play(left, events, plan, by_columns=True)
+    expected, expected_log, _ = play(right, events, plan, by_columns=False)
+    assert sent == expected
+    assert state_of(log) == state_of(expected_log)
+    assert left.counts == right.counts
+
+
+@needs_compiled
+@hypothesis_settings(max_examples=100, deadline=None)
+@given(behaviours(), turns)
+def test_the_compiled_table_equals_the_python_one(events, plan):
+    left, right = stage_of(use_compiled=True), stage_of(use_compiled=False)
+    sent, log, now = play(left, events, plan, by_columns=True)
+    expected, expected_log, _ = play(right, events, plan, by_columns=True)
+    assert sent == expected
+    assert state_of(log) == state_of(expected_log)
+    assert left.counts == right.counts
+    for later in (1, CLICK - 1, CLICK, CORRECTION, CORRECTION + CLICK, 10 * CORRECTION):
+        assert messages(left.tick(now + later)) == messages(right.tick(now + later))
+        assert len(left) == len(right)
+
+
+@hypothesis_settings(max_examples=60, deadline=None)
+@given(behaviours(), st.lists(st.integers(1, 9), min_size=1, max_size=9))
+def test_where_batches_end_changes_no_outcome(use_compiled, events, sizes):
+    ends = []
+    for plan in ([len(events)], sizes):
+        stage, sent, rest = stage_of(use_compiled), [], list(events)
+        while rest:
+            for size in plan:
+                batch, rest = rest[:size], rest[size:]
+                sent += stage.fold(Behavior, 0, columns(batch), NOW) if batch else []
+                sent += stage.tick(NOW)
+        sent += stage.tick(NOW + CLICK)
+        best = {}
+        for out in sent:
+            one = FEEDBACK.decode(out.value)
+            key = one.impression_id
+            best[key] = max(best.get(key, one), one, key=lambda each: each.revision)
+        ends.append((best, state_of(stage.take_dirty()), stage.counts))
+    assert ends[0] == ends[1]
+
+
+def test_the_open_bandit_log_gives_the_same_feedback_by_columns(use_compiled):
+    events = replay_events(bundled_log(), seed=1)[:3_000]
+    newest = max(event.occurred_at for event in events)
+    now = newest + SECOND
+    left = Attribution(AttributionSettings(), IDS, use_compiled=use_compiled)
+    right = Attribution(AttributionSettings(), IDS, use_compiled=use_compiled)
+    sent, expected = [], []
+    for start in range(0, len(events), 500):
+        batch = events[start : start + 500]
+        sent += left.fold(Behavior, 0, columns(batch), now) + left.tick(now)
+        expected += right.step(incoming(batch), now)
+    day = 86_400 * SECOND
+    sent, expected = sent + left.tick(now + day), expected + right.tick(now + day)
+    assert messages(sent) == messages(expected)
+    n_shown = len({event.impression_id for event in events})
+    assert len({FEEDBACK.decode(out.value).impression_id for out in sent}) == n_shown
+
+
+# -- the changelog --------------------------------------------------------------------
+
+
+@hypothesis_settings(max_examples=40, deadline=None)
+@given(behaviours(), behaviours(), turns, st.booleans())
+def test_a_restored_stage_goes_on_as_if_nothing_had_happened(
+    use_compiled, events, more, plan, row_by_row
+):
+    stage = stage_of(use_compiled)
+    _, log, now = play(stage, events, plan, by_columns=True)
+    stage.tick(now)
+    log += stage.take_dirty()
+    restored = stage_of(use_compiled)
+    for chunk in [[row] for row in log] if row_by_row else [log]:
+        restored.restore(chunk)
+    assert len(restored) == len(stage)
+    assert restored.take_dirty() == []
+    # Event time is as new as the newest event that comes.
+    newest = replace(many(1)[0], kind="view")
+    batch = columns([newest, *more])
+    for later in (0, 1, CLICK, CORRECTION, 10 * CORRECTION):
+        for one in (stage, restored):
+            one.sent = one.fold(Behavior, 0, batch, now + later)
+            one.sent += one.tick(now + later)
+        assert messages(stage.sent) == messages(restored.sent)
+        ours, theirs = stage.take_dirty(), restored.take_dirty()
+        assert state_of(log + ours) == state_of(log + theirs)
+        log += ours
+        restored = stage_of(use_compiled)
+        restored.restore(log)
+        assert len(restored) == len(stage)
+
+
+def many(n, at=NOW):
+    return [
+        Behavior(
+            event_id=f"e{i}",
+            impression_id=f"impression-{i:06d}",
+            user_id=f"u{i % 99}",
+            kind="impression",
+            occurred_at=at,
+            creative_id="fallback-1",
+            consent=True,
+        )
+        for i in range(n)
+    ]
+
+
+def test_many_impressions_share_a_row_and_all_rows_go_in_the_end(use_compiled):
+    stage, n = stage_of(use_compiled), 5_000
+    stage.fold(Behavior, 0, columns(many(n)), NOW)
+    log = stage.take_dirty()
+    assert 2 < len(log) < 12
+    assert max(len(row.value) for row in log) < 70_000
+    assert len(stage.tick(NOW + CLICK)) == n
+    log += stage.take_dirty()
+    stage.tick(GONE)
+    log += stage.take_dirty()
+    assert len(stage) == 0
+    assert {row.key for row in log if row.value is not None} == {
+        row.key for row in log if row.value is None
+    }
+
+
+def test_a_segment_that_keeps_one_impression_brings_back_no_other(use_compiled):
+    stage = stage_of(use_compiled)
+    late = replace(many(1)[0], impression_id="late")
+    stage.fold(Behavior, 0, columns(many(20, NOW - 120 * SECOND)), NOW)
+    stage.fold(Behavior, 0, columns([late]), NOW)
+    stage.tick(NOW + CLICK)
+    log = stage.take_dirty()
+    stage.tick(NOW + CLICK + 1)
+    assert len(stage) == 1
+    log += stage.take_dirty()
+    restored = stage_of(use_compiled)
+    restored.restore(log)
+    assert len(restored) == 1
+    assert restored.tick(NOW + CLICK + 2) == []
+
+
+@pytest.mark.parametrize("cut", [1, 10, 29, 31, 60])
+def test_a_segment_that_is_cut_off_is_an_error(use_compiled, cut):
+    stage = stage_of(use_compiled)
+    stage.fold(Behavior, 0, columns(many(2)), NOW)
+    (row,) = stage.take_dirty()
+    with pytest.raises(ValueError, match="cut off"):
+        stage_of(use_compiled).restore([StateRow(0, row.key, row.value[:-cut])])
+
+
+def test_a_segment_of_a_newer_release_is_an_error(use_compiled):
+    with pytest.raises(ValueError, match="newer release"):
+        stage_of(use_compiled).restore([StateRow(0, "s:1", b"\x09" + bytes(16))])
+
+
+# -- input that means ill --------------------------------------------------------------
+
+
+def test_robots_stay_robots_when_more_agents_come_than_are_remembered(use_compiled):
+    stage = stage_of(use_compiled)
+    events = [
+        replace(one, user_agent=f"curl/{i}" if i % 2 else f"Mozilla/5.0 rv:{i}")
+        for i, one in enumerate(many(6_000))
+    ]
+    stage.fold(Behavior, 0, columns(events), NOW)
+    sent = [FEEDBACK.decode(out.value) for out in stage.tick(NOW + CLICK)]
+    assert len(sent) == len(events)
+    for one in sent:
+        assert one.valid == (int(one.impression_id[-6:]) % 2 == 0)
+
+
+def test_an_id_that_no_admission_lets_through_is_an_error():
+    with pytest.raises(ValueError, match="at most"):
+        Attribution(SETTINGS, IDS).step(
+            incoming([replace(many(1)[0], impression_id="x" * 3_000)]), NOW
+        )
