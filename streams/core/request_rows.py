@@ -53,15 +53,15 @@ MAX_COUNT = 2**31 - 1
 
 def load_person(rows: Rows, pool: Any, number: int) -> Person | None:
     """Return a copy of the person in a row; None when there is nobody yet."""
-    at = number * ROW.itemsize
+    memory, at = rows.view(np.uint8).data, number * ROW.itemsize
     since, active_at, alarm_at, vector, n_unclicked, consent, zh, has_history, _ = (
-        _PERSON.unpack_from(rows.data, at)
+        _PERSON.unpack_from(memory, at)
     )
     if not since:
         return None
     places = {}
     for name, place_at in _places(at):
-        place = _PLACE_IN_ROW.unpack_from(rows.data, place_at)
+        place = _PLACE_IN_ROW.unpack_from(memory, place_at)
         requested_at, n_requests, unclicked, snapshot, is_used = place
         if is_used:
             places[name] = Place(
@@ -82,10 +82,10 @@ def load_person(rows: Rows, pool: Any, number: int) -> Person | None:
 
 def store_person(rows: Rows, pool: Any, number: int, person: Person) -> None:
     """Put a person into a row; no record of theirs waits from now on."""
-    at = number * ROW.itemsize
-    vector = _PERSON.unpack_from(rows.data, at)[3]
+    memory, at = rows.view(np.uint8).data, number * ROW.itemsize
+    vector = _PERSON.unpack_from(memory, at)[3]
     _PERSON.pack_into(
-        rows.data,
+        memory,
         at,
         person.since,
         person.active_at,
@@ -101,9 +101,9 @@ def store_person(rows: Rows, pool: Any, number: int, person: Person) -> None:
         place = person.places.get(name)
         if place is None:
             continue
-        snapshot = _PLACE_IN_ROW.unpack_from(rows.data, place_at)[3]
+        snapshot = _PLACE_IN_ROW.unpack_from(memory, place_at)[3]
         _PLACE_IN_ROW.pack_into(
-            rows.data,
+            memory,
             place_at,
             place.requested_at,
             place.n_requests,

@@ -1,6 +1,5 @@
 """The people of one partition: rows, user ids, vectors and wake-up calls."""
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from streams.core.request_alarms import RowAlarms
 from streams.core.request_needs import NeedRules
 from streams.core.request_rows import ROW, load_person, store_person
 from streams.core.request_state import Person, decode_person, encode_person
-from streams.core.request_tastes import Taste, taste_at, tastes_of_columns
+from streams.core.request_tastes import Taste, tastes_at, tastes_of_columns
 from streams.core.request_vectors import VectorPool
 
 _GROWTH = 32
@@ -117,7 +116,7 @@ class PeopleTable:
 
     # -- many people ----------------------------------------------------------------
 
-    def follow(self, columns: Columns, rows: slice, now: int) -> Iterable[Taste]:
+    def follow(self, columns: Columns, rows: slice, now: int) -> list[Taste]:
         """Fold Preference columns in; return, in order, those that need a closer look.
 
         Weights that do not fit are left out and counted.
@@ -128,7 +127,9 @@ class PeopleTable:
             now: epoch ms.
         """
         if self._module is None:
-            return self._fitting(columns, rows)
+            found, n_unfit = tastes_of_columns(columns, rows, self._n_categories)
+            self.n_unfit += n_unfit
+            return found
         self._reserve(rows.stop - rows.start)
         flagged, vectors, liked, dirty, unfit = self._module.follow(
             self._kernel_rules,
@@ -142,19 +143,7 @@ class PeopleTable:
         )
         self._dirty.append(dirty)
         self.n_unfit += len(unfit)
-        return [
-            taste_at(columns, row, vector, one)
-            for row, vector, one in zip(
-                flagged.tolist(), vectors, liked.tolist(), strict=True
-            )
-        ]
-
-    def _fitting(self, columns: Columns, rows: slice) -> Iterator[Taste]:
-        for taste in tastes_of_columns(columns, rows, self._n_categories):
-            if taste is None:
-                self.n_unfit += 1
-            else:
-                yield taste
+        return tastes_at(columns, flagged, vectors, liked.tolist())
 
     def ring(self, now: int) -> list[int]:
         """Return the rows that are due and need a closer look."""

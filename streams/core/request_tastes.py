@@ -1,12 +1,12 @@
 """Preference records, or columns of them -> what they say of people's tastes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from schemas.records import Preference
-from streams.core.columnar.columns import Columns, cut
+from streams.core.columnar.columns import Columns, Ints, cut
 from streams.core.columnar.frames import varint
 from streams.core.columnar.payload import Payload
 from streams.core.preference_vector import Floats, mixed
@@ -56,30 +56,53 @@ def taste_of(preference: Preference, n_categories: int) -> Taste:
 
 def tastes_of_columns(
     columns: Columns, rows: slice, n_categories: int
-) -> Iterator[Taste | None]:
-    """Yield what rows of columns say; None where the weights do not fit."""
+) -> tuple[list[Taste], int]:
+    """Return what rows of columns say, and how many have weights that do not fit."""
+    weights = columns.raw(columns.slot("weights"))
+    lives = columns.raw(columns.slot("half_lives_s"))
+    fitting, vectors, liked = [], [], []
     for row in range(rows.start, rows.stop):
-        payload = payload_of(columns, row)
-        weights = cut(payload, int(columns.slot("weights")[row])) or b""
-        lives = cut(payload, int(columns.slot("half_lives_s")[row])) or b"\0"
-        n_half_lives, _ = varint(lives, 0, len(lives))
-        if not _fit(weights, n_half_lives, n_categories):
-            yield None
-            continue
-        vector = mixed(weights, n_half_lives, n_categories)
-        yield taste_at(columns, row, vector, _liked(weights, n_categories))
+        one, n_half_lives = weights[row] or b"", _length(lives[row] or b"\0")
+        if _fit(one, n_half_lives, n_categories):
+            fitting.append(row)
+            vectors.append(mixed(one, n_half_lives, n_categories))
+            liked.append(_liked(one, n_categories))
+    found = tastes_at(columns, np.array(fitting, np.int64), vectors, liked)
+    return found, rows.stop - rows.start - len(fitting)
 
 
-def taste_at(columns: Columns, row: int, vector: Floats, liked: float) -> Taste:
-    """Return what a row of columns says, with what its weights come to."""
-    payload = payload_of(columns, row)
-    language = cut(payload, int(columns.slot("language")[row]))
+def tastes_at(
+    columns: Columns, rows: Ints, vectors: Iterable[Floats], liked: Iterable[float]
+) -> list[Taste]:
+    """Return what rows [n] of columns say.
+
+    Args:
+        columns: `FOLLOWED`.
+        rows: of the columns.
+        vectors: n preference vectors [categories] that their weights come to.
+        liked: n liked weights.
+    """
+    payloads = np.searchsorted(columns.row_starts, rows, side="right") - 1
+    slots = columns.slots[:, rows].T.tolist()
+    return [
+        _taste_at(columns.payloads[at], values, vector, one)
+        for at, values, vector, one in zip(
+            payloads.tolist(), slots, vectors, liked, strict=True
+        )
+    ]
+
+
+def _taste_at(
+    payload: Payload, slots: list[int], vector: Floats, liked: float
+) -> Taste:
+    user, as_of, _, _, n_unclicked, consent, language_span = slots
+    language = cut(payload, language_span)
     return Taste(
-        user_id=(cut(payload, int(columns.slot("user_id")[row])) or b"").decode(),
-        as_of=int(columns.slot("as_of")[row]),
-        consent=bool(columns.slot("consent")[row]),
+        user_id=(cut(payload, user) or b"").decode(),
+        as_of=as_of,
+        consent=bool(consent),
         language=_language(None if language is None else language.decode()),
-        n_unclicked=min(int(columns.slot("n_unclicked")[row]), MAX_COUNT),
+        n_unclicked=min(n_unclicked, MAX_COUNT),
         vector=vector,
         liked=liked,
     )
@@ -101,11 +124,9 @@ def erased_in(columns: Columns) -> list[tuple[int, str]]:
     ]
 
 
-def payload_of(columns: Columns, row: int) -> Payload:
-    """Return the payload that a row's spans point into."""
-    return columns.payloads[
-        int(np.searchsorted(columns.row_starts, row, side="right")) - 1
-    ]
+def _length(longs: bytes) -> int:
+    """Return how many longs an Avro array of one block holds."""
+    return varint(longs, 0, len(longs))[0]
 
 
 def _fit(weights: bytes, n_half_lives: int, n_categories: int) -> bool:
