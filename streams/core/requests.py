@@ -25,6 +25,7 @@ from streams.core.columnar.payload import Payload
 from streams.core.placements import PLACEMENTS
 from streams.core.preference_vector import from_bytes
 from streams.core.request_asking import Asking
+from streams.core.request_explicit import ASKED, explicit_requests
 from streams.core.request_needs import ENOUGH_WEIGHT, NeedRules
 from streams.core.request_state import Person, Place
 from streams.core.request_table import PeopleTable
@@ -52,7 +53,10 @@ class Requests:
 
     name = "requests"
     sources: tuple[type[Record], ...] = (Preference, CreativeRequest)
-    columnar: Mapping[type[Record], tuple[str, ...]] = {Preference: FOLLOWED}
+    columnar: Mapping[type[Record], tuple[str, ...]] = {
+        Preference: FOLLOWED,
+        CreativeRequest: ASKED,
+    }
 
     def __init__(
         self,
@@ -90,11 +94,13 @@ class Requests:
         columns: Columns,
         now: int,
     ) -> list[Outgoing]:
-        """Fold Preference columns in, and the tombstones among them where they lie."""
-        if source is not Preference:
-            raise ValueError(f"{source.__name__} does not come as columns")
+        """Fold columns in; of Preference also the tombstones, where they lie."""
         table = self._table(partition)
         table.end_restore(now)
+        if source is CreativeRequest:
+            for request in explicit_requests(columns, now):
+                self._note(table, request, now)
+            return []
         outgoing: list[Outgoing] = []
         start = 0
         for offset, user_id in erased_in(columns):

@@ -1,5 +1,6 @@
 """Preferences that come as columns mean what they mean one by one."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -28,7 +29,7 @@ SETTINGS = RequestsSettings(
     shift=0.35, fatigue_impressions=6, cooldown_s=20, deadline_s=30
 )
 IDS = LockedIds()
-CODEC = Codec(Preference, IDS)
+CODECS = {one: Codec(one, IDS) for one in (Preference, CreativeRequest)}
 PATHS = [
     pytest.param(
         True,
@@ -82,32 +83,28 @@ def payload_of(records, offset=0):
     """Return one batch of (user id, Preference or None for a tombstone)."""
     parts = []
     for i, (user, value) in enumerate(records):
-        body = varint(-1) if value is None else sized(CODEC.encode(value))
+        body = varint(-1) if value is None else sized(CODECS[type(value)].encode(value))
         parts.append(sized(b"\0\0" + varint(i) + sized(user.encode()) + body + b"\0"))
     return Payload(b"".join(parts), len(parts), offset, 0)
 
 
-def fold(stage, batches, now, partition=0):
+def fold(stage, batches, now, record=Preference, partition=0):
     """Fold batches in together, then what is odd about them, as the intake does."""
     use_compiled = stage.use_compiled
     decoder = Decoder(
-        Preference,
-        IDS,
-        stage.columnar[Preference],
-        "user_id",
-        use_compiled=use_compiled,
+        record, IDS, stage.columnar[record], "user_id", use_compiled=use_compiled
     )
     payloads, offset = [], 0
     for batch in batches:
         payloads.append(payload_of(batch, offset))
         offset += len(batch)
     columns = decoder.decode(payloads, 0, now)
-    out = stage.fold(Preference, partition, columns, now) if len(columns) else []
+    out = stage.fold(record, partition, columns, now) if len(columns) else []
     odd = [
         Incoming(
-            Preference,
+            record,
             key.decode(),
-            None if value is None else CODEC.decode(value),
+            None if value is None else CODECS[record].decode(value),
             partition,
             offset,
         )
@@ -242,11 +239,10 @@ def test_columns_ask_for_what_single_records_ask_for(use_compiled, history):
         expected = step(single.stage, records, now)
         found = fold(columns.stage, cut(records, cuts), now)
         for user, placement in asked:
-            request = Incoming(
-                CreativeRequest, user, explicit(user, now, placement), 0, 0
-            )
-            expected += single.stage.step([request], now)
-            found += columns.stage.step([request], now)
+            request = explicit(user, now, placement)
+            incoming = Incoming(CreativeRequest, user, request, 0, 0)
+            expected += single.stage.step([incoming], now)
+            found += fold(columns.stage, [[(user, request)]], now, CreativeRequest)
         expected += single.stage.tick(now)
         found += columns.stage.tick(now)
         assert requests_in(found) == requests_in(expected)
@@ -305,6 +301,27 @@ def test_weights_that_do_not_fit_are_left_out_and_counted(use_compiled, changes)
     records = [("u1", preference(**changes)), ("u2", preference("u2"))]
     (out,) = fold(stage, [records], NOW)
     assert (out.key, stage.n_unfit, len(stage)) == ("u2", 1, 1)
+
+
+@pytest.mark.parametrize("use_compiled", PATHS)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"requested_at": 5},
+        {"requested_at": NOW + 48 * HOUR, "deadline_at": NOW + 49 * HOUR},
+        {"deadline_at": NOW - 1},
+        {"preferences": b"1234"},
+        {"preferences": np.full(N, np.inf, np.float32).tobytes()},
+        {"reason": "fatigue"},
+        {"placement": "no such place"},
+    ],
+)
+def test_only_explicit_requests_that_can_be_used_teach_a_placement(use_compiled, wrong):
+    stage = new_stage(use_compiled)
+    good = explicit("u1", NOW, "speaker")
+    bad = replace(good, user_id="u2", **wrong)
+    assert fold(stage, [[("u2", bad), ("u1", good)]], NOW, CreativeRequest) == []
+    assert [row.key for row in stage.take_dirty()] == ["u1"]
 
 
 @pytest.mark.parametrize("use_compiled", PATHS)
