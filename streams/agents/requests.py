@@ -1,11 +1,16 @@
 """ads.preference.v1, ads.creative-request.v1 -> ads.creative-request.v1."""
 
-from streams.app import StageApp
+from schemas.records import CreativeRequest
+from streams.app import StageApp, wire_of
 from streams.core.requests import Requests
 from streams.settings import Settings
 
 
 def build(settings: Settings) -> StageApp:
     """Return the app that asks for creatives."""
-    stage = Requests(settings.requests, expiry_s=settings.creatives.expiry_s)
+    stage = Requests(
+        settings.requests,
+        expiry_s=settings.creatives.expiry_s,
+        frame=wire_of(settings).codec(CreativeRequest).frame,
+    )
     return StageApp(stage, settings)

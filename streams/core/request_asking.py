@@ -4,6 +4,7 @@ from schemas.records import CreativeRequest, RequestReason
 from streams.core.ids import derived_id
 from streams.core.placements import PLACEMENTS
 from streams.core.preference_vector import to_bytes
+from streams.core.request_encoding import encode_request
 from streams.core.request_needs import NeedRules
 from streams.core.request_state import Person, Place
 from streams.core.request_table import PeopleTable
@@ -17,14 +18,20 @@ class Asking:
         rules: when a person needs a new creative.
         first_placements: where a person is shown something until it is known better.
         deadline_ms: how long a request lives.
+        frame: of the messages, which then leave encoded.
     """
 
     def __init__(
-        self, rules: NeedRules, first_placements: tuple[str, ...], deadline_ms: int
+        self,
+        rules: NeedRules,
+        first_placements: tuple[str, ...],
+        deadline_ms: int,
+        frame: bytes | None,
     ) -> None:
         self._rules = rules
         self._first_placements = first_placements
         self._deadline_ms = deadline_ms
+        self._frame = frame
 
     def ask(
         self, table: PeopleTable, number: int, person: Person, user_id: str, now: int
@@ -84,4 +91,5 @@ class Asking:
             requested_at=now,
             deadline_at=now + self._deadline_ms,
         )
-        return Outgoing(CreativeRequest, user_id, request)
+        encoded = None if self._frame is None else encode_request(request, self._frame)
+        return Outgoing(CreativeRequest, user_id, encoded or request)

@@ -48,6 +48,7 @@ class Requests:
         first_placements: where a person is shown something until it is known better.
         active_s: a person counts as active this long after their last event.
         forget_s: a person without an event for this long is forgotten.
+        frame: zero byte and schema id of CreativeRequest; requests then leave encoded.
         use_compiled: False takes the Python path though the compiled one is there.
     """
 
@@ -66,6 +67,7 @@ class Requests:
         first_placements: Sequence[str] = ("feed-card",),
         active_s: float = 3_600.0,
         forget_s: float = 7 * 86_400.0,
+        frame: bytes | None = None,
         use_compiled: bool = True,
     ) -> None:
         self.use_compiled = use_compiled
@@ -78,7 +80,10 @@ class Requests:
             forget_ms=int(forget_s * 1000),
         )
         self._asking = Asking(
-            self._rules, tuple(first_placements), int(settings.deadline_s * 1000)
+            self._rules,
+            tuple(first_placements),
+            int(settings.deadline_s * 1000),
+            frame,
         )
         self._n_categories = len(taxonomy())
         self._tables: dict[int, PeopleTable] = {}

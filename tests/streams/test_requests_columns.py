@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,13 +10,20 @@ from hypothesis import given, settings, strategies as st
 
 from schemas.avro import Codec
 from schemas.lock import LockedIds
-from schemas.records import Creative, CreativeRequest, Preference
+from schemas.records import (
+    Creative,
+    CreativeRequest,
+    Preference,
+    RequestReason,
+    Surface,
+)
 from schemas.taxonomy import taxonomy
 from streams.core import request_kernels
 from streams.core.columnar.changelog import sized, varint
 from streams.core.columnar.decoder import Decoder
 from streams.core.columnar.payload import Payload
 from streams.core.request_alarms import RowAlarms
+from streams.core.request_encoding import encode_request
 from streams.core.request_state import Person, Place, decode_person, encode_person
 from streams.core.requests import Requests
 from streams.core.stage import Incoming, StateRow
@@ -322,6 +330,34 @@ def test_only_explicit_requests_that_can_be_used_teach_a_placement(use_compiled,
     bad = replace(good, user_id="u2", **wrong)
     assert fold(stage, [[("u2", bad), ("u1", good)]], NOW, CreativeRequest) == []
     assert [row.key for row in stage.take_dirty()] == ["u1"]
+
+
+@given(
+    st.builds(
+        CreativeRequest,
+        request_id=st.text(max_size=80),
+        user_id=st.text(min_size=1, max_size=40),
+        reason=st.sampled_from(get_args(RequestReason)),
+        placement=st.text(max_size=20),
+        surface=st.sampled_from(get_args(Surface)),
+        language=st.sampled_from(["en", "zh"]),
+        category=st.none() | st.text(max_size=20),
+        preferences=st.none() | st.binary(max_size=300),
+        requested_at=st.integers(0, 2**48),
+        deadline_at=st.integers(0, 2**48),
+    )
+)
+def test_a_request_leaves_as_the_codec_writes_it(request):
+    codec = CODECS[CreativeRequest]
+    assert encode_request(request, codec.frame) == codec.encode(request)
+
+
+def test_with_a_frame_requests_leave_encoded():
+    codec = CODECS[CreativeRequest]
+    (plain,) = fold(Requests(SETTINGS), [[("u1", preference())]], NOW)
+    stage = Requests(SETTINGS, frame=codec.frame)
+    (encoded,) = fold(stage, [[("u1", preference())]], NOW)
+    assert codec.decode(encoded.value) == plain.value
 
 
 @pytest.mark.parametrize("use_compiled", PATHS)
