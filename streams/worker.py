@@ -10,8 +10,11 @@ import structlog
 
 from streams.app import StageApp
 from streams.connection import bootstrap_servers
+from streams.core.columnar import compiled
 from streams.health import serve_health
 from streams.settings import Settings
+
+LOG = structlog.get_logger(__name__)
 
 STAGES = (
     "texts",
@@ -39,6 +42,12 @@ def run(stage: str, settings: Settings) -> int:
     """
     bootstrap_servers(settings)
     configure_logs()
+    if compiled.missing():
+        LOG.warning(
+            "numpy kernels: about a tenth of the compiled ones' speed; install a C "
+            "compiler, then adloom again",
+            not_built=compiled.missing(),
+        )
     app = build(stage, settings)
     serve_health(
         settings.local.host,

@@ -1,6 +1,10 @@
-"""Which compiled modules there are: None where the build had no compiler."""
+"""Which compiled modules there are: None where the build had no compiler.
+
+`python -m streams.core.columnar.compiled` fails when one is missing.
+"""
 
 import importlib
+import sys
 from types import ModuleType
 
 
@@ -19,3 +23,24 @@ STATE = _module("_state")
 
 STRINGS = _module("_strings")
 """The twin of `strings`."""
+
+
+def missing() -> list[str]:
+    """Return the names of the modules that were not built."""
+    names = ("_decode", "_state", "_strings", "_impressions", "_requests")
+    return [name for name in names if _module(name) is None]
+
+
+def main() -> int:
+    """Say what is missing; return the exit status."""
+    if missing():
+        sys.stderr.write(
+            f"not built: {', '.join(missing())}; install a C compiler and Python's "
+            "headers, then install adloom again\n"
+        )
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
