@@ -1,7 +1,7 @@
 """One impression <-> its bytes in a segment of the changelog."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 ENTRY = struct.Struct("<qqBB6H")
@@ -50,6 +50,21 @@ def packed(entry: Impression) -> bytes:
     lengths = [NO_TEXT if text is None else len(text) for text in raw]
     head = ENTRY.pack(entry.arrived_at, entry.at, flags, surface, *lengths)
     return head + b"".join(text or b"" for text in raw)
+
+
+def packed_together(
+    impressions: Iterable[Impression], max_bytes: int
+) -> Iterator[tuple[bytes, list[Impression]]]:
+    """Yield segments of about `max_bytes`, each with what is in it."""
+    content, together = bytearray(), []
+    for impression in impressions:
+        content += packed(impression)
+        together.append(impression)
+        if len(content) >= max_bytes:
+            yield bytes(content), together
+            content, together = bytearray(), []
+    if together:
+        yield bytes(content), together
 
 
 def unpacked(content: bytes, segment: int) -> Iterator[Impression]:

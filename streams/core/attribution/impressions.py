@@ -15,9 +15,11 @@ import numpy as np
 from schemas.avro import Codec, SchemaIds
 from schemas.records import Feedback
 from streams.core.attribution.encoded import Encoded, Ints, encoded
-from streams.core.attribution.impression import Impression, packed, unpacked
+from streams.core.attribution.event_rows import event_rows
+from streams.core.attribution.impression import Impression, packed_together, unpacked
 from streams.core.attribution.listener import Found, Listener
-from streams.core.attribution.outcome import FALLBACK, Judgement, feedback_of
+from streams.core.attribution.outcome import Judgement, feedback_of
+from streams.core.attribution.shown_creatives import ShownCreatives
 from streams.core.attribution.state import KINDS, REACTIONS, KnownCreative
 from streams.core.attribution.timers import Timers
 from streams.core.columnar.columns import Columns
@@ -41,8 +43,7 @@ class Impressions:
         self._settle_ms = max(1, click_ms)
         self._codec = Codec(Feedback, ids)
         self._entries: dict[str, Impression] = {}
-        self._creatives: dict[str, KnownCreative] = {}
-        self._of_creative: dict[str, dict[str, Impression]] = {}
+        self._creatives = ShownCreatives()
         self._wall, self._event = Timers(), Timers()
         self._dirty: dict[str, Impression] = {}
         self._released: list[int] = []
@@ -89,36 +90,28 @@ class Impressions:
 
     def fold(self, columns: Columns, now: int, listener: Listener) -> int:
         """Take a batch of events in order; return how many impressions were not new."""
-        names = (
-            *("event_id", "user_id", "creative_id", "impression_id", "placement"),
-            *("category", "item", "user_agent"),
-        )
-        texts = zip(*(columns.texts(name) for name in names), strict=True)
-        kinds, times = columns.slot("kind").tolist(), columns.slot("occurred_at")
-        surfaces, values = columns.slot("surface"), columns.doubles("value")
         n_repeated = 0
-        for row, found in enumerate(texts):
-            event, user, creative, impression, placement, category, item, agent = found
-            kind, at = KINDS[kinds[row]], int(times[row])
-            self.see(at)
-            if kind == "impression":
+        for row in event_rows(columns):
+            self.see(row.at)
+            robot = is_robot(row.agent)
+            if row.kind == "impression":
                 n_repeated += not self.show(
-                    impression or event or "",
-                    user or "",
-                    at,
-                    creative,
-                    placement,
-                    max(-1, int(surfaces[row])),
-                    category,
-                    item,
-                    is_robot(agent),
+                    row.impression or row.event,
+                    row.user,
+                    row.at,
+                    row.creative,
+                    row.placement,
+                    row.surface,
+                    row.category,
+                    row.item,
+                    robot,
                     now,
                     listener,
                 )
-            elif kind in REACTIONS:
-                value = None if np.isnan(values[row]) else float(values[row])
+            elif row.kind in REACTIONS:
+                kind = KINDS.index(row.kind)
                 listener.on_reaction(
-                    impression, event or "", kinds[row], at, value, is_robot(agent)
+                    row.impression, row.event, kind, row.at, row.value, robot
                 )
         return n_repeated
 
@@ -152,9 +145,7 @@ class Impressions:
     def send(self, key: str, judgement: Judgement) -> None:
         """Write the feedback of an impression."""
         entry = self._entries[key]
-        creative = None
-        if entry.creative is not None:
-            creative = self._creatives.get(entry.creative)
+        creative = self._creatives.get(entry.creative)
         if not entry.sent:
             entry.sent, entry.organic = True, creative is None
             self._dirty[key] = entry
@@ -208,10 +199,8 @@ class Impressions:
     def _is_over(self, entry: Impression, now: int, watermark: int) -> bool:
         if now < entry.arrived_at + self._settle_ms:
             return False
-        wall_end, event_end = (
-            start + self._kept_ms for start in (entry.arrived_at, entry.at)
-        )
-        return now >= wall_end or watermark >= event_end
+        kept_ms = self._kept_ms
+        return now >= entry.arrived_at + kept_ms or watermark >= entry.at + kept_ms
 
     # -- creatives ------------------------------------------------------------------
 
@@ -223,39 +212,32 @@ class Impressions:
         listener: Listener | None,
     ) -> None:
         """Learn a creative; with a listener, decide on what waited for it."""
-        self._creatives[creative_id] = creative
+        self._creatives.known[creative_id] = creative
         if listener is None:
             return
-        for entry in list(self._of_creative.get(creative_id, {}).values()):
+        for entry in self._creatives.unsent(creative_id):
             is_closed = min(self.newest, now) >= entry.at + self._click_ms
-            if not entry.sent and (entry.reacted or is_closed):
+            if entry.reacted or is_closed:
                 self._decide(entry, listener)
 
     def forget(self, creative_id: str) -> None:
         """Forget a creative."""
-        self._creatives.pop(creative_id, None)
+        self._creatives.known.pop(creative_id, None)
 
     def shows(self, creative_id: str) -> bool:
         """Return whether a remembered impression is of this creative."""
-        return bool(self._of_creative.get(creative_id))
+        return self._creatives.shows(creative_id)
 
     # -- the changelog --------------------------------------------------------------
 
     def take_dirty(self, first_segment: int, max_bytes: int) -> list[tuple[bytes, int]]:
         """Return changed impressions as (content, number of them) of segments."""
         segments: list[tuple[bytes, int]] = []
-        content, n = bytearray(), 0
-        for entry in self._dirty.values():
-            if entry.segment:
-                self._released.append(entry.segment)
-            entry.segment = first_segment + len(segments)
-            content += packed(entry)
-            n += 1
-            if len(content) >= max_bytes:
-                segments.append((bytes(content), n))
-                content, n = bytearray(), 0
-        if n:
-            segments.append((bytes(content), n))
+        for content, entries in packed_together(self._dirty.values(), max_bytes):
+            self._released += [entry.segment for entry in entries if entry.segment]
+            for entry in entries:
+                entry.segment = first_segment + len(segments)
+            segments.append((content, len(entries)))
         self._dirty.clear()
         return segments
 
@@ -290,10 +272,7 @@ class Impressions:
     # -- entries --------------------------------------------------------------------
 
     def _waits(self, entry: Impression) -> bool:
-        creative = entry.creative
-        if creative is None or creative.startswith(FALLBACK):
-            return False
-        return creative not in self._creatives
+        return self._creatives.is_awaited(entry.creative)
 
     def _send_none(self, entry: Impression) -> None:
         decided_at = entry.at + self._click_ms
@@ -303,8 +282,7 @@ class Impressions:
 
     def _add(self, entry: Impression) -> None:
         self._entries[entry.key] = entry
-        if entry.creative is not None:
-            self._of_creative.setdefault(entry.creative, {})[entry.key] = entry
+        self._creatives.add(entry)
         self._wind(entry, self._settle_ms, self._click_ms)
 
     def _wind(self, entry: Impression, wall_ms: int, event_ms: int) -> None:
@@ -318,8 +296,4 @@ class Impressions:
         self._dirty.pop(entry.key, None)
         if entry.segment:
             self._released.append(entry.segment)
-        if entry.creative is not None:
-            shown = self._of_creative.get(entry.creative, {})
-            shown.pop(entry.key, None)
-            if not shown:
-                self._of_creative.pop(entry.creative, None)
+        self._creatives.remove(entry)
