@@ -49,7 +49,6 @@ class PreferencePartition:
         """Fold Behavior columns in offset order."""
         if not len(columns):
             return
-        self._at(0, int(columns.offsets[0]))
         self.table.fold(columns)
         self.positions[0] = max(self.positions[0], int(columns.offsets[-1]))
 
@@ -95,9 +94,13 @@ class PreferencePartition:
 
     def erase(self, user_id: str, offset: int) -> None:
         """Forget a person."""
-        self._at(1, offset)
         self.positions[1] = max(self.positions[1], offset)
-        self.table.remove(user_id)
+        number = self.table.find(user_id)
+        if self._includes(1, number, offset):
+            return
+        if self.table.remove(user_id):
+            for included in self._included:
+                included[number : number + 1] = -1
         self.gone[user_id] = None
 
     def profile_number(self, suffix: bytes) -> int:
@@ -109,13 +112,14 @@ class PreferencePartition:
 
     def _open(self, source: int, user_id: str, offset: int) -> int | None:
         """Return the person's row, or None when it includes this offset already."""
-        self._at(source, offset)
         self.positions[source] = max(self.positions[source], offset)
         number = self.table.find_or_add(user_id)
+        return None if self._includes(source, number, offset) else number
+
+    def _includes(self, source: int, number: int, offset: int) -> bool:
+        """Return whether a restored row includes an offset of a source already."""
         included = self._included[source]
-        if number < len(included) and offset <= included[number]:
-            return None
-        return number
+        return 0 <= number < len(included) and offset <= int(included[number])
 
     def _is_new(self, kind: str, user_id: str, event_id: str) -> bool:
         content = f"{kind}|{user_id}|{event_id}".encode()
@@ -150,11 +154,15 @@ class PreferencePartition:
         if source == 0:
             self.table.replayed = included
 
-    def _at(self, source: int, offset: int) -> None:
-        """Forget what rows include once no offset of it can come again."""
-        included = self._included[source]
-        if len(included) and offset > included.max():
-            self._remember(source, included[:0])
+    def forget_replayed(self) -> None:
+        """Forget what rows include of sources of which none of it can come again.
+
+        At a checkpoint, when everything up to `positions` is folded in: within a batch
+        odd records come after the columns, whose offsets are higher.
+        """
+        for source, included in enumerate(self._included):
+            if len(included) and self.positions[source] > included.max():
+                self._remember(source, included[:0])
 
     def encoded_positions(self) -> bytes:
         """Return the positions as Avro."""

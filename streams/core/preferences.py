@@ -146,6 +146,7 @@ class Preferences:
                 Section(number, records, n)
                 for records, n in self._sections(partition, changed)
             ]
+            partition.forget_replayed()
             back = [user for user in partition.gone if partition.table.find(user) < 0]
             partition.gone.clear()
             if back:

@@ -127,3 +127,37 @@ def test_a_tombstone_in_the_changelog_takes_a_restored_person_back(new_stage):
     second.step([event(2, "用户"), event(3, "v")], NOW)
     counts = {user: one.n_events for user, one in latest(second).items()}
     assert counts == {"用户": 1, "v": 2}
+
+
+def numbered(stage, offsets, user="u"):
+    stage.step([event(offset, user) for offset in offsets], NOW)
+
+
+def test_events_read_again_in_two_parts_are_counted_once(new_stage):
+    """Odd records of a batch are folded after its columns: their offsets go back."""
+    first, second = new_stage(), new_stage()
+    numbered(first, range(10))
+    numbered(first, range(10, 20), "v")
+    rows = first.take_dirty()
+    second.restore(rows)
+    second.restored(0, {Behavior: 5})
+    numbered(second, range(25, 30), "v")
+    numbered(second, range(5, 10))
+    numbered(second, range(10, 25), "v")
+    assert {user: one.n_events for user, one in latest(second).items()} == {"v": 20}
+    second.step([event(30)], NOW)
+    assert latest(second)["u"].n_events == 11
+
+
+def test_an_erasure_read_again_does_not_erase_what_came_after_it(new_stage):
+    first, second = new_stage(), new_stage()
+    erasure = Incoming(Profile, "u", None, 0, 3)
+    numbered(first, [0])
+    first.step([erasure], NOW)
+    numbered(first, [1, 2])
+    second.restore([row for row in first.take_dirty() if row.value is not None])
+    second.restored(0, {Behavior: 0, Profile: 0})
+    numbered(second, [0, 1, 2])
+    second.step([erasure], NOW)
+    numbered(second, [3])
+    assert latest(second)["u"].n_events == 3
