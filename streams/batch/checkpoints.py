@@ -141,24 +141,18 @@ class Checkpoints:
         return not has_news and is_known and checkpoint.part is None
 
     async def write(self, checkpoint: Checkpoint) -> bool:
-        """Write state, wait for all acks, commit; False if out of the group."""
-        acks = checkpoint.acks
+        """Write state once the output is safe, then commit; False if out of the group.
+
+        State may say that something was sent: written before that is acknowledged, it
+        would lose it in a crash between the two.
+        """
+        await wait_for_acks(checkpoint.acks)
         if self._config.changelog is not None:
-            for row in checkpoint.rows:
-                sent = await self._producer.send(
-                    self._config.changelog,
-                    row.key.encode(),
-                    row.value,
-                    row.partition,
-                    timestamp=None,
-                    headers=None,
-                )
-                acks.append(sent)
+            await self._write_rows(self._config.changelog, checkpoint.rows)
             await self._write_sections(self._config.changelog, checkpoint.sections)
         if self._config.is_output:
             n = len(checkpoint.rows) + sum(one.n_records for one in checkpoint.sections)
             metrics.RECORDS_OUT.labels(self._stage.name).inc(n)
-        await wait_for_acks(acks)
         if not checkpoint.offsets:
             return True
         committed = await self._group.commit_offsets(checkpoint.offsets)
@@ -187,6 +181,20 @@ class Checkpoints:
             await asyncio.to_thread(snapshots.keep, checkpoint.part, positions)
         else:
             snapshots.abandon()
+
+    async def _write_rows(self, topic: str, rows: Sequence[StateRow]) -> None:
+        acks = [
+            await self._producer.send(
+                topic,
+                row.key.encode(),
+                row.value,
+                row.partition,
+                timestamp=None,
+                headers=None,
+            )
+            for row in rows
+        ]
+        await wait_for_acks(acks)
 
     async def _write_sections(self, topic: str, sections: Sequence[Section]) -> None:
         by_partition: dict[int, list[tuple[bytes, int]]] = {}

@@ -4,9 +4,9 @@ The order that makes a crash harmless, everything in one task:
 
 1. a batch is decoded, admitted and folded into the stage (no await in between);
 2. what the stage returns is handed to the producer;
-3. at a checkpoint the changed state and the offsets are taken in one step; the state
-   goes to the changelog; only when every record sent so far is acknowledged are
-   those offsets committed. Batches go on being folded in meanwhile.
+3. at a checkpoint the changed state and the offsets are taken in one step; when all
+   output sent so far is acknowledged, the state goes to the changelog; when that is
+   acknowledged, those offsets are committed. Batches go on being folded in meanwhile.
 
 Dying between any two of these repeats work and loses none: ids are functions of their
 inputs, so that what is sent twice is a duplicate for whoever reads it.
