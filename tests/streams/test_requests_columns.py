@@ -497,3 +497,26 @@ def test_many_calls_are_put_at_once():
     alarms.put_all(np.arange(4), alarm_at)
     assert alarms.ring(899, alarm_at).tolist() == [1]
     assert alarms.ring(900, alarm_at).tolist() == [0, 2]
+
+
+@pytest.mark.skipif(request_kernels.REQUESTS is None, reason="no compiled modules")
+@given(data=st.data())
+def test_both_paths_refuse_the_same_rows(data):
+    person = Person(1, 2, vector=np.ones(N, np.float32), has_history=True)
+    person.places["search-top"] = Place(1, 2, 3, np.zeros(N, np.float32))
+    person.places["speaker"] = Place(3, 4, 5)
+    row = bytearray(encode_person(person, N))
+    for at in data.draw(st.lists(st.integers(0, len(row) - 1), max_size=3)):
+        row[at] = data.draw(st.integers(0, 255))
+    n = data.draw(st.integers(0, len(row)))
+
+    def is_refused(use_compiled):
+        stage = new_stage(use_compiled)
+        try:
+            stage.restore([StateRow(0, "u1", bytes(row[:n]))])
+        except ValueError:
+            return True
+        stage.tick(NOW)
+        return False
+
+    assert is_refused(use_compiled=True) == is_refused(use_compiled=False)
