@@ -1,11 +1,13 @@
 """Record batches -> what a stage folds in: columns where it takes them."""
 
 from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from faust.types import TP
 
 from schemas.avro import AvroError
+from schemas.records import Record
 from streams.batch.admit import admit
 from streams.batch.batch_header import CorruptBatchError
 from streams.batch.messages import Message, messages
@@ -13,6 +15,7 @@ from streams.batch.record_batches import RecordSet
 from streams.batch.wire import Wire
 from streams.core.columnar.columns import Columns
 from streams.core.columnar.decoder import Decoder
+from streams.core.columnar.from_records import record_columns
 from streams.core.columnar.payload import Payload
 from streams.core.stage import ColumnarStage, Incoming, Outgoing, Stage
 
@@ -89,8 +92,20 @@ class Intake:
         record = self._wire.topic(records.tp.topic).record
         decoder = self._decoders[records.tp.topic]
         for group in _groups(records.payloads):
-            columns = decoder.decode(group, 0, _ANY_TIME)
-            stage.recall(record, records.tp.partition, columns.before(end))
+            columns = decoder.decode(group, 0, _ANY_TIME).before(end)
+            stage.recall(record, records.tp.partition, columns)
+            odd = list(self._admitted(records.tp, columns))
+            again = record_columns(record, odd, columns.names)
+            stage.recall(record, records.tp.partition, again)
+
+    def _admitted(self, tp: TP, columns: Columns) -> Iterator[tuple[int, Record]]:
+        """Yield (offset, record) of the odd records that can be used."""
+        for offset, key, value in columns.odd_records():
+            message = Message(*tp, offset, 0, key, value, [])
+            with suppress(AvroError):  # it is in the dead letters
+                incoming = self._record(message, _ANY_TIME)
+                if incoming.value is not None:
+                    yield offset, incoming.value
 
     # -- columns ------------------------------------------------------------------
 

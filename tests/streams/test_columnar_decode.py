@@ -1,7 +1,7 @@
 """Compiled decoder, pure decoder and codec say the same of any bytes."""
 
 import struct
-from dataclasses import replace
+from dataclasses import astuple, fields, replace
 
 import numpy as np
 import pytest
@@ -17,7 +17,9 @@ from streams.core.admission import reason_to_reject
 from streams.core.columnar import compiled
 from streams.core.columnar.columns import cut
 from streams.core.columnar.frames import frames
+from streams.core.columnar.from_records import record_columns
 from streams.core.columnar.payload import Payload
+from streams.core.columnar.plan import NULL
 from tests.streams.decoded_records import (
     KINDS,
     MANY,
@@ -144,3 +146,19 @@ def test_a_signalling_nan_is_odd_and_nothing_warns(use_compiled):
     payload = Payload(framed(0, one.user_id.encode(), message), 1, 0, NOW)
     columns = decoder(Behavior, use_compiled=use_compiled).decode([payload], 0, NOW)
     assert len(columns.odd) == 1
+
+
+@pytest.mark.parametrize("record", KINDS)
+@MANY
+@given(seed=SEEDS)
+def test_records_made_columns_are_the_records(record, seed):
+    rng = generator(seed)
+    make, _ = KINDS[record]
+    made = [(i, make(rng)) for i in range(5)]
+    usable = [
+        (i, one)
+        for i, one in made
+        if reason_to_reject(one, NOW) is None and NULL not in astuple(one)
+    ]
+    names = [field.name for field in fields(record)]
+    assert rebuilt(record, record_columns(record, usable, names)) == usable

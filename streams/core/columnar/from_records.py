@@ -1,16 +1,17 @@
 """Decoded records -> columns: what came odd goes the way of all the rest."""
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from dataclasses import fields
+from functools import cache
+from typing import Any, Literal, cast, get_args, get_origin
 
 import numpy as np
 
-from schemas.records import Behavior, Preference, Surface
+from schemas.records import Behavior, Preference, Record
 from streams.core.columnar.changelog import FIELDS, varint
 from streams.core.columnar.columns import LENGTH_BITS, Columns
 from streams.core.columnar.payload import Payload
 from streams.core.columnar.plan import NULL
-from streams.core.columnar.rules import KINDS
 
 FOLDED = (
     "event_id",
@@ -23,33 +24,59 @@ FOLDED = (
 )
 """Fields of Behavior that the fold reads."""
 
-_SURFACES: tuple[str, ...] = get_args(Surface)
-
 
 def behavior_columns(records: Sequence[tuple[int, Behavior]]) -> Columns:
     """Return the columns `FOLDED` of (offset, record) pairs in offset order."""
-    content = bytearray()
-    slots = [
-        [
-            _slot(content, one.event_id),
-            _slot(content, one.user_id),
-            KINDS.index(one.kind),
-            one.occurred_at,
-            NULL if one.surface is None else _SURFACES.index(one.surface),
-            _slot(content, one.category),
-            int(one.consent),
-        ]
-        for _, one in records
-    ]
-    offsets = [offset for offset, _ in records]
-    return _columns(content, offsets, slots, FOLDED, FOLDED.index("user_id"))
+    return record_columns(Behavior, records, FOLDED)
 
 
 def preference_columns(record: Preference) -> Columns:
     """Return one Preference as the columns that `restore` reads."""
+    return record_columns(Preference, [(0, record)], FIELDS)
+
+
+def record_columns(
+    kind: type[Record], records: Sequence[tuple[int, Record]], names: Sequence[str]
+) -> Columns:
+    """Return columns of (offset, record) pairs in offset order.
+
+    Args:
+        kind: type of the records, a flat one.
+        records: that were admitted.
+        names: fields that become slots; user_id among them.
+    """
     content = bytearray()
-    slots = [_slot(content, getattr(record, name)) for name in FIELDS]
-    return _columns(content, [0], [slots], FIELDS, FIELDS.index("user_id"))
+    enums = _enums(cast("Any", kind))
+    slots = [
+        [_slot(content, _indexed(enums, name, getattr(one, name))) for name in names]
+        for _, one in records
+    ]
+    table = np.array(slots, np.int64).reshape(-1, len(names)).T.copy()
+    return Columns(
+        payloads=(Payload(bytes(content) or b"\0", len(records), 0, 0),),
+        row_starts=np.array([0, len(records)], np.int64),
+        offsets=np.array([offset for offset, _ in records], np.int64),
+        keys=table[list(names).index("user_id")].copy(),
+        slots=table,
+        names=tuple(names),
+        odd=np.zeros((0, 4), np.int64),
+    )
+
+
+@cache
+def _enums(kind: type[Record]) -> dict[str, tuple[Any, ...]]:
+    """Return field -> symbols, in the order of the schema, of the enums."""
+    found = {}
+    for field in fields(cast("Any", kind)):
+        for one in (field.type, *get_args(field.type)):
+            if get_origin(one) is Literal:
+                found[field.name] = get_args(one)
+    return found
+
+
+def _indexed(enums: dict[str, tuple[Any, ...]], name: str, value: Any) -> Any:
+    is_symbol = name in enums and value is not None
+    return enums[name].index(value) if is_symbol else value
 
 
 def _slot(content: bytearray, value: Any) -> int:
@@ -59,6 +86,8 @@ def _slot(content: bytearray, value: Any) -> int:
             return NULL
         case int():
             return int(value)
+        case float():
+            return int(np.float64(value + 0.0).view(np.int64))
         case str():
             encoded = value.encode()
         case tuple():  # longs: one block, as writers make it
@@ -68,23 +97,3 @@ def _slot(content: bytearray, value: Any) -> int:
             encoded = value
     content.extend(encoded)
     return (len(content) - len(encoded)) << LENGTH_BITS | len(encoded)
-
-
-def _columns(
-    content: bytearray,
-    offsets: list[int],
-    slots: list[list[int]],
-    names: tuple[str, ...],
-    key: int,
-) -> Columns:
-    table = np.array(slots, np.int64).reshape(-1, len(names)).T.copy()
-    n = len(offsets)
-    return Columns(
-        payloads=(Payload(bytes(content) or b"\0", n, 0, 0),),
-        row_starts=np.array([0, n], np.int64),
-        offsets=np.array(offsets, np.int64),
-        keys=table[key].copy(),
-        slots=table,
-        names=names,
-        odd=np.zeros((0, 4), np.int64),
-    )
