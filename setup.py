@@ -2,7 +2,7 @@
 
 from setuptools import Extension, setup
 
-MODULES = ("_decode", "_state", "_impressions", "_strings", "_requests")
+MODULES = ("_decode", "_state", "_keys", "_impressions", "_strings", "_requests")
 
 
 def extensions() -> list[Extension]:

@@ -30,6 +30,7 @@ from streams.batch.checkpoints import (
     wait_for_acks,
 )
 from streams.batch.intake import Intake, Rejected
+from streams.batch.outbox import Outbox
 from streams.batch.restorer import Restorer
 from streams.batch.transport import Batch
 from streams.batch.wire import Wire
@@ -42,8 +43,8 @@ from streams.dead_letters import dead_letter
 
 LOG = structlog.get_logger(__name__)
 
-MAX_IN_FLIGHT = 20_000
-"""Unacknowledged records after which the stage waits for the broker."""
+MAX_IN_FLIGHT = 500
+"""Unacknowledged record batches after which the stage waits for the broker."""
 
 BEHIND_RECORDS = 10_000
 """A stage so far behind the log's end writes its state less often."""
@@ -65,6 +66,7 @@ class Engine:
         self.stage = stage
         self.ready = asyncio.Event()
         self._intake = Intake(stage, wire)
+        self._outbox = Outbox(wire, producer)
         self._wire = wire
         self._producer = producer
         self._group = group
@@ -158,8 +160,7 @@ class Engine:
     async def inject(self, incoming: Sequence[Incoming]) -> None:
         """Fold in records that come from outside the group (broadcast topics)."""
         async with self._lock:
-            for out in self.stage.step(incoming, _now_ms()):
-                await self._send(out)
+            await self._send(self.stage.step(incoming, _now_ms()))
 
     async def _fold(self, batch: Batch) -> None:
         now = _now_ms()
@@ -170,24 +171,14 @@ class Engine:
         self._is_behind = taken.n_behind > BEHIND_RECORDS
         for rejected in taken.rejected:
             await self._reject(rejected)
-        for out in outgoing:
-            await self._send(out)
+        await self._send(outgoing)
         if len(self._acks) > MAX_IN_FLIGHT:
             acks, self._acks = self._acks, []
             await wait_for_acks(acks)
 
-    async def _send(self, out: Outgoing) -> None:
-        topic = self._wire.topic_of(out.record)
-        value = out.value
-        if value is not None and not isinstance(value, bytes):
-            value = self._wire.codec(out.record).encode(value)
-        partition = None
-        if out.partition_key is not None:
-            partition = self._wire.partition_of(out.partition_key)
-        metrics.RECORDS_OUT.labels(self.stage.name).inc()
-        await self._produce(
-            self._wire.name(topic), out.key.encode(), value, partition, None
-        )
+    async def _send(self, outgoing: Sequence[Outgoing]) -> None:
+        metrics.RECORDS_OUT.labels(self.stage.name).inc(len(outgoing))
+        self._acks += await self._outbox.send(outgoing)
 
     async def _reject(self, rejected: Rejected) -> None:
         """Send a bad record to its dead letters, if that is this stage's task."""

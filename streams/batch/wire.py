@@ -2,11 +2,10 @@
 
 from typing import Any, TypeVar, cast
 
-from aiokafka.partitioner import murmur2
-
 from schemas.avro import Codec, SchemaIds
 from schemas.creative_codec import CreativeCodec
 from schemas.records import Creative, Record
+from streams.core.columnar.keys import partition_of
 from streams.topics import TOPICS, Topic
 
 R = TypeVar("R", bound=Record)
@@ -46,7 +45,6 @@ class Wire:
     def partition_of(self, key: str) -> int:
         """Return the partition that Kafka's default partitioner gives `key`.
 
-        murmur2 of the key, sign bit cleared, modulo the partitions (Apache Kafka,
-        `BuiltInPartitioner.partitionForKey`).
+        See `streams.core.columnar.keys.partition_of`.
         """
-        return int((murmur2(key.encode()) & 0x7FFFFFFF) % self._n_partitions)
+        return partition_of(key.encode(), self._n_partitions)

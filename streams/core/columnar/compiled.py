@@ -21,13 +21,16 @@ DECODE = _module("_decode")
 STATE = _module("_state")
 """The twins of `key_index`, `window`, `fold` and `changelog`."""
 
+KEYS = _module("_keys")
+"""The twin of `keys`."""
+
 STRINGS = _module("_strings")
 """The twin of `strings`."""
 
 
 def missing() -> list[str]:
     """Return the names of the modules that were not built."""
-    names = ("_decode", "_state", "_strings", "_impressions", "_requests")
+    names = ("_decode", "_state", "_keys", "_strings", "_impressions", "_requests")
     return [name for name in names if _module(name) is None]
 
 
