@@ -157,7 +157,7 @@ class Feed:
 
     def _alone(self, value: bytes) -> memoryview:
         """Return a record whose last field ends where its buffer ends."""
-        value = value[: self._rng.randrange(len(value))] or b"\0"
+        value = value[: self._rng.randrange(len(value) + 1)] or b"\0"
         return _exact(framed(0, b"user-1", value, tail=b""))
 
     def _section(
