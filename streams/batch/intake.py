@@ -19,7 +19,7 @@ from streams.core.columnar.from_records import record_columns
 from streams.core.columnar.payload import Payload
 from streams.core.stage import ColumnarStage, Incoming, Outgoing, Stage
 
-GROUP_RECORDS = 8_192
+GROUP_RECORDS = 4_096
 """Records decoded at once: their columns stay in the processor's cache."""
 
 MAX_BROKEN_BYTES = 64 * 1024
