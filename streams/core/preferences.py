@@ -7,10 +7,11 @@ within the window changes nothing at any offset.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 
-from schemas.avro import Codec
+from schemas.avro import AvroError, Codec
 from schemas.records import Behavior, Preference, Profile, Record, TextSignal
 from schemas.taxonomy import Taxonomy
 from streams.core import preference_snapshot
@@ -211,7 +212,7 @@ class Preferences:
             for offset, key, value in columns.odd_records():
                 before = (columns.offsets >= start) & (columns.offsets < offset)
                 self._restore(state, _only(columns, before))
-                self._restore_odd(state, (key or b"").decode(), value)
+                self._restore_odd(state, (key or b"").decode(errors="replace"), value)
                 start = offset + 1
             self._restore(state, _only(columns, columns.offsets >= start))
 
@@ -240,9 +241,10 @@ class Preferences:
         if value is None:
             state.table.remove(user_id)
             return
-        record = self._codec.decode(value)
-        if reason_to_reject(record, _ANY_TIME) is None:
-            self._restore(state, preference_columns(record))
+        with suppress(AvroError):  # nobody here wrote it: the requests stage says so
+            record = self._codec.decode(value)
+            if reason_to_reject(record, _ANY_TIME) is None:
+                self._restore(state, preference_columns(record))
 
     def restored(self, partition: int, positions: Mapping[type[Record], int]) -> None:
         """End a restore: `positions` are where the sources will be read from."""

@@ -7,6 +7,7 @@ from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior, Preference, Profile
 from schemas.taxonomy import taxonomy
+from streams.batch.messages import records_section
 from streams.core.columnar.payload import Payload
 from streams.core.columnar.rows import EPOCH_MS
 from streams.core.preferences import Preferences
@@ -161,3 +162,13 @@ def test_an_erasure_read_again_does_not_erase_what_came_after_it(new_stage):
     second.step([erasure], NOW)
     numbered(second, [3])
     assert latest(second)["u"].n_events == 3
+
+
+def test_a_foreign_record_in_the_changelog_stops_nobody(new_stage):
+    first, second = new_stage(), new_stage()
+    first.step([event(0)], NOW)
+    foreign = records_section([(b"\xff\xfe", b"not ours"), (b"v", b"\0cut")])
+    second.restore(first.take_dirty())
+    second.restore_payloads(0, [Payload(foreign, 2, 1, NOW)], 0)
+    second.step([event(1)], NOW)
+    assert latest(second)["u"].n_events == 2

@@ -1,7 +1,8 @@
 """What is kept of one person: one row, the same for the compiled and the Python path.
 
-Everything in a row is a function of the *set* of events folded in: sums, maxima and the
-newest few of something. So a log that is permuted gives the same row, up to rounding.
+All in a row is a function of the *set* of events folded in: sums, maxima and the
+newest few of something. So a log that is permuted gives the same row, up to rounding;
+but for a withdrawal of consent that comes late, which forgets what is newer, too.
 
 Sums use forward decay with a landmark of the row's own: what was worth w at time t is
 stored as w * 2**((t - landmark) / half-life), so that an event is one addition whatever
