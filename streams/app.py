@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import faust
 import structlog
+from faust.tables.manager import TableManager
 from faust.types import TP
 from yarl import URL
 
@@ -189,6 +190,14 @@ def _folder_of(stage: str, settings: Settings) -> Path:
     return settings.local.folder / "stages" / name
 
 
+class _NoTables(TableManager):
+    """Faust's table manager, without the second that it waits for tables at a start."""
+
+    async def on_start(self) -> None:
+        await self._update_channels()
+        await self.recovery.start()
+
+
 def _faust_app(stage: str, settings: Settings) -> faust.App:
     servers = settings.kafka_bootstrap_servers.split(",")
     urls = [URL(f"kafka://{server}") for server in servers]
@@ -208,6 +217,7 @@ def _faust_app(stage: str, settings: Settings) -> faust.App:
         broker_heartbeat_interval=session_s / 6,
         broker_request_timeout=max(90.0, session_s),
         producer_max_request_size=MAX_REQUEST_BYTES,
+        TableManager=_NoTables,
     )
     app.transport = BatchTransport(urls, app)
     return app

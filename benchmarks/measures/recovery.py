@@ -5,6 +5,7 @@ more event, and all users on the topic are compared with the whole log's referen
 worker that had come back empty would write those users wrong.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ FROM_CHANGELOG = at_most(4.0)
 FROM_SNAPSHOT = at_most(1.5)
 
 _N_LATER = 10_000
+_SNAPSHOT_LIMIT_S = 60.0
 
 
 def recovery(session: Session) -> Iterator[Row]:
@@ -37,10 +39,11 @@ def recovery(session: Session) -> Iterator[Row]:
         with _worker(loaded, folder) as worker:
             worker.follow(loaded.ends)
         parts = [loaded.dataset]
+        kept_folder = session.scratch("kept")
+        _write_snapshots(loaded, kept_folder)
         for _ in range(session.options.runs):
             for kept, seconds in ((False, changelog), (True, snapshot)):
-                if not kept:
-                    folder = session.scratch("again")
+                folder = kept_folder if kept else session.scratch("again")
                 parts.append(_next(session, parts))
                 seconds.append(_restart(loaded, folder, parts))
     yield row(
@@ -49,8 +52,27 @@ def recovery(session: Session) -> Iterator[Row]:
     yield row(f"recovery of {n_users:,} users, snapshot", "s", snapshot, FROM_SNAPSHOT)
 
 
-def _worker(loaded: Loaded, folder: Path) -> Worker:
-    return Worker("preferences", loaded.bootstrap, loaded.prefix, folder)
+def _worker(
+    loaded: Loaded, folder: Path, settings: dict[str, str] | None = None
+) -> Worker:
+    return Worker(
+        "preferences", loaded.bootstrap, loaded.prefix, folder, settings=settings
+    )
+
+
+def _write_snapshots(loaded: Loaded, folder: Path) -> None:
+    """Let a worker run until it has a snapshot of every partition."""
+    often = {
+        "ADLOOM_PREFERENCES__SNAPSHOT_S": "1",
+        "ADLOOM_PREFERENCES__FLUSH_MS": "50",
+    }
+    deadline = time.monotonic() + _SNAPSHOT_LIMIT_S
+    with _worker(loaded, folder, often) as worker:
+        worker.wait_until_ready()
+        while len(list(folder.rglob("*.snapshot"))) < loaded.dataset.spec.n_partitions:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"no snapshots in {folder} yet")
+            time.sleep(0.1)
 
 
 def _next(session: Session, parts: list[Dataset]) -> Dataset:

@@ -153,9 +153,9 @@ class Checkpoints:
         if self._config.is_output:
             n = len(checkpoint.rows) + sum(one.n_records for one in checkpoint.sections)
             metrics.RECORDS_OUT.labels(self._stage.name).inc(n)
-        if not checkpoint.offsets:
-            return True
-        committed = await self._group.commit_offsets(checkpoint.offsets)
+        committed = True
+        if checkpoint.offsets:
+            committed = await self._group.commit_offsets(checkpoint.offsets)
         if committed:
             self._committed = checkpoint.offsets
         await self._keep_snapshot(checkpoint, is_committed=committed)

@@ -128,6 +128,9 @@ class Engine:
             self._config.connection, self._config.changelog, partitions, positions
         )
         self._checkpoints.restored(ends)
+        # An idle worker's snapshot, too, has to say what it includes.
+        known = {tp: offset for tp, offset in positions.items() if offset > 0}
+        self._positions = known | self._positions
         LOG.info(
             "state restored",
             stage=self.stage.name,
