@@ -34,7 +34,7 @@ class FeedbackArrays:
     design: NDArray[np.float32]
     """float32[n, D]."""
     condition: NDArray[np.float32]
-    """float32[n, 70]."""
+    """float32[n, 71]."""
     clicked: NDArray[np.float32]
     """float32[n], 0 or 1."""
     propensity: NDArray[np.float64]

@@ -32,7 +32,7 @@ def held_out(served: Served, feedback: FeedbackArrays, base_rate: float) -> Verd
         base_rate: click rate of the training impressions.
     """
     if len(feedback):
-        score = served.score(feedback.design, feedback.condition)
+        score = served.score(feedback.design, served.person(feedback.condition))
         chance = click_probability(score)
     else:
         chance = np.zeros(0)
@@ -126,7 +126,8 @@ def _values(
             chance = click_probability(_score(judge, pools, rows))  # (n, K)
             weight += POOL * pick[:, 0] / _N_POOLS
             expected += (pick * chance).sum(1) / _N_POOLS
-        predicted = click_probability(judge.score(rows.design, rows.condition))
+        person = judge.person(rows.condition)
+        predicted = click_probability(judge.score(rows.design, person))
         terms.append(expected + weight * (rows.clicked - predicted))
     return np.concatenate(terms)
 
@@ -147,8 +148,8 @@ def _score(
 ) -> NDArray[np.float32]:
     """Return click logits [n, K, S]."""
     n, size, _ = pools.shape
-    conditions = np.repeat(rows.condition, size, 0)
-    return served.score(pools.reshape(n * size, -1), conditions).reshape(n, size, -1)
+    person = served.person(rows.condition)
+    return served.score(pools.reshape(n * size, -1), person).reshape(n, size, -1)
 
 
 def _window(n: int, start: int) -> NDArray[np.bool_]:

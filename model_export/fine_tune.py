@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from model_export import checkpoint, dataset, feedback_gates, gates, projection
+from model_export import checkpoint, dataset, feedback_gates, gates, taste
 from model_export.checkpoint import RECIPES, Model
 from model_export.dataset import FeedbackArrays, FineTuneError
 from model_export.feedback_topic import FeedbackRead
-from model_export.model_files import CHECKPOINT, check_files
+from model_export.model_files import check_files
 from model_export.networks import ClickScore
 from model_export.onnx_export import Served, export
 from model_export.pools import draw_pools
@@ -29,7 +29,7 @@ HELD_OUT_SHARE = 0.2
 """Share of people whose feedback only judges."""
 
 REFIT_EXAMPLES = 1_000
-"""Feedback from which the projection is fitted, once."""
+"""Feedback from which the taste model is fitted, once."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def fine_tune(
     """
     started = time.monotonic()
     files = registry.read(job.model_name, job.base_version)
-    base = checkpoint.from_bytes(files[CHECKPOINT], check_files(files).space)
+    base = checkpoint.from_files(files, check_files(files).space)
     feedback = dataset.from_feedback(read.records, base.space)
     judged = dataset.held_out(feedback.users, f"seed {base.seed}", HELD_OUT_SHARE)
     taught = feedback.rows(~judged)
@@ -118,7 +118,7 @@ def tuned(base: Model, feedback: FeedbackArrays, seed: int) -> tuple[Model, floa
     model = _refitted(base, feedback)
     critic = model.critic.update(
         feedback.design,
-        model.projection.features(feedback.condition),
+        model.taste.features(feedback.condition),
         feedback.clicked,
     )
     networks = Networks(
@@ -160,33 +160,29 @@ def verdicts_of(
 
 
 def _refitted(base: Model, feedback: FeedbackArrays) -> Model:
-    """Return the base with its projection fitted to real people, the first time.
+    """Return the base with its taste model fitted to real people, the first time.
 
-    The seeded projection is blind to who comes. Once enough people have come it is
-    replaced by their principal components and then frozen: everything learnt is in its
-    coordinates. For the same reason the library is taught again, and the critic's sums
-    start anew: numbers about the old coordinates mean nothing in the new ones.
+    A seeded taste model is blind to who comes. Once enough people have come it is
+    fitted to them and then frozen: everything learnt is in its coordinates. For the
+    same reason the library is taught again, and the critic's sums start anew: numbers
+    about the old coordinates mean nothing in the new ones.
     """
-    if base.projection.origin == "pca" or len(feedback) < REFIT_EXAMPLES:
+    if base.taste.origin == "fitted" or len(feedback) < REFIT_EXAMPLES:
         return base
-    fitted = projection.principal(feedback.condition)
+    fitted = taste.fit(feedback.condition, base.seed)
     model, _ = pretrained(base.kind, base.space, base.seed, fitted)
     return model
 
 
 def _tuning_set(model: Model, feedback: FeedbackArrays) -> TuningSet:
-    mean = model.critic.mean()[:, None]
-    weights = model.critic.score_weights(mean)
+    person = torch.from_numpy(model.taste.features(feedback.condition))
     clicked = feedback.clicked > 0
     return TuningSet(
-        people=torch.from_numpy(feedback.condition),
-        clicked=Examples(
-            design=torch.from_numpy(feedback.design[clicked]),
-            condition=torch.from_numpy(feedback.condition[clicked]),
-        ),
+        people=person,
+        clicked=Examples(torch.from_numpy(feedback.design[clicked]), person[clicked]),
         clicked_weight=torch.from_numpy(feedback.weight[clicked]),
-        library=library_examples(model.space, model.seed),
-        score=ClickScore(model.space, model.projection, weights),
+        library=library_examples(model.space, model.seed, model.taste),
+        score=ClickScore(model.critic.layout, model.critic.mean()),
     )
 
 
@@ -202,9 +198,9 @@ def _metrics(
     answer = {}
     for name, generator in (("base", champion), ("candidate", served)):
         rng = np.random.default_rng([seed, 6])
-        pools = draw_pools(generator, model.space, people, rng)
+        pools = draw_pools(generator, model.space, generator.person(people), rng)
         n, size, _ = pools.shape
-        features = model.projection.features(np.repeat(people, size, 0))
-        logits = model.critic.logits(pools.reshape(n * size, -1), features)
+        person = np.repeat(model.taste.features(people), size, 0)
+        logits = model.critic.logits(pools.reshape(n * size, -1), person)
         answer[f"expected_{name}"] = float((1.0 / (1.0 + np.exp(-logits))).mean())
     return answer

@@ -16,7 +16,6 @@ from model_export.adam import Adam
 from model_export.design_space import DesignSpace
 from model_export.model_files import LATENT
 from model_export.networks import Discriminator, Generator, gumbel
-from model_export.projection import Projection
 from model_export.recipe import BATCH, Examples, Networks, TuningSet, batches, seeded
 
 Objective = Literal["non_saturating", "minimax", "wgan_gp"]
@@ -52,10 +51,10 @@ SERVING_TEMPERATURE = 0.3
 """At which most of a pool is drawn."""
 
 
-def build(space: DesignSpace, projection: Projection) -> Networks:
+def build(space: DesignSpace, n_features: int) -> Networks:
     """Return an untrained generator and discriminator."""
-    generator = Generator(space, projection)
-    partner = Discriminator(space, projection)
+    generator = Generator(space, n_features)
+    partner = Discriminator(space, n_features)
     return Networks(generator, partner, copy.deepcopy(generator))
 
 
@@ -71,7 +70,7 @@ def pretrain(
     loss = 0.0
     n_steps = PRETRAIN_STEPS if steps is None else steps
     for rows in batches(len(library.design), BATCH, n_steps, game.source):
-        loss = game.play(library.design[rows], library.condition[rows])
+        loss = game.play(library.design[rows], library.person[rows])
     networks.anchor.load_state_dict(networks.generator.state_dict())
     return loss
 
@@ -111,28 +110,28 @@ class _Game:
         self.discriminator_adam = Adam(self.discriminator.parameters(), RATE, BETAS)
 
     def play(
-        self, design: Tensor, condition: Tensor, bonus: Tensor | float = 0.0
+        self, design: Tensor, person: Tensor, bonus: Tensor | float = 0.0
     ) -> float:
         """Play one round against real designs; return the generator's loss.
 
         Args:
             design: real designs [B, D].
-            condition: what they were made for, [B, 70]; the fakes are too.
+            person: what they were made for, [B, N]; the fakes are too.
             bonus: scalar that the generator also maximises.
         """
-        fake = self.noisy(self.designs(condition)[0])
+        fake = self.noisy(self.designs(person)[0])
         self.discriminator_adam.minimise(
-            self._discriminator_loss(design, fake.detach(), condition)
+            self._discriminator_loss(design, fake.detach(), person)
         )
-        loss = self._generator_loss(self.discriminator(fake, condition)) - bonus
+        loss = self._generator_loss(self.discriminator(fake, person)) - bonus
         self.generator_adam.minimise(loss)
         self.n_rounds += 1
         return float(loss.detach())
 
-    def designs(self, condition: Tensor) -> tuple[Tensor, Tensor]:
+    def designs(self, person: Tensor) -> tuple[Tensor, Tensor]:
         """Return sampled designs [B, D] and their logits [B, NV]."""
-        z = torch.randn((len(condition), LATENT), generator=self.source)
-        logits, continuous = self.generator(z, condition)
+        z = torch.randn((len(person), LATENT), generator=self.source)
+        logits, continuous = self.generator(z, person)
         noise = gumbel((len(logits), logits.shape[1]), self.source)
         designs = self.generator.straight_through(
             logits, continuous, TEMPERATURE, noise
@@ -148,16 +147,16 @@ class _Game:
         return design + INSTANCE_NOISE * noise
 
     def _discriminator_loss(
-        self, design: Tensor, fake: Tensor, condition: Tensor
+        self, design: Tensor, fake: Tensor, person: Tensor
     ) -> Tensor:
         penalised = self.n_rounds % R1_EVERY == 0
         real = self.noisy(design).requires_grad_(penalised)
-        real_logits = self.discriminator(real, condition)
-        fake_logits = self.discriminator(fake, condition)
+        real_logits = self.discriminator(real, person)
+        fake_logits = self.discriminator(fake, person)
         if self.objective == "wgan_gp":
             mix = torch.rand((len(design), 1), generator=self.source)
             penalty = losses.gradient_penalty(
-                lambda between: self.discriminator(between, condition),
+                lambda between: self.discriminator(between, person),
                 real.detach(),
                 fake,
                 mix,
@@ -195,7 +194,7 @@ def _pool_diversity(game: _Game, logits: Tensor, people: Tensor) -> Tensor:
 
 
 def _real(tuning: TuningSet, source: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return a batch of real designs and the conditions they were made for."""
+    """Return a batch of real designs and the people they were made for."""
     n_clicked = round(CLICKED_SHARE * TUNE_BATCH) if len(tuning.clicked_weight) else 0
     library_rows = torch.randint(
         len(tuning.library.design), (TUNE_BATCH - n_clicked,), generator=source
@@ -208,5 +207,5 @@ def _real(tuning: TuningSet, source: torch.Generator) -> tuple[Tensor, Tensor]:
         parts.append((tuning.clicked, rows))
     return (
         torch.cat([examples.design[rows] for examples, rows in parts]),
-        torch.cat([examples.condition[rows] for examples, rows in parts]),
+        torch.cat([examples.person[rows] for examples, rows in parts]),
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from model_export import onnx_export
 from model_export.checkpoint import Model
-from model_export.onnx_export import MAX_DIFFERENCE, Served
+from model_export.onnx_export import MAX_DIFFERENCE, MAX_TASTE_DIFFERENCE, Served
 from model_export.pools import diversity, draw_pools
 from schemas.records import GateResult, Verdict
 from schemas.taxonomy import taxonomy
@@ -44,8 +44,9 @@ def finite(model: Model, served: Served, condition: Floats) -> Verdict:
     bad += int((~np.isfinite(model.critic.precision)).sum())
     bad += int((~np.isfinite(model.critic.eta)).sum())
     rng = np.random.default_rng(0)
-    pools = draw_pools(served, model.space, condition, rng, size=2)
-    outputs = served.score(pools[:, 0], condition)
+    person = served.person(condition)
+    pools = draw_pools(served, model.space, person, rng, size=2)
+    outputs = served.score(np.ascontiguousarray(pools[:, 0]), person)
     bad += int((~np.isfinite(pools)).sum() + (~np.isfinite(outputs)).sum())
     return _at_most("finite", float(bad), 0.0, "numbers that are not finite")
 
@@ -53,15 +54,22 @@ def finite(model: Model, served: Served, condition: Floats) -> Verdict:
 def parity(model: Model, served: Served, condition: Floats) -> Verdict:
     """Refuse an export that does not compute what torch does."""
     difference = onnx_export.parity(model, served, condition, seed=0)
+    taste = onnx_export.taste_parity(model, served, condition, seed=0)
+    ratio = max(difference / MAX_DIFFERENCE, taste / MAX_TASTE_DIFFERENCE)
     return _at_most(
-        "parity", difference, MAX_DIFFERENCE, "largest |torch - onnxruntime|"
+        "parity",
+        ratio * MAX_DIFFERENCE,
+        MAX_DIFFERENCE,
+        f"largest |torch - onnxruntime|: {difference:.1e}; of a person's features, "
+        f"{taste:.1e} of {MAX_TASTE_DIFFERENCE:.0e}",
     )
 
 
 def pool_diversity(model: Model, served: Served, condition: Floats) -> Verdict:
     """Refuse a collapsed generator: a pool of one design starves the selector."""
     rng = np.random.default_rng(1)
-    value = diversity(model.space, draw_pools(served, model.space, condition, rng))
+    person = served.person(condition)
+    value = diversity(model.space, draw_pools(served, model.space, person, rng))
     result: GateResult = "pass" if value >= MIN_DIVERSITY else "fail"
     return Verdict(
         gate="diversity",
@@ -75,7 +83,7 @@ def pool_diversity(model: Model, served: Served, condition: Floats) -> Verdict:
 def rule_violations(model: Model, served: Served, condition: Floats) -> Verdict:
     """Refuse a generator whose proposals the hard rules would mostly drop."""
     rng = np.random.default_rng(2)
-    pools = draw_pools(served, model.space, condition, rng)
+    pools = draw_pools(served, model.space, served.person(condition), rng)
     n_people, size, _ = pools.shape
     ids = taxonomy().ids
     categories: list[str] = rng.choice(ids, n_people).tolist()
@@ -98,7 +106,7 @@ def library_gates(model: Model, served: Served, condition: Floats) -> list[Verdi
     Args:
         model: the torch side.
         served: the exported side.
-        condition: float32[n, 70], conditions to look at.
+        condition: float32[n, 71], conditions to look at.
     """
     return [
         gate(model, served, condition)

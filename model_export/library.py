@@ -25,6 +25,8 @@ _MUTATION = 0.25
 _DRIFT = 0.1
 """Standard deviation of a continuous value around its template's."""
 _SURFACE_SHARES = (0.35, 0.3, 0.2, 0.15)
+_EVENTS = (10, 80)
+"""Events behind somebody's preferences, from and to."""
 _ROUNDS = 200
 
 
@@ -71,7 +73,7 @@ def make_library(space: DesignSpace, seed: int, n: int = SIZE) -> Library:
 def library_conditions(
     library: Library, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Return a condition for each creative: float32[n, 70].
+    """Return a condition for each creative: float32[n, 71].
 
     Somebody who likes the row's category most, and some others by chance; its surface;
     any hour.
@@ -81,6 +83,7 @@ def library_conditions(
     own = rng.uniform(0.3, 0.9, (n, 1))
     weights = (1.0 - own) * rng.dirichlet(np.full(N_CATEGORIES, 0.1), n)
     weights[np.arange(n), columns] += own[:, 0]
+    weights *= rng.integers(*_EVENTS, (n, 1))
     hours = rng.integers(0, 24, n)
     return condition(weights.astype(np.float32), library.surfaces, hours)
 

@@ -14,8 +14,11 @@ from model_export.onnx_file import ModelFileError, OnnxFile
 
 __all__ = ["ModelFileError", "ModelFiles", "check_files"]
 
+PERSON = "person.onnx"
 GENERATOR = "generator.onnx"
 CRITIC = "critic.onnx"
+POSTERIOR = "posterior.f32"
+CRITIC_STATE = "critic.safetensors"
 SPACE = "space.toml"
 CHECKPOINT = "checkpoint.safetensors"
 CARD = "card.json"
@@ -23,15 +26,18 @@ CARD = "card.json"
 LATENT = 8
 """Columns of z, the generator's random input: standard normal numbers."""
 
-_SERVED = (GENERATOR, CRITIC, SPACE, CARD)
+_NETWORKS = (PERSON, GENERATOR, CRITIC)
+_SERVED = (*_NETWORKS, POSTERIOR, SPACE, CARD)
 
 
 @dataclass(frozen=True)
 class ModelFiles:
     """A version that may be served."""
 
+    person: bytes
     generator: bytes
     critic: bytes
+    posterior: bytes
     space: DesignSpace
     card: dict[str, Any]
 
@@ -55,7 +61,7 @@ def check_files(files: Mapping[str, bytes]) -> ModelFiles:
     except (SpaceError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ModelFileError(f"version with an unreadable part: {error}") from error
     claims = {CARD: card.get("space_sha256")}
-    for name in (GENERATOR, CRITIC):
+    for name in _NETWORKS:
         model = OnnxFile(files[name], name)
         claims[name] = model.metadata.get("space_sha256")
         if model.opset != card.get("opset"):
@@ -69,4 +75,11 @@ def check_files(files: Mapping[str, bytes]) -> ModelFiles:
                 f"{name} is for the creative space {digest}: expected {space.digest}, "
                 f"the one of {SPACE}"
             )
-    return ModelFiles(files[GENERATOR], files[CRITIC], space, card)
+    return ModelFiles(
+        person=files[PERSON],
+        generator=files[GENERATOR],
+        critic=files[CRITIC],
+        posterior=files[POSTERIOR],
+        space=space,
+        card=card,
+    )

@@ -1,43 +1,24 @@
 """The networks: Generator, Discriminator, Encoder, ClickScore.
 
-All see a raw condition vector and project it themselves, so that serving passes what
-the receipt carries. B below is the batch, D the size of a design vector.
+All see a person as the features of taste.TasteModel. B below is the batch, D the size
+of a design vector.
 """
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from model_export.conditioning import N_CATEGORIES
+from model_export.critic_layout import Layout
 from model_export.design_space import DesignSpace
 from model_export.model_files import LATENT
-from model_export.projection import N_FEATURES, N_PERSON, Projection
-from model_export.selector import ScoreWeights
+from model_export.selector import BASE_LOGIT
 
 HIDDEN = 128
 _NEVER = -1e9
 SLOPE = 0.2
 """Of the leaky ReLU (Radford, Metz, Chintala 2016, "DCGAN", section 3)."""
-
-
-class Conditioner(nn.Module):
-    """Condition [B, 70] -> features [B, 14]; frozen. Mirrors Projection.features."""
-
-    mean: Tensor
-    matrix: Tensor
-
-    def __init__(self, projection: Projection) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.from_numpy(projection.mean.copy()))
-        self.register_buffer("matrix", torch.from_numpy(projection.matrix.copy()))
-
-    def forward(self, condition: Tensor) -> Tensor:
-        """Return projected preferences, surface and hour."""
-        preferences = condition[:, :N_CATEGORIES]  # (B, 64)
-        length = (preferences * preferences).sum(1, keepdim=True)  # (B, 1)
-        projected = (preferences - self.mean * length) @ self.matrix  # (B, 8)
-        return torch.cat([projected, condition[:, N_CATEGORIES:]], 1)  # (B, 14)
 
 
 class Body(nn.Module):
@@ -89,21 +70,20 @@ class Blocks(nn.Module):
 
 
 class Generator(nn.Module):
-    """Latent and condition -> attribute logits and continuous values.
+    """Latent and person -> attribute logits and continuous values.
 
     The GAN's generator and the VAE's decoder alike: the exported network.
     """
 
-    def __init__(self, space: DesignSpace, projection: Projection) -> None:
+    def __init__(self, space: DesignSpace, n_features: int) -> None:
         super().__init__()
         self.n_logits = space.n_logits
         self.blocks = Blocks(space)
-        self.conditioner = Conditioner(projection)
-        self.body = Body(LATENT + N_FEATURES, space.size)
+        self.body = Body(LATENT + n_features, space.size)
 
-    def forward(self, z: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, z: Tensor, person: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits [B, NV] and continuous [B, NC] in [0, 1]."""
-        output = self.body(torch.cat([z, self.conditioner(condition)], 1))
+        output = self.body(torch.cat([z, person], 1))
         return output[:, : self.n_logits], torch.sigmoid(output[:, self.n_logits :])
 
     def log_probabilities(self, logits: Tensor) -> Tensor:
@@ -137,66 +117,57 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Design and condition -> logit of "real"."""
+    """Design and person -> logit of "real"."""
 
-    def __init__(self, space: DesignSpace, projection: Projection) -> None:
+    def __init__(self, space: DesignSpace, n_features: int) -> None:
         super().__init__()
-        self.conditioner = Conditioner(projection)
-        self.body = Body(space.size + N_FEATURES, 1)
+        self.body = Body(space.size + n_features, 1)
 
-    def forward(self, design: Tensor, condition: Tensor) -> Tensor:
+    def forward(self, design: Tensor, person: Tensor) -> Tensor:
         """Return [B]."""
-        logit: Tensor = self.body(torch.cat([design, self.conditioner(condition)], 1))
+        logit: Tensor = self.body(torch.cat([design, person], 1))
         return logit[:, 0]
 
 
 class ClickScore(nn.Module):
-    """Design and condition -> click logits, one for each draw of the critic's weights.
+    """Design and person -> click logit by one draw of the critic's weights.
 
-    The condition chooses the weights of the design's features; mirrors
-    selector.ClickCritic and is exported as critic.onnx.
+    The person chooses the weights of the design's looks; mirrors selector.ClickCritic.
     """
 
-    per_feature: Tensor
-    always: Tensor
+    pairs: Tensor
     context: Tensor
-    intercept: Tensor
 
-    def __init__(
-        self, space: DesignSpace, projection: Projection, weights: ScoreWeights
-    ) -> None:
+    def __init__(self, layout: Layout, weights: NDArray[np.float64]) -> None:
         super().__init__()
-        self.n_logits = space.n_logits
-        self.conditioner = Conditioner(projection)
-        self.n_draws = weights.intercept.shape[0]
-        for name in ("per_feature", "always", "context", "intercept"):
-            array = getattr(weights, name).astype(np.float32)
-            self.register_buffer(name, torch.from_numpy(array))
+        self.n_logits = layout.n_logits
+        self.n_who = layout.n_who
+        n_pairs = layout.n_looks * layout.n_who
+        single = torch.from_numpy(weights.astype(np.float32))
+        self.register_buffer("pairs", single[:n_pairs].view(layout.n_looks, -1).T)
+        self.register_buffer("context", single[n_pairs:-1])
+        self.intercept = float(BASE_LOGIT + weights[-1])
 
-    def forward(self, design: Tensor, condition: Tensor) -> Tensor:
-        """Return [B, S]; `design` may hold probabilities in place of one-hot blocks."""
-        features = self.conditioner(condition)  # (B, 14)
+    def forward(self, design: Tensor, person: Tensor) -> Tensor:
+        """Return [B]; `design` may hold probabilities in place of one-hot blocks."""
         centred = 2.0 * design[:, self.n_logits :] - 1.0  # (B, NC)
         looks = torch.cat([design[:, : self.n_logits], centred, centred * centred], 1)
-        who = features[:, :N_PERSON]  # (B, 12)
-        weights = self.always + who @ self.per_feature  # (B, F * S)
-        by_draw = weights.view(len(design), -1, self.n_draws)  # (B, F, S)
-        pull = (looks[:, None, :] @ by_draw)[:, 0, :]  # (B, S)
-        score: Tensor = pull + features @ self.context + self.intercept
+        who = person[:, : self.n_who - 1]
+        worth = self.pairs[0] + who @ self.pairs[1:]  # (B, F)
+        score: Tensor = (looks * worth).sum(1) + person @ self.context + self.intercept
         return score
 
 
 class Encoder(nn.Module):
-    """Design and condition -> mean and log variance of q(z | design, condition)."""
+    """Design and person -> mean and log variance of q(z | design, person)."""
 
-    def __init__(self, space: DesignSpace, projection: Projection) -> None:
+    def __init__(self, space: DesignSpace, n_features: int) -> None:
         super().__init__()
-        self.conditioner = Conditioner(projection)
-        self.body = Body(space.size + N_FEATURES, 2 * LATENT)
+        self.body = Body(space.size + n_features, 2 * LATENT)
 
-    def forward(self, design: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, design: Tensor, person: Tensor) -> tuple[Tensor, Tensor]:
         """Return two tensors [B, 8]."""
-        output: Tensor = self.body(torch.cat([design, self.conditioner(condition)], 1))
+        output: Tensor = self.body(torch.cat([design, person], 1))
         return output[:, :LATENT], output[:, LATENT:]
 
 

@@ -8,67 +8,94 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from model_export import checkpoint, onnx_graph
+from model_export import checkpoint, network_graphs, posterior
 from model_export.checkpoint import Model
 from model_export.conditioning import random_people
-from model_export.model_files import CHECKPOINT, CRITIC, GENERATOR, LATENT, SPACE
+from model_export.critic_layout import N_HOUR, N_SURFACES, Layout
+from model_export.design_space import DesignSpace
+from model_export.model_files import (
+    CRITIC,
+    GENERATOR,
+    LATENT,
+    PERSON,
+    POSTERIOR,
+    SPACE,
+)
 from model_export.networks import ClickScore
 from model_export.onnx_graph import OPSET
-from model_export.selector import ScoreWeights
-
-N_DRAWS = 16
-"""Posterior draws in critic.onnx."""
+from model_export.posterior import N_DRAWS
 
 MAX_DIFFERENCE = 1e-5
 """Largest |torch - onnxruntime| that is taken for equal."""
+
+MAX_TASTE_DIFFERENCE = 1e-3
+"""Largest difference of a person's features: Newton in single against double precision,
+of numbers whose spread is one."""
 
 Floats = NDArray[np.float32]
 
 
 def export(model: Model) -> dict[str, bytes]:
     """Return the files of a version but for its card; the same bytes every time."""
-    weights = _score_weights(model)
     metadata = {
         "adloom": code_version(),
         "kind": model.kind,
         "space_sha256": model.space.digest,
     }
     return {
-        GENERATOR: onnx_graph.generator_model(
-            model.networks.generator, model.space, model.projection, metadata
+        PERSON: network_graphs.person_model(model.taste, metadata),
+        GENERATOR: network_graphs.generator_model(
+            model.networks.generator, model.space, model.taste.n_features, metadata
         ),
-        CRITIC: onnx_graph.critic_model(
-            weights, model.space, model.projection, metadata
+        CRITIC: network_graphs.critic_model(model.critic.layout, metadata),
+        POSTERIOR: posterior.to_bytes(
+            posterior.posterior_draws(model.critic, model.seed)
         ),
         SPACE: model.space.source.encode(),
-        CHECKPOINT: checkpoint.to_bytes(model),
+        **checkpoint.to_files(model),
     }
 
 
 def parity(model: Model, served: "Served", condition: Floats, seed: int) -> float:
-    """Return the largest |torch - onnxruntime| over all outputs.
+    """Return the largest |torch - onnxruntime| of generator and critic.
 
     Args:
         model: the torch side.
         served: the exported side.
-        condition: float32[n, 70], real conditions; as many random people are added.
+        condition: float32[n, 71], real conditions; as many random people are added.
         seed: of latents, designs and random conditions.
     """
     rng = np.random.default_rng(seed)
     both = np.concatenate([condition, random_people(len(condition), rng)])
     z = rng.normal(size=(len(both), LATENT)).astype(np.float32)
     design = model.space.random(len(both), rng)
-    score = ClickScore(model.space, model.projection, _score_weights(model))
+    person = served.person(both)
+    torch_person = torch.from_numpy(person)
+    draws = posterior.posterior_draws(model.critic, model.seed)
     with torch.no_grad():
-        expected = [
-            *model.networks.generator(torch.from_numpy(z), torch.from_numpy(both)),
-            score(torch.from_numpy(design), torch.from_numpy(both)),
+        logits, continuous = model.networks.generator(
+            torch.from_numpy(z), torch_person
+        )
+        score = [
+            ClickScore(model.critic.layout, draw)(
+                torch.from_numpy(design), torch_person
+            )
+            for draw in draws.T.astype(np.float64)
         ]
-    got = [*served.generate(z, both), served.score(design, both)]
+    expected = [logits, continuous, torch.stack(score, 1)]
+    got = [*served.generate(z, person), served.score(design, person)]
     return max(
         float(np.abs(left.numpy() - right).max(initial=0.0))
         for left, right in zip(expected, got, strict=True)
     )
+
+
+def taste_parity(model: Model, served: "Served", condition: Floats, seed: int) -> float:
+    """Return the largest |numpy - onnxruntime| of person features."""
+    rng = np.random.default_rng(seed)
+    both = np.concatenate([condition, random_people(len(condition), rng)])
+    difference = served.person(both) - model.taste.features(both)
+    return float(np.abs(difference).max(initial=0.0))
 
 
 def code_version() -> str:
@@ -83,21 +110,42 @@ class Served:
     """The exported networks on onnxruntime, one thread: what the gates judge."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
+        space = DesignSpace(files[SPACE].decode(), SPACE)
+        self._person = _session(files[PERSON])
+        self.layout = layout_of(space, self._person)
         self._generator = _session(files[GENERATOR])
         self._critic = _session(files[CRITIC])
+        self._draws = posterior.from_bytes(files[POSTERIOR], self.layout)
 
-    def generate(self, z: Floats, condition: Floats) -> tuple[Floats, Floats]:
+    def person(self, condition: Floats) -> Floats:
+        """Return person features [n, N]."""
+        person: Floats = self._person.run(["person"], {"condition": condition})[0]
+        return person
+
+    def generate(self, z: Floats, person: Floats) -> tuple[Floats, Floats]:
         """Return logits [n, NV] and continuous [n, NC]."""
         logits, continuous = self._generator.run(
-            ["logits", "continuous"], {"z": z, "condition": condition}
+            ["logits", "continuous"], {"z": z, "person": person}
         )
         return logits, continuous
 
-    def score(self, design: Floats, condition: Floats) -> Floats:
-        """Return the click logit of each draw: [n, S]."""
-        feed = {"design": design, "condition": condition}
-        score: Floats = self._critic.run(["score"], feed)[0]
-        return score
+    def score(self, design: Floats, person: Floats) -> Floats:
+        """Return the click logit of each draw: [n, S].
+
+        n is a multiple of the people: one counts for n / m designs.
+        """
+        worth, base = self._critic.run(
+            ["worth", "base"], {"person": person, "weights": self._draws}
+        )  # (m, F, S), (m, S)
+        looks = self.layout.looks(design).reshape(len(person), -1, worth.shape[1])
+        score = looks @ worth + base[:, None]  # (m, n / m, S)
+        return score.reshape(len(design), -1).astype(np.float32)
+
+
+def layout_of(space: DesignSpace, person: onnxruntime.InferenceSession) -> Layout:
+    """Return the critic's layout, from the features that person.onnx returns."""
+    n_features = person.get_outputs()[0].shape[1]
+    return Layout.of(space, n_features - N_SURFACES - N_HOUR)
 
 
 def _session(content: bytes) -> onnxruntime.InferenceSession:
@@ -109,11 +157,6 @@ def _session(content: bytes) -> onnxruntime.InferenceSession:
     )
 
 
-def _score_weights(model: Model) -> ScoreWeights:
-    rng = np.random.default_rng([model.seed, model.critic.n_examples, 2])
-    return model.critic.score_weights(model.critic.draws(N_DRAWS, rng))
-
-
 __all__ = [
     "MAX_DIFFERENCE",
     "N_DRAWS",
@@ -122,4 +165,5 @@ __all__ = [
     "code_version",
     "export",
     "parity",
+    "taste_parity",
 ]

@@ -1,4 +1,4 @@
-"""Exported generator + conditions -> pools of candidate designs, as serving draws them.
+"""Exported generator + people -> pools of candidate designs, as serving draws them.
 
 Eight designs in ten come at a low temperature, the rest at a high one.
 """
@@ -21,15 +21,14 @@ HOT_SHARE = 0.2
 def draw_pools(
     served: Served,
     space: DesignSpace,
-    condition: NDArray[np.float32],
+    person: NDArray[np.float32],
     rng: np.random.Generator,
     size: int = POOL,
 ) -> Vectors:
-    """Return candidate designs float32[n, size, D] for conditions float32[n, 70]."""
-    n = len(condition)
-    repeated = np.repeat(condition, size, 0)
+    """Return generated designs float32[n, size, D] for people float32[n, N]."""
+    n = len(person)
     z = rng.normal(size=(n * size, LATENT)).astype(np.float32)
-    logits, continuous = served.generate(z, repeated)
+    logits, continuous = served.generate(z, person)
     hot = np.arange(n * size) % size >= round(size * (1.0 - HOT_SHARE))
     temperature = np.where(hot, HOT_TEMPERATURE, TEMPERATURE)[:, None]
     designs = space.sample(logits, continuous, temperature, rng)

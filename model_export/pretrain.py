@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from model_export import gates, projection
+from model_export import gates, taste
 from model_export.checkpoint import RECIPES, Model, build
 from model_export.design_space import DesignSpace
 from model_export.library import SIZE, library_conditions, make_library
@@ -18,26 +19,34 @@ from model_export.onnx_export import (
     code_version,
     export,
 )
-from model_export.projection import Projection
+from model_export.critic_layout import Layout
 from model_export.recipe import Examples, Kind
 from model_export.registry import Registry, RegistryError, Version
 from model_export.selector import THOMPSON_SCALE, ClickCritic
+from model_export.taste import TasteModel
 from schemas.records import Verdict
 
 MODELS: dict[str, Kind] = {"creative-gan": "gan", "creative-vae": "vae"}
+
+Floats = NDArray[np.float32]
 
 _COPIES = 3
 """Different people each creative of the library is shown to."""
 
 
-def library_examples(space: DesignSpace, seed: int) -> Examples:
-    """Return the library's designs with people they were made for, 3,000 rows."""
+def library_people(space: DesignSpace, seed: int) -> Floats:
+    """Return people the library's creatives were made for: float32[3000, 71]."""
     library = make_library(space, seed)
     rng = np.random.default_rng([seed, 3])
-    conditions = [library_conditions(library, rng) for _ in range(_COPIES)]
+    return np.concatenate([library_conditions(library, rng) for _ in range(_COPIES)])
+
+
+def library_examples(space: DesignSpace, seed: int, who: TasteModel) -> Examples:
+    """Return the library's designs with people they were made for, 3,000 rows."""
+    designs = make_library(space, seed).designs
     return Examples(
-        design=torch.from_numpy(np.tile(library.designs, (_COPIES, 1))),
-        condition=torch.from_numpy(np.concatenate(conditions)),
+        design=torch.from_numpy(np.tile(designs, (_COPIES, 1))),
+        person=torch.from_numpy(who.features(library_people(space, seed))),
     )
 
 
@@ -45,7 +54,7 @@ def pretrained(
     kind: Kind,
     space: DesignSpace,
     seed: int,
-    fitted: Projection | None = None,
+    fitted: TasteModel | None = None,
 ) -> tuple[Model, float]:
     """Return a model taught by the library, and its last loss.
 
@@ -53,16 +62,13 @@ def pretrained(
         kind: gan or vae.
         space: creative space.
         seed: of everything random.
-        fitted: projection to use; None takes a seeded one.
+        fitted: taste model to use; None takes a seeded one.
     """
-    library = library_examples(space, seed)
-    chosen = fitted or projection.seeded(
-        library.condition.numpy(), np.random.default_rng([seed, 4])
-    )
-    networks = build(kind, space, chosen, seed)
-    loss = RECIPES[kind].pretrain(networks, library, seed)
-    critic = ClickCritic.untaught(space.n_logits, space.n_continuous)
-    return Model(kind, space, seed, chosen, networks, critic), loss
+    who = fitted or taste.seeded(np.random.default_rng([seed, 4]))
+    networks = build(kind, space, who.n_features, seed)
+    loss = RECIPES[kind].pretrain(networks, library_examples(space, seed, who), seed)
+    critic = ClickCritic.untaught(Layout.of(space, who.n_tastes))
+    return Model(kind, space, seed, who, networks, critic), loss
 
 
 def card(
@@ -79,12 +85,13 @@ def card(
         "space": model.space.name,
         "space_sha256": model.space.digest,
         "library": {"origin": "generated", "seed": model.seed, "n": SIZE},
-        "projection": model.projection.origin,
+        "taste": model.taste.origin,
         "n_draws": N_DRAWS,
         "thompson_scale": THOMPSON_SCALE,
         "n_examples": model.critic.n_examples,
         "n_clicks": model.critic.n_clicks,
         "ranges": [],
+        "learnt_to": {},
         "passed": gates.passed(verdicts),
         "verdicts": [asdict(verdict) for verdict in verdicts],
         **more,
@@ -136,7 +143,7 @@ def _train(
     started = time.monotonic()
     model, loss = pretrained(MODELS[name], space, seed)
     files = export(model)
-    people = library_examples(space, seed).condition.numpy()[: gates.N_PEOPLE]
+    people = library_people(space, seed)[: gates.N_PEOPLE]
     verdicts = gates.library_gates(model, Served(files), people)
     metrics = {"loss": loss, "seconds": round(time.monotonic() - started, 3)}
     return registry.add(name, files, card(model, verdicts, created_at, metrics=metrics))

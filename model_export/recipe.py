@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from model_export.design_space import DesignSpace
 from model_export.networks import ClickScore, Generator
-from model_export.projection import Projection
 
 Kind = Literal["gan", "vae"]
 
@@ -37,12 +36,12 @@ class Networks:
 
 @dataclass(frozen=True)
 class Examples:
-    """Designs with the conditions they were made for."""
+    """Designs with the people they were made for."""
 
     design: Tensor
     """float32[n, D]."""
-    condition: Tensor
-    """float32[n, 70]."""
+    person: Tensor
+    """float32[n, N]: person features."""
 
 
 @dataclass(frozen=True)
@@ -50,20 +49,20 @@ class TuningSet:
     """What a generator is tuned on."""
 
     people: Tensor
-    """float32[n, 70]: conditions that were served."""
+    """float32[n, N]: person features that were served."""
     clicked: Examples
     """Designs that were clicked; may be none."""
     clicked_weight: Tensor
     """float32[n clicked]: capped 1 / propensity."""
     library: Examples
     score: ClickScore
-    """The critic's posterior mean: one draw."""
+    """By the critic's posterior mean."""
 
 
 class Recipe(Protocol):
     """Trains one kind of generator. Deterministic by seed."""
 
-    def build(self, space: DesignSpace, projection: Projection) -> Networks:
+    def build(self, space: DesignSpace, n_features: int) -> Networks:
         """Return untrained networks, by torch's global seed."""
 
     def pretrain(self, networks: Networks, library: Examples, seed: int) -> float:

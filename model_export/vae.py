@@ -16,7 +16,6 @@ from model_export.adam import Adam
 from model_export.design_space import DesignSpace
 from model_export.model_files import LATENT
 from model_export.networks import Encoder, Generator
-from model_export.projection import Projection
 from model_export.recipe import (
     BATCH,
     Examples,
@@ -39,10 +38,10 @@ REWARD_WEIGHT = 120.0
 KL_WEIGHT = 0.3
 
 
-def build(space: DesignSpace, projection: Projection) -> Networks:
+def build(space: DesignSpace, n_features: int) -> Networks:
     """Return an untrained encoder and decoder."""
-    decoder = Generator(space, projection)
-    return Networks(decoder, Encoder(space, projection), copy.deepcopy(decoder))
+    decoder = Generator(space, n_features)
+    return Networks(decoder, Encoder(space, n_features), copy.deepcopy(decoder))
 
 
 def pretrain(networks: Networks, library: Examples, seed: int) -> float:
@@ -52,11 +51,11 @@ def pretrain(networks: Networks, library: Examples, seed: int) -> float:
     optimiser = Adam(parameters, rate=2e-3)
     loss = torch.zeros(())
     for rows in batches(len(library.design), BATCH, PRETRAIN_STEPS, source):
-        design, condition = library.design[rows], library.condition[rows]
-        mean, log_variance = encoder(design, condition)  # (B, 8) each
+        design, person = library.design[rows], library.person[rows]
+        mean, log_variance = encoder(design, person)  # (B, 8) each
         noise = torch.randn(mean.shape, generator=source)
         z = mean + (0.5 * log_variance).exp() * noise
-        logits, continuous = decoder(z, condition)
+        logits, continuous = decoder(z, person)
         reconstruction = losses.design_reconstruction(
             decoder.log_probabilities(logits), continuous, design, DEVIATION
         )
@@ -72,14 +71,14 @@ def tune(networks: Networks, tuning: TuningSet, seed: int) -> float:
     optimiser = Adam(decoder.parameters(), rate=2e-3)
     loss = torch.zeros(())
     for rows in batches(len(tuning.people), TUNE_BATCH, TUNE_STEPS, source):
-        condition = tuning.people[rows]
+        person = tuning.people[rows]
         z = torch.randn((len(rows), LATENT), generator=source)
-        logits, continuous = decoder(z, condition)
+        logits, continuous = decoder(z, person)
         log_probabilities = decoder.log_probabilities(logits)
         expected = torch.cat([log_probabilities.exp(), continuous], 1)  # (B, D)
-        reward = torch.sigmoid(tuning.score(expected, condition)).mean()
+        reward = torch.sigmoid(tuning.score(expected, person)).mean()
         distance = _distance(
-            networks.anchor, z, condition, log_probabilities, continuous
+            networks.anchor, z, person, log_probabilities, continuous
         )
         loss = KL_WEIGHT * distance - REWARD_WEIGHT * reward
         optimiser.minimise(loss)
@@ -89,13 +88,13 @@ def tune(networks: Networks, tuning: TuningSet, seed: int) -> float:
 def _distance(
     anchor: Generator,
     z: Tensor,
-    condition: Tensor,
+    person: Tensor,
     log_probabilities: Tensor,
     continuous: Tensor,
 ) -> Tensor:
     """Return KL(decoder || library's decoder) at the same latents, nats."""
     with torch.no_grad():
-        reference_logits, reference_continuous = anchor(z, condition)
+        reference_logits, reference_continuous = anchor(z, person)
         reference = anchor.log_probabilities(reference_logits)
     return losses.design_kl(
         log_probabilities, continuous, reference, reference_continuous, DEVIATION

@@ -1,0 +1,113 @@
+"""Taste and click critic <-> critic.safetensors: what learning goes on from. No torch.
+
+Only the upper triangle of the information matrix is kept: it is symmetric.
+"""
+
+import json
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors, save as save_tensors
+
+from model_export.critic_layout import Layout
+from model_export.critic_prior import Prior
+from model_export.design_space import DesignSpace
+from model_export.onnx_file import ModelFileError
+from model_export.selector import ClickCritic
+from model_export.taste import TasteModel
+
+_FORMAT = "adloom-critic-1"
+
+
+def to_bytes(taste: TasteModel, critic: ClickCritic) -> bytes:
+    """Return both as the content of critic.safetensors."""
+    upper = np.triu_indices_from(critic.precision)
+    tensors: dict[str, NDArray[Any]] = {
+        "taste.base": taste.base,
+        "taste.loadings": taste.loadings,
+        "taste.centre": taste.centre,
+        "taste.axes": taste.axes,
+        "critic.precision": critic.precision[upper],
+        "critic.eta": critic.eta,
+        "prior.level": critic.prior.level,
+        "prior.spread": critic.prior.spread,
+        "prior.relevance": critic.prior.relevance,
+    }
+    header = {
+        "format": _FORMAT,
+        "taste": taste.origin,
+        "n_examples": critic.n_examples,
+        "n_clicks": critic.n_clicks,
+    }
+    return save(tensors, header)
+
+
+def from_bytes(content: bytes, space: DesignSpace) -> tuple[TasteModel, ClickCritic]:
+    """Return the taste model and the critic of a file.
+
+    Raises:
+        ModelFileError: not such a file, or of another creative space.
+    """
+    try:
+        header, tensors = load(content, _FORMAT)
+        taste = TasteModel(
+            base=tensors["taste.base"],
+            loadings=tensors["taste.loadings"],
+            centre=tensors["taste.centre"],
+            axes=tensors["taste.axes"],
+            origin=header["taste"],
+        )
+        layout = Layout.of(space, taste.n_tastes)
+        upper = np.zeros((layout.n_weights, layout.n_weights))
+        upper[np.triu_indices_from(upper)] = tensors["critic.precision"]
+        critic = ClickCritic(
+            layout=layout,
+            prior=Prior(
+                level=tensors["prior.level"],
+                spread=tensors["prior.spread"],
+                relevance=tensors["prior.relevance"],
+            ),
+            precision=upper + np.triu(upper, 1).T,
+            eta=tensors["critic.eta"],
+            n_examples=header["n_examples"],
+            n_clicks=header["n_clicks"],
+        )
+    except (KeyError, ValueError, IndexError) as error:
+        raise ModelFileError(f"critic file cannot be used: {error}") from error
+    if critic.eta.shape != (layout.n_weights,):
+        raise ModelFileError(
+            f"critic file with {len(critic.eta)} weights: expected {layout.n_weights}, "
+            f"for the creative space {space.name}"
+        )
+    return taste, critic
+
+
+def save(tensors: dict[str, NDArray[Any]], header: dict[str, Any]) -> bytes:
+    """Return tensors and a header as a safetensors file; the same bytes every time."""
+    contiguous = {name: np.ascontiguousarray(part) for name, part in tensors.items()}
+    content: bytes = save_tensors(contiguous, {"adloom": json.dumps(header)})
+    return content
+
+
+def load(
+    content: bytes, expected_format: str
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return header and tensors of a file that `save` made.
+
+    Raises:
+        ModelFileError: another format, or not a safetensors file.
+    """
+    try:
+        tensors = load_tensors(content)
+        size = int.from_bytes(content[:8], "little")
+        raw = json.loads(content[8 : 8 + size])
+        header: dict[str, Any] = json.loads(raw["__metadata__"]["adloom"])
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise ModelFileError(f"not a file of {expected_format}: {error}") from error
+    if header.get("format") != expected_format:
+        raise ModelFileError(
+            f"file of the format {header.get('format')}: expected {expected_format}"
+        )
+    return header, tensors
