@@ -7,11 +7,10 @@ import torch
 
 from model_export import critic_file, gan, vae
 from model_export.design_space import DesignSpace
+from model_export.knowledge import Knowledge
 from model_export.model_files import CHECKPOINT, CRITIC_STATE
 from model_export.onnx_file import ModelFileError
 from model_export.recipe import Kind, Networks, Recipe
-from model_export.selector import ClickCritic
-from model_export.taste import TasteModel
 
 RECIPES: dict[Kind, Recipe] = {"gan": gan, "vae": vae}
 
@@ -26,9 +25,8 @@ class Model:
     space: DesignSpace
     seed: int
     """Of pre-training: it also makes the library and chooses the held-out people."""
-    taste: TasteModel
     networks: Networks
-    critic: ClickCritic
+    knowledge: Knowledge
 
 
 def build(kind: Kind, space: DesignSpace, n_features: int, seed: int) -> Networks:
@@ -53,7 +51,7 @@ def to_files(model: Model) -> dict[str, bytes]:
     }
     return {
         CHECKPOINT: critic_file.save(tensors, header),
-        CRITIC_STATE: critic_file.to_bytes(model.taste, model.critic),
+        CRITIC_STATE: critic_file.to_bytes(model.knowledge),
     }
 
 
@@ -66,7 +64,7 @@ def from_files(files: Mapping[str, bytes], space: DesignSpace) -> Model:
     missing = {CHECKPOINT, CRITIC_STATE} - files.keys()
     if missing:
         raise ModelFileError(f"version without {sorted(missing)}: it cannot be trained")
-    taste, critic = critic_file.from_bytes(files[CRITIC_STATE], space)
+    knowledge = critic_file.from_bytes(files[CRITIC_STATE], space)
     header, tensors = critic_file.load(files[CHECKPOINT], _FORMAT)
     try:
         if header["space_sha256"] != space.digest:
@@ -74,7 +72,9 @@ def from_files(files: Mapping[str, bytes], space: DesignSpace) -> Model:
                 f"checkpoint of the creative space {header['space_sha256']}: expected "
                 f"{space.digest}"
             )
-        networks = build(header["kind"], space, taste.n_features, header["seed"])
+        networks = build(
+            header["kind"], space, knowledge.taste.n_features, header["seed"]
+        )
         for name, network in networks.modules().items():
             prefix = f"{name}."
             network.load_state_dict(
@@ -86,4 +86,4 @@ def from_files(files: Mapping[str, bytes], space: DesignSpace) -> Model:
             )
     except (KeyError, ValueError, RuntimeError) as error:
         raise ModelFileError(f"checkpoint cannot be used: {error}") from error
-    return Model(header["kind"], space, header["seed"], taste, networks, critic)
+    return Model(header["kind"], space, header["seed"], networks, knowledge)

@@ -15,7 +15,7 @@ from typing import Any
 from model_export import design_space
 from model_export.dataset import FineTuneError
 from model_export.feedback_topic import FeedbackReadError, read_ranges
-from model_export.model_files import CHECKPOINT, ModelFileError, check_files
+from model_export.model_files import ModelFileError, check_files
 from model_export.registry import Registry, RegistryError
 from schemas.avro import SchemaIds
 from schemas.lock import LockedIds
@@ -122,11 +122,11 @@ def _export(options: argparse.Namespace) -> Any:
 def _gates(options: argparse.Namespace) -> Any:
     _one_thread()
     from model_export import checkpoint, gates, onnx_export  # noqa: PLC0415  # torch
-    from model_export.pretrain import library_examples  # noqa: PLC0415  # needs torch
+    from model_export.pretrain import library_people  # noqa: PLC0415  # needs torch
 
     files = Registry(options.store).read(options.model, options.version)
-    model = checkpoint.from_bytes(files[CHECKPOINT], check_files(files).space)
-    people = library_examples(model.space, model.seed).condition.numpy()
+    model = checkpoint.from_files(files, check_files(files).space)
+    people = library_people(model.space, model.seed)
     served = onnx_export.Served(files)
     verdicts = gates.library_gates(model, served, people[: gates.N_PEOPLE])
     return {

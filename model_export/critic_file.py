@@ -1,9 +1,10 @@
-"""Taste and click critic <-> critic.safetensors: what learning goes on from. No torch.
+"""Knowledge <-> critic.safetensors: what learning goes on from. No torch.
 
 Only the upper triangle of the information matrix is kept: it is symmetric.
 """
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -11,18 +12,24 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors, save as save_tensors
 
+from model_export.calibration import Calibration
 from model_export.critic_layout import Layout
 from model_export.critic_prior import Prior
 from model_export.design_space import DesignSpace
+from model_export.honesty import Honesty
+from model_export.knowledge import Knowledge
 from model_export.onnx_file import ModelFileError
+from model_export.poison import Suspects
 from model_export.selector import ClickCritic
 from model_export.taste import TasteModel
 
-_FORMAT = "adloom-critic-1"
+_FORMAT = "adloom-critic-2"
 
 
-def to_bytes(taste: TasteModel, critic: ClickCritic) -> bytes:
-    """Return both as the content of critic.safetensors."""
+def to_bytes(knowledge: Knowledge) -> bytes:
+    """Return it as the content of critic.safetensors."""
+    taste, critic = knowledge.taste, knowledge.critic
+    suspects = knowledge.suspects
     upper = np.triu_indices_from(critic.precision)
     tensors: dict[str, NDArray[Any]] = {
         "taste.base": taste.base,
@@ -34,18 +41,23 @@ def to_bytes(taste: TasteModel, critic: ClickCritic) -> bytes:
         "prior.level": critic.prior.level,
         "prior.spread": critic.prior.spread,
         "prior.relevance": critic.prior.relevance,
+        "suspects.shown": suspects.shown,
+        "suspects.clicked": suspects.clicked,
     }
     header = {
         "format": _FORMAT,
         "taste": taste.origin,
         "n_examples": critic.n_examples,
         "n_clicks": critic.n_clicks,
+        "honesty": asdict(knowledge.honesty),
+        "calibration": asdict(knowledge.calibration),
+        "suspects": {"n": suspects.n, "n_clicks": suspects.n_clicks},
     }
     return save(tensors, header)
 
 
-def from_bytes(content: bytes, space: DesignSpace) -> tuple[TasteModel, ClickCritic]:
-    """Return the taste model and the critic of a file.
+def from_bytes(content: bytes, space: DesignSpace) -> Knowledge:
+    """Return the knowledge in a file.
 
     Raises:
         ModelFileError: not such a file, or of another creative space.
@@ -74,14 +86,25 @@ def from_bytes(content: bytes, space: DesignSpace) -> tuple[TasteModel, ClickCri
             n_examples=header["n_examples"],
             n_clicks=header["n_clicks"],
         )
-    except (KeyError, ValueError, IndexError) as error:
+        knowledge = Knowledge(
+            taste=taste,
+            critic=critic,
+            honesty=Honesty(**header["honesty"]),
+            suspects=Suspects(
+                shown=tensors["suspects.shown"],
+                clicked=tensors["suspects.clicked"],
+                **header["suspects"],
+            ),
+            calibration=Calibration(**header["calibration"]),
+        )
+    except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ModelFileError(f"critic file cannot be used: {error}") from error
     if critic.eta.shape != (layout.n_weights,):
         raise ModelFileError(
             f"critic file with {len(critic.eta)} weights: expected {layout.n_weights}, "
             f"for the creative space {space.name}"
         )
-    return taste, critic
+    return knowledge
 
 
 def save(tensors: dict[str, NDArray[Any]], header: dict[str, Any]) -> bytes:

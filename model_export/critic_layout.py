@@ -65,7 +65,9 @@ class Layout:
         """Which attribute each look belongs to: [F]; continuous ones come last."""
         n = len(self.sizes)
         continuous = n + np.arange(self.n_continuous)
-        return np.concatenate([np.repeat(np.arange(n), self.sizes), continuous, continuous])
+        return np.concatenate(
+            [np.repeat(np.arange(n), self.sizes), continuous, continuous]
+        )
 
     def looks(self, design: Floats) -> Floats:
         """Return float32[n, F] for designs float32[n, D]."""

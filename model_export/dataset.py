@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from model_export import conditioning
 from model_export.design_space import DesignSpace, SpaceError
+from model_export.knowledge import Lessons
 from schemas.records import Design, Feedback
 
 CONTROL_ARM = "control"
@@ -57,6 +58,11 @@ class FeedbackArrays:
         """Capped 1 / propensity: float32[n]; 1 where it was not logged."""
         known = np.nan_to_num(self.propensity, nan=1.0)
         return np.minimum(1.0 / known, MAX_WEIGHT).astype(np.float32)
+
+    @property
+    def lessons(self) -> Lessons:
+        """What there is to learn."""
+        return Lessons(self.design, self.condition, self.clicked, self.control)
 
     def rows(self, mask: NDArray[np.bool_]) -> "FeedbackArrays":
         """Return the rows where `mask` is True."""

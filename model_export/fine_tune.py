@@ -6,6 +6,7 @@ critic and by the designs that were clicked; the gates judge what comes out.
 
 import copy
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -25,7 +26,7 @@ from model_export.recipe import Examples, Networks, TuningSet
 from model_export.registry import Registry
 from schemas.records import FineTuneJob, Verdict
 
-HELD_OUT_SHARE = 0.2
+HELD_OUT_SHARE = 0.1
 """Share of people whose feedback only judges."""
 
 REFIT_EXAMPLES = 1_000
@@ -79,15 +80,18 @@ def fine_tune(
     model, loss = tuned(base, taught, job.seed)
     content = export(model)
     served, champion = Served(content), Served(files)
-    verdicts = verdicts_of(
-        model, served, champion, taught, feedback.rows(judged), job.seed
-    )
+    verdicts = [
+        *verdicts_of(model, served, champion, taught, feedback.rows(judged), job.seed),
+        model.knowledge.honesty.verdict(),
+        model.knowledge.suspects.verdict(model.space),
+    ]
     metrics = _metrics(model, served, champion, taught, job.seed)
     details: dict[str, Any] = {
         "parent_version": job.base_version,
         "job_id": job.job_id,
         "job_seed": job.seed,
         "ranges": [asdict(part) for part in job.ranges],
+        "learnt_to": learnt_to(check_files(files).card, job),
         "shown_from": int(feedback.shown_at.min()),
         "shown_to": int(feedback.shown_at.max()),
         "job_examples": len(feedback),
@@ -110,23 +114,43 @@ def fine_tune(
     )
 
 
-def tuned(base: Model, feedback: FeedbackArrays, seed: int) -> tuple[Model, float]:
+def learnt_to(card: Mapping[str, Any], job: FineTuneJob) -> dict[str, int]:
+    """Return feedback partition -> next offset that a job's version does not know.
+
+    Args:
+        card: of the version that the job starts from.
+        job: the job.
+    """
+    ends = {str(part.partition): part.end for part in job.ranges}
+    return {**card["learnt_to"], **ends}
+
+
+def tuned(
+    base: Model, feedback: FeedbackArrays, seed: int, *, is_trusted: bool = False
+) -> tuple[Model, float]:
     """Return the model after the feedback, and the recipe's last loss.
 
-    The base is left as it is.
+    The critic always learns. The generator follows it only while the critic's pairwise
+    accuracy on feedback that it had not seen is above chance. The base stays as it is.
+
+    Args:
+        base: what is tuned.
+        feedback: what it learns from.
+        seed: of everything random.
+        is_trusted: tune the generator whatever the evidence.
     """
     model = _refitted(base, feedback)
-    critic = model.critic.update(
-        feedback.design,
-        model.taste.features(feedback.condition),
-        feedback.clicked,
+    model = replace(
+        model, knowledge=model.knowledge.after(feedback.lessons, model.space)
     )
+    if not (is_trusted or model.knowledge.honesty.is_above_chance):
+        return model, 0.0
     networks = Networks(
         copy.deepcopy(model.networks.generator),
         copy.deepcopy(model.networks.partner),
         model.networks.anchor,
     )
-    model = replace(model, critic=critic, networks=networks)
+    model = replace(model, networks=networks)
     loss = RECIPES[model.kind].tune(networks, _tuning_set(model, feedback), seed)
     return model, loss
 
@@ -167,7 +191,7 @@ def _refitted(base: Model, feedback: FeedbackArrays) -> Model:
     same reason the library is taught again, and the critic's sums start anew: numbers
     about the old coordinates mean nothing in the new ones.
     """
-    if base.taste.origin == "fitted" or len(feedback) < REFIT_EXAMPLES:
+    if base.knowledge.taste.origin == "fitted" or len(feedback) < REFIT_EXAMPLES:
         return base
     fitted = taste.fit(feedback.condition, base.seed)
     model, _ = pretrained(base.kind, base.space, base.seed, fitted)
@@ -175,14 +199,14 @@ def _refitted(base: Model, feedback: FeedbackArrays) -> Model:
 
 
 def _tuning_set(model: Model, feedback: FeedbackArrays) -> TuningSet:
-    person = torch.from_numpy(model.taste.features(feedback.condition))
+    person = torch.from_numpy(model.knowledge.taste.features(feedback.condition))
     clicked = feedback.clicked > 0
     return TuningSet(
         people=person,
         clicked=Examples(torch.from_numpy(feedback.design[clicked]), person[clicked]),
         clicked_weight=torch.from_numpy(feedback.weight[clicked]),
-        library=library_examples(model.space, model.seed, model.taste),
-        score=ClickScore(model.critic.layout, model.critic.mean()),
+        library=library_examples(model.space, model.seed, model.knowledge.taste),
+        score=ClickScore(model.knowledge.critic.layout, model.knowledge.critic.mean()),
     )
 
 
@@ -200,7 +224,7 @@ def _metrics(
         rng = np.random.default_rng([seed, 6])
         pools = draw_pools(generator, model.space, generator.person(people), rng)
         n, size, _ = pools.shape
-        person = np.repeat(model.taste.features(people), size, 0)
-        logits = model.critic.logits(pools.reshape(n * size, -1), person)
+        person = np.repeat(model.knowledge.taste.features(people), size, 0)
+        logits = model.knowledge.critic.logits(pools.reshape(n * size, -1), person)
         answer[f"expected_{name}"] = float((1.0 / (1.0 + np.exp(-logits))).mean())
     return answer

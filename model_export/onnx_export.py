@@ -43,14 +43,15 @@ def export(model: Model) -> dict[str, bytes]:
         "space_sha256": model.space.digest,
     }
     return {
-        PERSON: network_graphs.person_model(model.taste, metadata),
+        PERSON: network_graphs.person_model(model.knowledge.taste, metadata),
         GENERATOR: network_graphs.generator_model(
-            model.networks.generator, model.space, model.taste.n_features, metadata
+            model.networks.generator,
+            model.space,
+            model.knowledge.taste.n_features,
+            metadata,
         ),
-        CRITIC: network_graphs.critic_model(model.critic.layout, metadata),
-        POSTERIOR: posterior.to_bytes(
-            posterior.posterior_draws(model.critic, model.seed)
-        ),
+        CRITIC: network_graphs.critic_model(model.knowledge.critic.layout, metadata),
+        POSTERIOR: posterior.to_bytes(model.knowledge.draws(model.seed)),
         SPACE: model.space.source.encode(),
         **checkpoint.to_files(model),
     }
@@ -71,13 +72,11 @@ def parity(model: Model, served: "Served", condition: Floats, seed: int) -> floa
     design = model.space.random(len(both), rng)
     person = served.person(both)
     torch_person = torch.from_numpy(person)
-    draws = posterior.posterior_draws(model.critic, model.seed)
+    draws = model.knowledge.draws(model.seed)
     with torch.no_grad():
-        logits, continuous = model.networks.generator(
-            torch.from_numpy(z), torch_person
-        )
+        logits, continuous = model.networks.generator(torch.from_numpy(z), torch_person)
         score = [
-            ClickScore(model.critic.layout, draw)(
+            ClickScore(model.knowledge.critic.layout, draw)(
                 torch.from_numpy(design), torch_person
             )
             for draw in draws.T.astype(np.float64)
@@ -94,7 +93,7 @@ def taste_parity(model: Model, served: "Served", condition: Floats, seed: int) -
     """Return the largest |numpy - onnxruntime| of person features."""
     rng = np.random.default_rng(seed)
     both = np.concatenate([condition, random_people(len(condition), rng)])
-    difference = served.person(both) - model.taste.features(both)
+    difference = served.person(both) - model.knowledge.taste.features(both)
     return float(np.abs(difference).max(initial=0.0))
 
 
@@ -115,7 +114,9 @@ class Served:
         self.layout = layout_of(space, self._person)
         self._generator = _session(files[GENERATOR])
         self._critic = _session(files[CRITIC])
-        self._draws = posterior.from_bytes(files[POSTERIOR], self.layout)
+        # Not through posterior.from_bytes: that refuses what a gate is to report.
+        flat = np.frombuffer(files[POSTERIOR], "<f4").astype(np.float32)
+        self._draws = flat.reshape(self.layout.n_weights, -1)
 
     def person(self, condition: Floats) -> Floats:
         """Return person features [n, N]."""
@@ -138,8 +139,8 @@ class Served:
             ["worth", "base"], {"person": person, "weights": self._draws}
         )  # (m, F, S), (m, S)
         looks = self.layout.looks(design).reshape(len(person), -1, worth.shape[1])
-        score = looks @ worth + base[:, None]  # (m, n / m, S)
-        return score.reshape(len(design), -1).astype(np.float32)
+        score: Floats = looks @ worth + base[:, None]  # (m, n / m, S)
+        return score.reshape(len(design), -1)
 
 
 def layout_of(space: DesignSpace, person: onnxruntime.InferenceSession) -> Layout:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from model_export import gates, taste
 from model_export.checkpoint import RECIPES, Model, build
 from model_export.design_space import DesignSpace
+from model_export.knowledge import Knowledge
 from model_export.library import SIZE, library_conditions, make_library
 from model_export.onnx_export import (
     N_DRAWS,
@@ -19,10 +20,9 @@ from model_export.onnx_export import (
     code_version,
     export,
 )
-from model_export.critic_layout import Layout
 from model_export.recipe import Examples, Kind
 from model_export.registry import Registry, RegistryError, Version
-from model_export.selector import THOMPSON_SCALE, ClickCritic
+from model_export.selector import THOMPSON_SCALE
 from model_export.taste import TasteModel
 from schemas.records import Verdict
 
@@ -67,8 +67,7 @@ def pretrained(
     who = fitted or taste.seeded(np.random.default_rng([seed, 4]))
     networks = build(kind, space, who.n_features, seed)
     loss = RECIPES[kind].pretrain(networks, library_examples(space, seed, who), seed)
-    critic = ClickCritic.untaught(Layout.of(space, who.n_tastes))
-    return Model(kind, space, seed, who, networks, critic), loss
+    return Model(kind, space, seed, networks, Knowledge.none(who, space)), loss
 
 
 def card(
@@ -85,11 +84,13 @@ def card(
         "space": model.space.name,
         "space_sha256": model.space.digest,
         "library": {"origin": "generated", "seed": model.seed, "n": SIZE},
-        "taste": model.taste.origin,
+        "taste": model.knowledge.taste.origin,
         "n_draws": N_DRAWS,
         "thompson_scale": THOMPSON_SCALE,
-        "n_examples": model.critic.n_examples,
-        "n_clicks": model.critic.n_clicks,
+        "n_examples": model.knowledge.critic.n_examples,
+        "n_clicks": model.knowledge.critic.n_clicks,
+        "honesty": asdict(model.knowledge.honesty),
+        "calibration_shift": model.knowledge.calibration.shift,
         "ranges": [],
         "learnt_to": {},
         "passed": gates.passed(verdicts),

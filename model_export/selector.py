@@ -111,6 +111,26 @@ class ClickCritic:
             critic = replace(critic, prior=prior)
         return critic
 
+    def without(self, looks: NDArray[np.intp]) -> "ClickCritic":
+        """Return the critic with everything forgotten about some looks.
+
+        Their weights are integrated out: what the clicks said about the other weights
+        stays, with what explained the forgotten looks' share taken off.
+        """
+        forgotten = np.zeros(self.layout.n_weights, bool)
+        n_pairs = self.layout.n_looks * self.layout.n_who
+        forgotten[:n_pairs].reshape(self.layout.n_looks, -1)[looks] = True
+        gone, kept = np.flatnonzero(forgotten), np.flatnonzero(~forgotten)
+        across = self.precision[np.ix_(kept, gone)]
+        own = self._total()[np.ix_(gone, gone)]
+        share = np.linalg.solve(own, across.T).T  # (kept, gone)
+        precision, eta = np.zeros_like(self.precision), np.zeros_like(self.eta)
+        precision[np.ix_(kept, kept)] = (
+            self.precision[np.ix_(kept, kept)] - share @ across.T
+        )
+        eta[kept] = self.eta[kept] - share @ self.eta[gone]
+        return replace(self, precision=precision, eta=eta)
+
     def mean(self) -> Vector:
         """Return the posterior mean of the weights: [P]."""
         return np.linalg.solve(self._total(), self.eta).astype(np.float64)

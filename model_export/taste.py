@@ -62,8 +62,8 @@ class TasteModel:
 
     @property
     def n_tastes(self) -> int:
-        """k."""
-        return self.loadings.shape[1]
+        """Dimensions of taste: k."""
+        return int(self.loadings.shape[1])
 
     @property
     def n_features(self) -> int:
@@ -161,13 +161,11 @@ class _Ascent:
     def step(self, gradients: list[Doubles], rate: float) -> None:
         self._n += 1
         one, two = _BETAS
-        for part, gradient, first, second in zip(
-            self._parts, gradients, self._first, self._second, strict=True
-        ):
-            first += (1.0 - one) * (gradient - first)
-            second += (1.0 - two) * (gradient * gradient - second)
-            width = np.sqrt(second / (1.0 - two**self._n)) + 1e-8
-            part += rate * first / (1.0 - one**self._n) / width
+        for i, gradient in enumerate(gradients):
+            self._first[i] += (1.0 - one) * (gradient - self._first[i])
+            self._second[i] += (1.0 - two) * (gradient * gradient - self._second[i])
+            width = np.sqrt(self._second[i] / (1.0 - two**self._n)) + 1e-8
+            self._parts[i] += rate * self._first[i] / (1.0 - one**self._n) / width
 
 
 def _counts(condition: Floats) -> Doubles:
@@ -207,5 +205,3 @@ def _softmax(logits: Doubles) -> Doubles:
     weights = np.exp(logits - logits.max(1, keepdims=True))
     shares: Doubles = weights / weights.sum(1, keepdims=True)
     return shares
-
-

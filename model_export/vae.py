@@ -77,9 +77,7 @@ def tune(networks: Networks, tuning: TuningSet, seed: int) -> float:
         log_probabilities = decoder.log_probabilities(logits)
         expected = torch.cat([log_probabilities.exp(), continuous], 1)  # (B, D)
         reward = torch.sigmoid(tuning.score(expected, person)).mean()
-        distance = _distance(
-            networks.anchor, z, person, log_probabilities, continuous
-        )
+        distance = _distance(networks.anchor, z, person, log_probabilities, continuous)
         loss = KL_WEIGHT * distance - REWARD_WEIGHT * reward
         optimiser.minimise(loss)
     return float(loss.detach())

@@ -37,15 +37,15 @@ def numbers():
 def models(travel):
     """Return the GAN and the VAE, taught the travel library, by kind.
 
-    Their projection is fitted already, so that tuning them does not teach the library
+    Their taste model is fitted already, so that tuning them does not teach the library
     a second time.
     """
     torch = pytest.importorskip("torch", reason="training: extra [train] is missing")
-    from model_export import conditioning, pretrain, projection  # noqa: PLC0415
+    from model_export import conditioning, pretrain, taste  # noqa: PLC0415
 
     torch.set_num_threads(1)
     people = conditioning.random_people(2_000, np.random.default_rng(5))
-    fitted = projection.principal(people)
+    fitted = taste.fit(people, 0)
     return {
         kind: pretrain.pretrained(kind, travel, 0, fitted)[0] for kind in ("gan", "vae")
     }

@@ -23,6 +23,11 @@ KINDS = ("gan", "vae")
 PEOPLE = people(100, np.random.default_rng(0))
 
 
+def with_critic(model, critic):
+    """Return a copy of the model with another critic."""
+    return replace(model, knowledge=replace(model.knowledge, critic=critic))
+
+
 def damaged(model, damage):
     """Return a copy of the model with its generator damaged."""
     networks = replace(
@@ -52,11 +57,10 @@ def test_weights_that_are_no_numbers_are_refused(models, kind, bad):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_critic_that_is_no_number_is_refused(models, kind):
     model = models[kind]
-    eta = model.critic.eta.copy()
+    critic = model.knowledge.critic
+    eta = critic.eta.copy()
     eta[0] = np.nan
-    assert verdicts(replace(model, critic=replace(model.critic, eta=eta)))[
-        "finite"
-    ] == ("fail")
+    assert verdicts(with_critic(model, replace(critic, eta=eta)))["finite"] == ("fail")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -115,10 +119,8 @@ def test_the_off_policy_value_finds_the_better_critic(models, travel):
     model = models["vae"]
     taught = dataset.from_feedback(feedback(travel, 3_000, seed=1), travel)
     judged = dataset.from_feedback(feedback(travel, 3_000, seed=2), travel)
-    critic = model.critic.update(
-        taught.design, model.projection.features(taught.condition), taught.clicked
-    )
-    better = Served(onnx_export.export(replace(model, critic=critic)))
+    knowledge = model.knowledge.after(taught.lessons, travel)
+    better = Served(onnx_export.export(replace(model, knowledge=knowledge)))
     worse = Served(onnx_export.export(model))
     found = feedback_gates.off_policy_value(better, worse, travel, judged, 0)
     assert found.result == "pass"

@@ -13,7 +13,7 @@ from model_export import (  # noqa: E402  # after the skip
     gates,
     onnx_export,
     pretrain,
-    projection,
+    taste,
     vae,
 )
 from model_export.conditioning import random_people  # noqa: E402
@@ -34,8 +34,7 @@ def hasty(monkeypatch):
 
 
 def people(model, n=200):
-    examples = pretrain.library_examples(model.space, model.seed)
-    return examples.condition.numpy()[:n]
+    return pretrain.library_people(model.space, model.seed)[:n]
 
 
 def distance(space, left, right):
@@ -60,7 +59,8 @@ def test_torch_and_onnxruntime_agree(models, kind):
 def test_proposals_look_like_the_library_and_differ_within_a_pool(models, kind):
     model = models[kind]
     space, served = model.space, Served(onnx_export.export(model))
-    pools = draw_pools(served, space, people(model, 300), np.random.default_rng(0))
+    who = served.person(people(model, 300))
+    pools = draw_pools(served, space, who, np.random.default_rng(0))
     drawn = pools.reshape(-1, space.size)
     library = make_library(space, model.seed).designs
     random = space.random(len(drawn), np.random.default_rng(1))
@@ -79,7 +79,7 @@ def test_a_fresh_model_passes_the_gates_that_need_no_feedback(models, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_checkpoint_brings_back_the_same_model(models, kind):
     files = onnx_export.export(models[kind])
-    back = checkpoint.from_bytes(files["checkpoint.safetensors"], models[kind].space)
+    back = checkpoint.from_files(files, models[kind].space)
     assert onnx_export.export(back) == files
 
 
@@ -93,25 +93,26 @@ def test_the_same_seed_makes_the_same_files_in_any_space(request, kind, space):
     ]
     assert made[0] == made[1]
     served = Served(made[0])
-    z, condition = np.zeros((5, 8), np.float32), np.zeros((5, 70), np.float32)
-    logits, continuous = served.generate(z, condition)
+    z, condition = np.zeros((5, 8), np.float32), np.zeros((5, 71), np.float32)
+    person = served.person(condition)
+    logits, continuous = served.generate(z, person)
     assert logits.shape == (5, chosen.n_logits)
     assert continuous.shape == (5, chosen.n_continuous)
     assert ((continuous >= 0) & (continuous <= 1)).all()
     design = chosen.random(5, np.random.default_rng(0))
-    assert served.score(design, condition).shape == (5, onnx_export.N_DRAWS)
+    assert served.score(design, person).shape == (5, onnx_export.N_DRAWS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.usefixtures("hasty")
-def test_a_condition_given_once_counts_for_all_its_rows(kind, travel):
+def test_a_person_given_once_counts_for_all_its_rows(kind, travel):
     served = Served(onnx_export.export(pretrain.pretrained(kind, travel, 4)[0]))
     rng = np.random.default_rng(0)
     z = rng.normal(size=(12, 8)).astype(np.float32)
-    design, condition = travel.random(12, rng), random_people(4, rng)
-    repeated = condition.repeat(3, 0)
+    design, person = travel.random(12, rng), served.person(random_people(4, rng))
+    repeated = person.repeat(3, 0)
     for once, each in zip(
-        [*served.generate(z, condition), served.score(design, condition)],
+        [*served.generate(z, person), served.score(design, person)],
         [*served.generate(z, repeated), served.score(design, repeated)],
         strict=True,
     ):
@@ -120,9 +121,9 @@ def test_a_condition_given_once_counts_for_all_its_rows(kind, travel):
 
 @pytest.mark.parametrize("objective", ["minimax", "wgan_gp"])
 def test_every_adversarial_objective_trains(travel, objective):
-    library = pretrain.library_examples(travel, 0)
-    fitted = projection.principal(library.condition.numpy())
-    networks = checkpoint.build("gan", travel, fitted, 0)
+    who = taste.seeded(np.random.default_rng(0))
+    library = pretrain.library_examples(travel, 0, who)
+    networks = checkpoint.build("gan", travel, who.n_features, 0)
     loss = gan.pretrain(networks, library, 0, objective, steps=15)
     assert np.isfinite(loss)
 
@@ -131,14 +132,15 @@ def test_every_adversarial_objective_trains(travel, objective):
     "content", [b"", b"junk" * 10, b"\x05" + b"\x00" * 7 + b"[[[[["]
 )
 def test_bytes_that_are_no_checkpoint_are_refused(travel, content):
-    with pytest.raises(checkpoint.ModelFileError, match="cannot be used"):
-        checkpoint.from_bytes(content, travel)
+    files = {"checkpoint.safetensors": content, "critic.safetensors": content}
+    with pytest.raises(checkpoint.ModelFileError, match="not a file of"):
+        checkpoint.from_files(files, travel)
 
 
 def test_a_checkpoint_of_another_space_is_refused(models, display):
-    content = checkpoint.to_bytes(models["vae"])
-    with pytest.raises(checkpoint.ModelFileError, match="creative space"):
-        checkpoint.from_bytes(content, display)
+    files = checkpoint.to_files(models["vae"])
+    with pytest.raises(checkpoint.ModelFileError, match="critic file"):
+        checkpoint.from_files(files, display)
 
 
 @pytest.mark.usefixtures("hasty")

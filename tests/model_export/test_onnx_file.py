@@ -109,8 +109,10 @@ def files(display, **changed):
     digest = {"space_sha256": display.digest}
     helper.set_model_props(GOOD, digest)
     content = {
+        "person.onnx": GOOD.SerializeToString(),
         "generator.onnx": GOOD.SerializeToString(),
         "critic.onnx": GOOD.SerializeToString(),
+        "posterior.f32": b"",
         "space.toml": display.source.encode(),
         "card.json": json.dumps({**digest, "opset": 18}).encode(),
     }

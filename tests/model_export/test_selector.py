@@ -1,21 +1,29 @@
 """The click critic: Bayesian logistic regression whose data and prior stay apart."""
 
+import functools
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from model_export.conditioning import random_people
+from model_export.critic_layout import Layout
 from model_export.pick import pick_probabilities
-from model_export.projection import principal
 from model_export.selector import BASE_LOGIT, ClickCritic
+from model_export.taste import fit
+
+
+@functools.cache
+def taste_of_all():
+    """Return a taste model; everybody's coordinates are the same in all tests."""
+    return fit(random_people(2_000, np.random.default_rng(7)), 0)
 
 
 def world(space, n, seed=0):
     """Return designs, features and clicks; the truth is bilinear in both."""
     rng = np.random.default_rng(seed)
     people = random_people(n, rng)
-    features = principal(people).features(people)
+    features = taste_of_all().features(people)
     design = space.random(n, rng)
     logit = (
         -2.0 + 2.0 * design[:, 0] - 2.0 * design[:, 1] + design[:, 5] * features[:, 0]
@@ -26,7 +34,7 @@ def world(space, n, seed=0):
 
 @pytest.fixture(scope="module")
 def untaught(travel):
-    return ClickCritic.untaught(travel.n_logits, travel.n_continuous)
+    return ClickCritic.untaught(Layout.of(travel, taste_of_all().n_tastes))
 
 
 def test_an_untaught_critic_expects_the_base_rate(untaught, travel):
@@ -50,7 +58,9 @@ def test_the_mode_makes_the_posterior_gradient_vanish(untaught, travel):
     mean = critic.mean()
     rows = critic.layout.rows(design, features).astype(np.float64)
     chance = 1 / (1 + np.exp(-(BASE_LOGIT + rows @ mean)))
-    gradient = rows.T @ (clicked - chance) - mean / critic.variances
+    gradient = rows.T @ (clicked - chance) - mean / critic.prior.variances(
+        critic.layout
+    )
     assert np.abs(gradient).max() < 0.05
 
 
@@ -76,8 +86,26 @@ def test_nothing_new_changes_nothing(untaught, travel):
 def test_a_new_prior_needs_no_second_pass_over_the_feedback(untaught, travel):
     design, features, clicked, _ = world(travel, 1_000)
     critic = untaught.update(design, features, clicked)
-    strict = replace(critic, variances=critic.variances * 1e-6)
-    assert np.abs(strict.mean()).max() < 0.02 < np.abs(critic.mean()).max()
+    prior = replace(critic.prior, level=critic.prior.level - 14.0)
+    strict = replace(critic, prior=prior, eta=critic.eta.copy())
+    n_pairs = critic.layout.n_looks * critic.layout.n_who
+    sizes = [np.abs(one.mean()[:n_pairs]).max() for one in (strict, critic)]
+    assert sizes[0] < 0.02 < sizes[1]
+
+
+def test_a_look_that_is_forgotten_leaves_the_others_as_they_were(untaught, travel):
+    design, features, clicked, _ = world(travel, 6_000)
+    critic = untaught.update(design, features, clicked)
+    forgetful = critic.without(np.array([0]))
+    means = [
+        one.mean()[: one.layout.n_looks * one.layout.n_who].reshape(
+            one.layout.n_looks, -1
+        )
+        for one in (critic, forgetful)
+    ]
+    assert (means[1][0] == 0).all()
+    assert means[0][0, 0] > 0.3
+    assert np.corrcoef(means[0][1:].ravel(), means[1][1:].ravel())[0, 1] > 0.98
 
 
 def test_draws_centre_on_the_mean_and_narrow_with_feedback(untaught, travel):
@@ -87,9 +115,10 @@ def test_draws_centre_on_the_mean_and_narrow_with_feedback(untaught, travel):
     draws = critic.draws(16, rng)
     np.testing.assert_allclose(draws.mean(1), critic.mean(), atol=1e-9)
     many = critic.draws(4_000, rng, scale=1.0)
-    exact = np.diag(np.linalg.inv(critic.precision + np.diag(1 / critic.variances)))
+    variances = critic.prior.variances(critic.layout)
+    exact = np.diag(np.linalg.inv(critic.precision + np.diag(1 / variances)))
     np.testing.assert_allclose(many.var(1), exact, rtol=0.2)
-    assert (many.var(1) < critic.variances * 1.2).all()
+    assert (many.var(1) < variances * 1.2).all()
 
 
 def test_a_pick_prefers_the_best_and_keeps_a_floor():
