@@ -4,21 +4,27 @@ The digest is checked before a byte of a model is parsed. One thread per session
 workers scale by processes, and the outputs do not depend on how work is split.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import numpy as np
 import onnxruntime
 
+from model_export import posterior
 from model_export.conditioning import CONDITION_SIZE
+from model_export.critic_layout import N_HOUR, N_SURFACES, Layout
 from model_export.model_files import LATENT, check_files
 from model_export.registry import Registry, RegistryError
 from streams.core.model import Floats
 from streams.errors import StateError
 
 ROWS = 256
-"""Candidates per run: a run has this many, or those of one request if they are more.
+"""Latents per run: a run has this many, or those of one request if they are more.
 Always the same shape, hence the same kernels: a design regenerated alone is the same,
 bit for bit, as one made in a batch. From here on larger runs gain next to nothing."""
+
+PEOPLE = 128
+"""People per run of person.onnx and critic.onnx, for the same reason: alone it takes
+half a millisecond, and in a full run a hundredth of that."""
 
 
 class OnnxModel:
@@ -32,28 +38,54 @@ class OnnxModel:
         self.sha256 = sha256
         checked = check_files(files)
         self.space = checked.space
-        self._generator = _Network(checked.generator, "z", ("logits", "continuous"))
-        self._critic = _Network(checked.critic, "design", ("score",))
+        self._person = _session(checked.person)
+        self._generator = _session(checked.generator)
+        self._critic = _session(checked.critic)
+        n_features = self._person.get_outputs()[0].shape[1]
+        self.layout = Layout.of(self.space, n_features - N_SURFACES - N_HOUR)
+        self._weights = posterior.from_bytes(checked.posterior, self.layout)
         self.z_size = LATENT
 
-    def propose(self, z: Floats, conditions: Floats) -> tuple[Floats, Floats]:
+    def person(self, conditions: Floats) -> Floats:
+        """Return person features [n, N]."""
+        (person,) = _in_runs(
+            lambda part: self._person.run(["person"], {"condition": part}),
+            PEOPLE,
+            conditions,
+        )
+        return person
+
+    def propose(self, z: Floats, person: Floats) -> tuple[Floats, Floats]:
         """Return attribute logits [n, K, NV] and continuous values [n, K, NC]."""
-        logits, continuous = self._generator.run(z, conditions)
+        k, width = z.shape[1:]
+
+        def run(latents: Floats, people: Floats) -> list[Floats]:
+            feed = {"z": latents.reshape(-1, width), "person": people}
+            outputs = self._generator.run(["logits", "continuous"], feed)
+            return [output.reshape(len(people), k, -1) for output in outputs]
+
+        logits, continuous = _in_runs(run, max(1, ROWS // k), z, person)
         return logits, continuous
 
-    def score(self, designs: Floats, conditions: Floats) -> Floats:
-        """Return posterior draws of the click logit [n, K, draws]."""
-        (scores,) = self._critic.run(designs, conditions)
-        return scores
+    def worth(self, person: Floats) -> tuple[Floats, Floats]:
+        """Return the worth of each look [n, F, S], and the rest of the logit [n, S]."""
+        worth, base = _in_runs(
+            lambda part: self._critic.run(
+                ["worth", "base"], {"person": part, "weights": self._weights}
+            ),
+            PEOPLE,
+            person,
+        )
+        return worth, base
 
     def warm_up(self) -> None:
-        """Run both networks once; raise StateError when they give what cannot be."""
+        """Run all networks once; raise StateError when they give what cannot be."""
         z = np.zeros((1, ROWS, self.z_size), np.float32)
         conditions = np.zeros((1, CONDITION_SIZE), np.float32)
-        designs = self.space.random(ROWS, np.random.default_rng(0))
         try:
-            logits, continuous = self.propose(z, conditions)
-            outputs = (logits, continuous, self.score(designs[None], conditions))
+            person = self.person(conditions)
+            logits, continuous = self.propose(z, person)
+            outputs = (person, logits, continuous, *self.worth(person))
         except Exception as error:
             # ONNX Runtime's errors have no common class of their own.
             raise StateError(
@@ -88,47 +120,36 @@ def load(registry: Registry, name: str, version: int, sha256: str) -> OnnxModel:
     return model
 
 
-class _Network:
-    """One ONNX graph whose second input counts for several rows of the first."""
+def _session(content: bytes) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(
+        content, options, providers=["CPUExecutionProvider"]
+    )
 
-    def __init__(self, model: bytes, rows: str, outputs: Sequence[str]) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            model, options, providers=["CPUExecutionProvider"]
-        )
-        self._rows = rows
-        self._outputs = outputs
 
-    def run(self, rows: Floats, conditions: Floats) -> list[Floats]:
-        """Return the outputs [n, K, width] for rows [n, K, width], conditions [n, C].
+def _in_runs(
+    run: Callable[..., list[Floats]], size: int, *inputs: Floats
+) -> list[Floats]:
+    """Return a function's outputs for all rows, `size` rows a run.
 
-        Runs in chunks of one shape, padding the last one with zeros.
-        """
-        n, k, width = rows.shape
-        step = max(1, ROWS // k)
-        missing = -n % step
-        if missing:
-            rows = _padded(rows, n + missing)
-            conditions = _padded(conditions, n + missing)
-        parts = []
-        for start in range(0, n, step):
-            chunk = slice(start, start + step)
-            feed = {
-                self._rows: rows[chunk].reshape(step * k, width),
-                "condition": conditions[chunk],
-            }
-            parts.append(self._session.run(self._outputs, feed))
-        return [
-            np.concatenate(column).reshape(n + missing, k, -1)[:n]
-            for column in zip(*parts, strict=True)
-        ]
+    The last run is filled up with zeros.
+    """
+    n = len(inputs[0])
+    padded = [_padded(rows, n + -n % size) for rows in inputs]
+    parts = [
+        run(*(rows[start : start + size] for rows in padded))
+        for start in range(0, n, size)
+    ]
+    return [np.concatenate(column)[:n] for column in zip(*parts, strict=True)]
 
 
 def _padded(rows: Floats, n: int) -> Floats:
     """Return n rows, zeros at the end (np.pad takes a tenth of a millisecond)."""
+    if len(rows) == n:
+        return np.ascontiguousarray(rows, np.float32)
     answer = np.zeros((n, *rows.shape[1:]), np.float32)
     answer[: len(rows)] = rows
     return answer

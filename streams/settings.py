@@ -64,6 +64,12 @@ class CreativesSettings(_Section):
     """Generating and picking creatives."""
 
     candidates: int = Field(16, ge=2, le=256, description="Designs per request (K).")
+    thompson_share: float = Field(
+        0.375,
+        ge=0,
+        le=1,
+        description="Share of those K that are best designs of posterior draws.",
+    )
     temperature: float = Field(
         0.3, gt=0, description="Sampling temperature of most candidates."
     )

@@ -4,10 +4,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from benchmarks.figures import UnavailableError
 from model_export.registry import Registry, Version
-from schemas.records import ModelRelease
+from schemas.creative_codec import CreativeCodec
+from schemas.lock import LockedIds
+from schemas.records import Creative, ModelRelease
 from schemas.taxonomy import taxonomy
 from streams.core.arms import Arms
 from streams.core.creatives import Creatives
@@ -19,6 +22,8 @@ from streams.settings import CreativesSettings
 
 MODEL = "creative-gan"
 NOW = 1_800_000_000_000
+
+Assets = Literal["inline", "on_demand"]
 
 Answer = Callable[[Sequence[Incoming]], int]
 """Requests -> how many were answered."""
@@ -59,14 +64,20 @@ def released(version: Version) -> ModelRelease:
     )
 
 
-def served_model(folder: Path) -> Answer:
+def served_model(folder: Path, assets: Assets = "on_demand") -> Answer:
     """Return the creatives stage with a model in force, as a function."""
     store, version = champion(folder)
     model = load(Registry(str(store)), MODEL, version.version, version.sha256)
-    settings = CreativesSettings()
+    settings = CreativesSettings(assets=assets)
     arms = Arms(settings.control_share)
     arms.follow(released(version), {version.version: model})
     stage = Creatives(
         settings, taxonomy(), arms, Picker(settings, model.space), Renderer()
     )
-    return lambda requests: len(stage.step(requests, NOW))
+    codec = CreativeCodec(LockedIds())  # as the worker encodes them
+
+    def answer(requests: Sequence[Incoming]) -> int:
+        values = [out.value for out in stage.step(requests, NOW)]
+        return len([codec.encode(one) for one in values if isinstance(one, Creative)])
+
+    return answer

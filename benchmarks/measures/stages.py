@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from benchmarks.dataset.user_ids import user_ids
-from benchmarks.figures import Row, at_least, at_most, row
-from benchmarks.measures.model import served_model
+from benchmarks.figures import Row, Target, at_least, at_most, row
+from benchmarks.measures.model import Answer, Assets, served_model
 from benchmarks.session import Session
 from schemas.avro import Codec
 from schemas.lock import LockedIds
@@ -80,27 +80,39 @@ def _touch_all(stage: Preferences, n_users: int, turn: int) -> None:
 
 
 def creatives(session: Session) -> Iterator[Row]:
-    """Answer requests in micro-batches (K = 16 candidates), and one alone."""
+    """Answer requests in micro-batches (K = 16 candidates), and one alone.
+
+    A record's encoding is part of it. With assets on demand the ad server renders when
+    it is asked; inline, every creative carries its pictures.
+    """
     n = session.options.scaled(20_000)
-    answer = served_model(session.options.folder)
-    answer([_request(number) for number in range(256)])  # warm up
-    rates, p99 = [], []
-    for turn in range(1, session.options.runs + 1):
-        requests = [_request(turn * 10_000_000 + number) for number in range(n)]
-        started = time.process_time()
-        n_answered = answer(requests)
-        rates.append(n / (time.process_time() - started))
-        if n_answered != n:
-            raise RuntimeError(f"{n_answered:,} of {n:,} requests answered")
-        times = []
-        for number in range(_N_ALONE):
-            request = _request(turn * 10_000_000 + 5_000_000 + number)
-            started = time.perf_counter()
-            answer([request])
-            times.append(1000 * (time.perf_counter() - started))
-        p99.append(float(np.percentile(times, 99)))
-    yield row("creatives, K = 16", "creatives/s a core", rates, CREATIVES)
-    yield row("one creative alone, p99", "ms", p99, ALONE_MS)
+    limits: dict[Assets, Target | None] = {"on_demand": CREATIVES, "inline": None}
+    for assets, limit in limits.items():
+        answer = served_model(session.options.folder, assets)
+        answer([_request(number) for number in range(256)])  # warm up
+        rates, p99 = [], []
+        for turn in range(1, session.options.runs + 1):
+            requests = [_request(turn * 10_000_000 + number) for number in range(n)]
+            started = time.process_time()
+            n_answered = answer(requests)
+            rates.append(n / (time.process_time() - started))
+            if n_answered != n:
+                raise RuntimeError(f"{n_answered:,} of {n:,} requests answered")
+            p99.append(_alone_p99(answer, turn))
+        words = assets.replace("_", " ")
+        yield row(f"creatives, assets {words}", "creatives/s a core", rates, limit)
+        yield row(f"one creative alone, assets {words}, p99", "ms", p99, ALONE_MS)
+
+
+def _alone_p99(answer: Answer, turn: int) -> float:
+    """Return the 99th percentile of answering one request, ms."""
+    times = []
+    for number in range(_N_ALONE):
+        request = _request(turn * 10_000_000 + 5_000_000 + number)
+        started = time.perf_counter()
+        answer([request])
+        times.append(1000 * (time.perf_counter() - started))
+    return float(np.percentile(times, 99))
 
 
 def _request(number: int) -> Incoming:

@@ -24,6 +24,7 @@ LATENT_STREAM = 0
 SAMPLE_STREAM = 1
 PICK_STREAM = 2
 CATEGORY_STREAM = 3
+THOMPSON_STREAM = 4
 RANDOM_STREAM = 16
 """And the streams after it, one a round."""
 
@@ -52,6 +53,16 @@ class Pools:
     """B: candidates that hard rules dropped."""
     rejections: list[tuple[str, ...]]
     """B: names of those rules."""
+
+
+def joined(parts: Sequence[Candidates]) -> Candidates:
+    """Return candidates of several sources as one pool for each request."""
+    if len(parts) == 1:
+        return parts[0]
+    return Candidates(
+        np.concatenate([part.chosen for part in parts], 2),
+        np.concatenate([part.continuous for part in parts], 1),
+    )
 
 
 class Proposer:
@@ -178,14 +189,36 @@ class Proposer:
             answer[:, :, position] &= self._meets(rule, candidates)
         return answer
 
-    def vectors(self, candidates: Candidates) -> Vectors:
-        """Return the designs as vectors: float32[B, K, D], one-hot and scaled."""
-        n, k, _ = candidates.continuous.shape
-        answer = np.zeros((n, k, self._space.size), np.float32)
-        first = np.arange(n * k).reshape(n, k) * self._space.size
-        answer.ravel()[candidates.chosen + first] = 1.0
-        answer[:, :, self._space.n_logits :] = candidates.continuous
-        return answer
+    def scores(
+        self,
+        candidates: Candidates,
+        worth: NDArray[np.floating],
+        base: NDArray[np.floating],
+    ) -> NDArray[np.floating]:
+        """Return click logits of the designs by posterior draw: [B, K, S].
+
+        A design sets one column an attribute: its logit is a sum of a few rows of
+        `worth`, a fraction of a product with all of them.
+
+        Args:
+            candidates: of B requests.
+            worth: [B, F, S], what each look is worth (`critic_layout.Layout.looks`).
+            base: [B, S], the logit's part that no design moves.
+        """
+        n, n_looks, n_draws = worth.shape
+        rows = worth.reshape(n * n_looks, n_draws)
+        first = (np.arange(n) * n_looks)[:, None]
+        total = np.repeat(base[:, None], candidates.continuous.shape[1], 1)
+        for columns in candidates.chosen:  # (B, K)
+            total += rows[columns + first]
+        centred = 2.0 * candidates.continuous - 1.0
+        n_logits, n_continuous = self._space.n_logits, self._space.n_continuous
+        for column in range(n_continuous):
+            value = centred[:, :, column, None]
+            linear = worth[:, None, n_logits + column]
+            square = worth[:, None, n_logits + n_continuous + column]
+            total += value * (linear + value * square)
+        return total
 
     def _meets(self, rule: Rule, candidates: Candidates) -> NDArray[np.bool_]:
         """Return which candidates meet a rule's conditions, whatever their category."""

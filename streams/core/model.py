@@ -5,6 +5,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from model_export.critic_layout import Layout
 from model_export.design_space import DesignSpace
 
 Floats = NDArray[np.floating]
@@ -17,20 +18,22 @@ class Model(Protocol):
     version: int
     sha256: str
     space: DesignSpace
+    layout: Layout
     z_size: int
 
-    def propose(self, z: Floats, conditions: Floats) -> tuple[Floats, Floats]:
+    def person(self, conditions: Floats) -> Floats:
+        """Return person features [n, N] for condition vectors [n, conditions]."""
+
+    def propose(self, z: Floats, person: Floats) -> tuple[Floats, Floats]:
         """Return attribute logits [n, K, NV] and continuous values [n, K, NC].
 
         Args:
             z: latents [n, K, z_size].
-            conditions: condition vectors [n, conditions], each for its K latents.
+            person: [n, N], each for its K latents.
         """
 
-    def score(self, designs: Floats, conditions: Floats) -> Floats:
-        """Return posterior draws of the click logit [n, K, draws].
+    def worth(self, person: Floats) -> tuple[Floats, Floats]:
+        """Return what each look is worth [n, F, S], and the rest of the logit [n, S].
 
-        Args:
-            designs: encoded designs [n, K, D].
-            conditions: condition vectors [n, conditions], each for its K designs.
+        By posterior draw: the click logit of a design is its looks' worth and the rest.
         """

@@ -13,20 +13,34 @@ from numpy.typing import NDArray
 
 from model_export.design_space import DesignSpace
 from model_export.pick import click_probability, pick_probabilities
+from model_export.posterior import best_designs
 from schemas.records import Design
 from streams.core.arms import Arm
 from streams.core.candidates import (
     LATENT_STREAM,
     PICK_STREAM,
+    THOMPSON_STREAM,
+    Candidates,
     Pools,
     Proposer,
+    joined,
 )
-from streams.core.counter_random import Words, fine_uniforms, normals, seeds_of
+from streams.core.counter_random import (
+    Words,
+    fine_uniforms,
+    normals,
+    seeds_of,
+    uniforms,
+)
 from streams.core.model import Floats, Model
 from streams.settings import CreativesSettings
 
 BOLD_SHARE = 0.2
-"""Share of candidates sampled at temperature 1: variety for the pick."""
+"""Share of generated candidates sampled at temperature 1: variety for the pick."""
+
+SAMPLES = 2
+"""Candidates sampled from one latent: half the generator's work, and little less
+variety, for most of it comes from sampling."""
 
 
 class Pick(NamedTuple):
@@ -59,9 +73,13 @@ class Picker:
         self._settings = settings
         self._space = space
         self._proposer = Proposer(space)
-        k = settings.candidates
-        self._temperatures = np.full(k, settings.temperature, np.float32)
-        self._temperatures[k - int(k * BOLD_SHARE) :] = 1.0
+        self._n_thompson = int(settings.candidates * settings.thompson_share)
+        self._n_generated = settings.candidates - self._n_thompson
+        self._temperatures = np.full(
+            self._n_generated, settings.temperature, np.float32
+        )
+        n_bold = int(self._n_generated * BOLD_SHARE)
+        self._temperatures[self._n_generated - n_bold :] = 1.0
 
     def pick(
         self,
@@ -92,30 +110,55 @@ class Picker:
         return [picks[place] for place in range(len(arms))]
 
     def _pick_for(self, arm: Arm, group: _Group) -> list[Pick]:
-        pools = self._pools(arm.model, group)
-        scores = None
-        if arm.model is not None:
-            vectors = self._proposer.vectors(pools.candidates)
-            scores = arm.model.score(vectors, group.conditions)
+        pools, scores = self._pools(arm.model, group)
         shadow = None
         if arm.shadow and self._rehearses(arm.shadow, group):
             shadow = arm.shadow.version
         return self._choose(pools, scores, group.seeds, shadow)
 
-    def _pools(self, model: Model | None, group: _Group) -> Pools:
-        k = self._settings.candidates
-        n = len(group.seeds)
+    def _pools(self, model: Model | None, group: _Group) -> tuple[Pools, Floats | None]:
+        """Return candidates, and their click logits [n, K, S] if a model proposed."""
         if model is None:
-            candidates = self._proposer.uniform(k, group.categories, group.seeds)
-        else:
-            z = normals(group.seeds, LATENT_STREAM, k * model.z_size)
-            logits, continuous = model.propose(
-                z.reshape(n, k, model.z_size), group.conditions
-            )  # (n, K, NV), (n, K, NC)
-            candidates = self._proposer.sampled(
-                logits, continuous, self._temperatures, group.seeds
-            )
+            k = self._settings.candidates
+            uniform = self._proposer.uniform(k, group.categories, group.seeds)
+            return self._judged(uniform, group), None
+        person = model.person(group.conditions)
+        worth, base = model.worth(person)  # (n, F, S), (n, S)
+        parts = []
+        if self._n_generated:
+            parts.append(self._generated(model, person, group.seeds))
+        if self._n_thompson:
+            parts.append(self._thompson(model, worth, group.seeds))
+        pools = self._judged(joined(parts), group)
+        return pools, self._proposer.scores(pools.candidates, worth, base)
+
+    def _judged(self, candidates: Candidates, group: _Group) -> Pools:
         return self._proposer.judged(candidates, group.categories, group.seeds)
+
+    def _generated(self, model: Model, person: Floats, seeds: Words) -> Candidates:
+        """Return designs sampled from the generator, `SAMPLES` a latent."""
+        n, k = len(seeds), self._n_generated
+        n_latents = -(-k // SAMPLES)
+        z = normals(seeds, LATENT_STREAM, n_latents * model.z_size)
+        logits, continuous = model.propose(
+            z.reshape(n, n_latents, model.z_size), person
+        )  # (n, latents, NV), (n, latents, NC)
+        latent = np.arange(k) % n_latents  # the bold ones share theirs with calm ones
+        return self._proposer.sampled(
+            logits[:, latent], continuous[:, latent], self._temperatures, seeds
+        )
+
+    def _thompson(self, model: Model, worth: Floats, seeds: Words) -> Candidates:
+        """Return the best designs of some posterior draws, each request's own."""
+        n, _, n_draws = worth.shape
+        k = self._n_thompson
+        unit = uniforms(seeds, THOMPSON_STREAM, k)
+        draws = (unit * n_draws).astype(np.intp)  # (n, k)
+        own = worth[np.arange(n)[:, None], :, draws]  # (n, k, F)
+        chosen, continuous = best_designs(model.layout, own.reshape(n * k, -1))
+        return Candidates(
+            chosen.reshape(len(chosen), n, k), continuous.reshape(n, k, -1)
+        )
 
     def _choose(
         self,
@@ -176,13 +219,11 @@ class Picker:
     def _rehearses(self, shadow: Model, group: _Group) -> bool:
         """Let a shadow version do the same work; nothing it does may hurt serving."""
         try:
-            pools = self._pools(shadow, group)
-            vectors = self._proposer.vectors(pools.candidates)
-            scores = shadow.score(vectors, group.conditions)
+            _, scores = self._pools(shadow, group)
         except Exception:  # noqa: BLE001 - that is what the shadow is for
             self.n_shadow_failures += 1
             return False
-        finite = bool(np.isfinite(scores).all())
+        finite = scores is not None and bool(np.isfinite(scores).all())
         self.n_shadow_failures += not finite
         return finite
 

@@ -13,7 +13,10 @@ def mixed(weights: bytes, n_half_lives: int, n_categories: int) -> Floats:
 
     Each half-life's positive weights are normalised to one before they are averaged,
     so that a short history is not drowned by a long one. Decay scales all weights of
-    a half-life alike: time alone does not move the vector.
+    a half-life alike: time alone does not turn the vector.
+
+    The vector's sum is the liked weight at the longest half-life: how many events, in
+    clicks, are behind it.
 
     Args:
         weights: float32 little-endian [half-lives, categories], in clicks.
@@ -25,8 +28,8 @@ def mixed(weights: bytes, n_half_lives: int, n_categories: int) -> Floats:
     totals = liked.sum(1, keepdims=True)
     shares = np.divide(liked, totals, out=np.zeros_like(liked), where=totals > 0)
     present = max(1, int((totals > 0).sum()))
-    mean: Floats = (shares.sum(0) / present).astype(np.float32)
-    return mean
+    mean: Floats = (shares.sum(0) / np.float32(present)).astype(np.float32)
+    return mean * totals[-1] if n_half_lives else mean
 
 
 def cosine_distance(one: Floats, other: Floats) -> float:
@@ -45,7 +48,7 @@ def cosine_distance(one: Floats, other: Floats) -> float:
 
 def to_bytes(vector: Floats) -> bytes:
     """Return float32 little-endian bytes."""
-    return vector.astype("<f4").tobytes()
+    return vector.astype("<f4", copy=False).tobytes()
 
 
 def to_text(vector: Floats | None) -> str | None:

@@ -4,8 +4,8 @@ from schemas.records import Creative, Design, Receipt
 from streams.core.placements import PLACEMENTS
 from streams.rendering.renderer import Renderer
 
-PERSONAL = b"\0\0\x80?" * 64 + bytes(24)
-CONTEXTUAL = bytes(280)
+PERSONAL = b"\0\0\x80?" * 64 + bytes(28)
+CONTEXTUAL = bytes(284)
 
 
 def a_creative(user_id="u_1", placement="feed-card", **changes):

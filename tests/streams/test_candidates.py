@@ -23,6 +23,16 @@ NOTHING = DesignSpace(
 )
 
 
+def vectors(space, candidates):
+    """Return candidates as vectors [B, K, D], one-hot and scaled."""
+    n, k, _ = candidates.continuous.shape
+    answer = np.zeros((n, k, space.size), np.float32)
+    for columns in candidates.chosen:
+        np.put_along_axis(answer, columns[:, :, None], 1.0, 2)
+    answer[:, :, space.n_logits :] = candidates.continuous
+    return answer
+
+
 def sampled(space, logits, seeds, temperature=1.0):
     n, k = logits.shape[:2]
     continuous = np.full((n, k, space.n_continuous), 0.5, np.float32)
@@ -37,7 +47,7 @@ def test_values_are_drawn_from_the_softmax_of_their_logits():
     drawn = sampled(
         SPACE, np.broadcast_to(logits, (n, k, len(logits))), seeds_of(range(n)), 0.7
     )
-    shares = Proposer(SPACE).vectors(drawn)[:, :, : SPACE.n_logits].mean((0, 1))
+    shares = vectors(SPACE, drawn)[:, :, : SPACE.n_logits].mean((0, 1))
     for attribute in SPACE.categorical:
         block = SPACE.slices[attribute]
         weights = np.exp(logits[block].astype(float) / temperature)
@@ -60,7 +70,7 @@ def test_hard_rules_say_of_columns_what_they_say_of_vectors(seeds, data):
     drawn = sampled(SPACE, logits, seeds_of(seeds))
     drawn.continuous[:] = np.random.default_rng(seeds[0]).random(drawn.continuous.shape)
     broken = PROPOSER.broken(drawn, categories)
-    flat = PROPOSER.vectors(drawn).reshape(-1, SPACE.size)
+    flat = vectors(SPACE, drawn).reshape(-1, SPACE.size)
     repeated = [category for category in categories for _ in range(30)]
     expected = SPACE.violations(flat, repeated)
     assert (broken.reshape(expected.shape) == expected).all()
@@ -71,7 +81,7 @@ def test_random_designs_are_legal_and_their_columns_decode_as_vectors_do(seeds):
     categories = ["insurance"] * len(seeds)
     drawn = PROPOSER.uniform(7, categories, seeds_of(seeds))
     assert not PROPOSER.broken(drawn, categories).any()
-    flat = PROPOSER.vectors(drawn).reshape(-1, SPACE.size)
+    flat = vectors(SPACE, drawn).reshape(-1, SPACE.size)
     columns = drawn.chosen.reshape(len(SPACE.categorical), -1)
     continuous = drawn.continuous.reshape(-1, SPACE.n_continuous)
     assert SPACE.designs(columns, continuous) == SPACE.decode(flat)
@@ -79,7 +89,7 @@ def test_random_designs_are_legal_and_their_columns_decode_as_vectors_do(seeds):
 
 def test_random_designs_are_uniform_over_the_legal_ones():
     drawn = PROPOSER.uniform(16, ["running"] * 3_000, seeds_of(range(3_000)))
-    ours = PROPOSER.vectors(drawn).reshape(-1, SPACE.size).mean(0)
+    ours = vectors(SPACE, drawn).reshape(-1, SPACE.size).mean(0)
     other = SPACE.random(48_000, np.random.default_rng(0), ["running"] * 48_000)
     assert ours == pytest.approx(other.mean(0), abs=0.012)
 
@@ -104,5 +114,5 @@ def test_a_space_of_numbers_alone_has_candidates_too():
     drawn = sampled(NUMBERS, np.zeros((2, 3, 0), np.float32), seeds_of([1, 2]))
     random = Proposer(NUMBERS).uniform(3, ["running"] * 2, seeds_of([1, 2]))
     for candidates in (drawn, random):
-        assert Proposer(NUMBERS).vectors(candidates).shape == (2, 3, 1)
+        assert vectors(NUMBERS, candidates).shape == (2, 3, 1)
     assert np.unique(random.continuous).size == 6

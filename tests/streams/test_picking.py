@@ -8,8 +8,10 @@ from hypothesis import given, strategies as st
 
 from model_export import design_space
 from model_export.conditioning import CONDITION_SIZE
+from model_export.critic_layout import Layout
 from schemas.records import ModelRelease
 from streams.core.arms import Arm, Arms
+from streams.core.candidates import Proposer
 from streams.core.picking import Picker
 from streams.errors import StateError
 from streams.settings import CreativesSettings
@@ -31,17 +33,21 @@ class LinearModel:
         rng = np.random.default_rng(version)
         self.w_z = rng.normal(size=(self.z_size, SPACE.size))
         self.w_c = rng.normal(size=(CONDITION_SIZE, SPACE.size))
-        self.w_s = rng.normal(size=(SPACE.size, 8))
+        self.layout = Layout.of(SPACE, 2)
+        self.w_s = rng.normal(size=(self.layout.n_looks, 8)).astype(np.float32)
 
-    def propose(self, z, conditions):
-        out = z @ self.w_z + (conditions @ self.w_c)[:, None]
+    def person(self, conditions):
+        return conditions
+
+    def propose(self, z, person):
+        out = z @ self.w_z + (person @ self.w_c)[:, None]
         continuous = 1 / (1 + np.exp(-out[..., SPACE.n_logits :]))
         return out[..., : SPACE.n_logits], continuous
 
-    def score(self, designs, conditions):
-        if self.broken:
-            return np.full((*designs.shape[:2], 8), np.nan)
-        return designs @ self.w_s - 3 + 0 * conditions[:, :1, None]
+    def worth(self, person):
+        worth = np.repeat(self.w_s[None], len(person), 0)
+        rest = np.full((len(person), 8), -3, np.float32)
+        return (worth * np.nan, rest) if self.broken else (worth, rest)
 
 
 def conditions(n):
@@ -87,11 +93,48 @@ def test_every_candidate_keeps_the_exploration_floor():
 
 def test_propensities_are_calibrated():
     """The mean of 1/p over picks estimates the size of the pool."""
-    picks = pick(Arm("champion", LinearModel()), list(range(2_000)), candidates=6)
+    picks = pick(
+        Arm("champion", LinearModel()),
+        list(range(2_000)),
+        candidates=6,
+        thompson_share=0.0,
+        temperature=9.0,  # no two of a pool are equal
+    )
     inverse = np.array([1 / p.propensity for p in picks])
     pool = np.mean([p.n_candidates - p.n_rejected for p in picks])
     interval = 4 * inverse.std() / np.sqrt(len(picks))
     assert inverse.mean() == pytest.approx(pool, abs=interval)
+
+
+def test_thompson_designs_are_the_best_of_their_draw():
+    model = LinearModel()
+    picks = pick(Arm("champion", model), list(range(40)), thompson_share=1.0)
+    best = {
+        tuple(
+            block.start + model.w_s[block, draw].argmax()
+            for block in [SPACE.slices[name] for name in SPACE.categorical]
+        )
+        for draw in range(8)
+    }
+    shown = SPACE.encode([one.design for one in picks])
+    columns = {tuple(np.flatnonzero(row[: SPACE.n_logits])) for row in shown}
+    assert columns <= best
+    assert len(columns) > 1
+
+
+def test_a_score_is_the_critics_of_the_same_design():
+    model = LinearModel()
+    rng = np.random.default_rng(3)
+    proposer = Proposer(SPACE)
+    seeds = np.arange(5, dtype=np.uint64)
+    drawn = proposer.uniform(7, ["running"] * 5, seeds)
+    worth = rng.normal(size=(5, model.layout.n_looks, 8)).astype(np.float32)
+    base = rng.normal(size=(5, 8)).astype(np.float32)
+    scores = proposer.scores(drawn, worth, base)
+    for row in range(5):
+        designs = SPACE.designs(drawn.chosen[:, row], drawn.continuous[row])
+        looks = model.layout.looks(SPACE.encode(designs))
+        assert scores[row] == pytest.approx(looks @ worth[row] + base[row], abs=1e-3)
 
 
 def test_a_shadow_that_fails_is_not_credited_and_serving_goes_on():

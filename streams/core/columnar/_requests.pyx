@@ -71,6 +71,7 @@ cdef extern from *:
         }
         if (present > 1)
             for (i = 0; i < n; i++) out[i] /= (float)present;
+        for (i = 0; i < n; i++) out[i] *= total;
         *liked = total;
         return 1;
     }
