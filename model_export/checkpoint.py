@@ -1,20 +1,21 @@
 """A model in training <-> safetensors bytes: everything needed to go on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from model_export import critic_file, gan, vae
-from model_export.design_space import DesignSpace
-from model_export.knowledge import Knowledge
+from model_export.design_space import DesignSpace, Vectors
+from model_export.knowledge import Knowledge, Lessons
 from model_export.model_files import CHECKPOINT, CRITIC_STATE
 from model_export.onnx_file import ModelFileError
 from model_export.recipe import Kind, Networks, Recipe
 
 RECIPES: dict[Kind, Recipe] = {"gan": gan, "vae": vae}
 
-_FORMAT = "adloom-checkpoint-2"
+_FORMAT = "adloom-checkpoint-3"
+_LIBRARY = "library"
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,15 @@ class Model:
     kind: Kind
     space: DesignSpace
     seed: int
-    """Of pre-training: it also makes the library and chooses the held-out people."""
+    """Of pre-training: it also chooses the held-out people."""
+    library: Vectors
+    """float32[n, D]: the advertiser's past designs."""
     networks: Networks
     knowledge: Knowledge
+
+    def taught(self, lessons: Lessons) -> "Model":
+        """Return the model whose critic has learnt; its generator stays."""
+        return replace(self, knowledge=self.knowledge.after(lessons, self.space))
 
 
 def build(kind: Kind, space: DesignSpace, n_features: int, seed: int) -> Networks:
@@ -38,7 +45,7 @@ def build(kind: Kind, space: DesignSpace, n_features: int, seed: int) -> Network
 
 def to_files(model: Model) -> dict[str, bytes]:
     """Return a model as checkpoint.safetensors and critic.safetensors."""
-    tensors = {
+    tensors = {_LIBRARY: model.library} | {
         f"{name}.{key}": tensor.numpy(force=True)
         for name, network in model.networks.modules().items()
         for key, tensor in network.state_dict().items()
@@ -84,6 +91,14 @@ def from_files(files: Mapping[str, bytes], space: DesignSpace) -> Model:
                     if key.startswith(prefix)
                 }
             )
+        model = Model(
+            header["kind"],
+            space,
+            header["seed"],
+            tensors[_LIBRARY],
+            networks,
+            knowledge,
+        )
     except (KeyError, ValueError, RuntimeError) as error:
         raise ModelFileError(f"checkpoint cannot be used: {error}") from error
-    return Model(header["kind"], space, header["seed"], networks, knowledge)
+    return model

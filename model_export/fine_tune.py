@@ -140,9 +140,7 @@ def tuned(
         is_trusted: tune the generator whatever the evidence.
     """
     model = _refitted(base, feedback)
-    model = replace(
-        model, knowledge=model.knowledge.after(feedback.lessons, model.space)
-    )
+    model = model.taught(feedback.lessons)
     if not (is_trusted or model.knowledge.honesty.is_above_chance):
         return model, 0.0
     networks = Networks(
@@ -194,7 +192,7 @@ def _refitted(base: Model, feedback: FeedbackArrays) -> Model:
     if base.knowledge.taste.origin == "fitted" or len(feedback) < REFIT_EXAMPLES:
         return base
     fitted = taste.fit(feedback.condition, base.seed)
-    model, _ = pretrained(base.kind, base.space, base.seed, fitted)
+    model, _ = pretrained(base.kind, base.space, base.seed, fitted, base.library)
     return model
 
 
@@ -205,7 +203,9 @@ def _tuning_set(model: Model, feedback: FeedbackArrays) -> TuningSet:
         people=person,
         clicked=Examples(torch.from_numpy(feedback.design[clicked]), person[clicked]),
         clicked_weight=torch.from_numpy(feedback.weight[clicked]),
-        library=library_examples(model.space, model.seed, model.knowledge.taste),
+        library=library_examples(
+            model.library, model.space, model.seed, model.knowledge.taste
+        ),
         score=ClickScore(model.knowledge.critic.layout, model.knowledge.critic.mean()),
     )
 

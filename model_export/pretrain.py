@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from model_export import gates, taste
 from model_export.checkpoint import RECIPES, Model, build
-from model_export.design_space import DesignSpace
+from model_export.design_space import DesignSpace, Vectors
 from model_export.knowledge import Knowledge
 from model_export.library import SIZE, library_conditions, make_library
 from model_export.onnx_export import (
@@ -35,19 +35,26 @@ _COPIES = 3
 
 
 def library_people(space: DesignSpace, seed: int) -> Floats:
-    """Return people the library's creatives were made for: float32[3000, 71]."""
+    """Return people that creatives were made for: float32[3000, 71]."""
     library = make_library(space, seed)
     rng = np.random.default_rng([seed, 3])
     return np.concatenate([library_conditions(library, rng) for _ in range(_COPIES)])
 
 
-def library_examples(space: DesignSpace, seed: int, who: TasteModel) -> Examples:
-    """Return the library's designs with people they were made for, 3,000 rows."""
-    designs = make_library(space, seed).designs
-    return Examples(
-        design=torch.from_numpy(np.tile(designs, (_COPIES, 1))),
-        person=torch.from_numpy(who.features(library_people(space, seed))),
-    )
+def library_examples(
+    designs: Vectors, space: DesignSpace, seed: int, who: TasteModel
+) -> Examples:
+    """Return a library's designs with people they were made for, 3,000 rows.
+
+    Args:
+        designs: float32[n, D]; they are repeated in their order.
+        space: creative space.
+        seed: of the people.
+        who: tells the people's features.
+    """
+    person = who.features(library_people(space, seed))
+    rows = np.arange(len(person)) % len(designs)
+    return Examples(torch.from_numpy(designs[rows]), torch.from_numpy(person))
 
 
 def pretrained(
@@ -55,6 +62,7 @@ def pretrained(
     space: DesignSpace,
     seed: int,
     fitted: TasteModel | None = None,
+    library: Vectors | None = None,
 ) -> tuple[Model, float]:
     """Return a model taught by the library, and its last loss.
 
@@ -63,11 +71,15 @@ def pretrained(
         space: creative space.
         seed: of everything random.
         fitted: taste model to use; None takes a seeded one.
+        library: past designs float32[n, D]; None makes some up.
     """
     who = fitted or taste.seeded(np.random.default_rng([seed, 4]))
+    designs = make_library(space, seed).designs if library is None else library
     networks = build(kind, space, who.n_features, seed)
-    loss = RECIPES[kind].pretrain(networks, library_examples(space, seed, who), seed)
-    return Model(kind, space, seed, networks, Knowledge.none(who, space)), loss
+    examples = library_examples(designs, space, seed, who)
+    loss = RECIPES[kind].pretrain(networks, examples, seed)
+    known = Knowledge.none(who, space)
+    return Model(kind, space, seed, designs, networks, known), loss
 
 
 def card(

@@ -57,7 +57,7 @@ class Pick(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Group:
+class Group:
     """The requests of a micro-batch that one arm answers."""
 
     conditions: Floats
@@ -101,7 +101,7 @@ class Picker:
             places.setdefault(arm, []).append(place)
         picks: dict[int, Pick] = {}
         for arm, own in places.items():
-            group = _Group(
+            group = Group(
                 conditions[own],
                 [categories[place] for place in own],
                 seeds_of([seeds[place] for place in own]),
@@ -109,14 +109,14 @@ class Picker:
             picks.update(zip(own, self._pick_for(arm, group), strict=True))
         return [picks[place] for place in range(len(arms))]
 
-    def _pick_for(self, arm: Arm, group: _Group) -> list[Pick]:
-        pools, scores = self._pools(arm.model, group)
+    def _pick_for(self, arm: Arm, group: Group) -> list[Pick]:
+        pools, scores = self.pools(arm.model, group)
         shadow = None
         if arm.shadow and self._rehearses(arm.shadow, group):
             shadow = arm.shadow.version
         return self._choose(pools, scores, group.seeds, shadow)
 
-    def _pools(self, model: Model | None, group: _Group) -> tuple[Pools, Floats | None]:
+    def pools(self, model: Model | None, group: Group) -> tuple[Pools, Floats | None]:
         """Return candidates, and their click logits [n, K, S] if a model proposed."""
         if model is None:
             k = self._settings.candidates
@@ -132,7 +132,7 @@ class Picker:
         pools = self._judged(joined(parts), group)
         return pools, self._proposer.scores(pools.candidates, worth, base)
 
-    def _judged(self, candidates: Candidates, group: _Group) -> Pools:
+    def _judged(self, candidates: Candidates, group: Group) -> Pools:
         return self._proposer.judged(candidates, group.categories, group.seeds)
 
     def _generated(self, model: Model, person: Floats, seeds: Words) -> Candidates:
@@ -149,12 +149,17 @@ class Picker:
         )
 
     def _thompson(self, model: Model, worth: Floats, seeds: Words) -> Candidates:
-        """Return the best designs of some posterior draws, each request's own."""
+        """Return the best design of the posterior mean, and those of some draws.
+
+        Whatever the generator proposes, the pool then has what the critic would choose
+        by itself; the draws, each request's own, explore.
+        """
         n, _, n_draws = worth.shape
         k = self._n_thompson
         unit = uniforms(seeds, THOMPSON_STREAM, k)
         draws = (unit * n_draws).astype(np.intp)  # (n, k)
         own = worth[np.arange(n)[:, None], :, draws]  # (n, k, F)
+        own[:, 0] = worth.mean(2)
         chosen, continuous = best_designs(model.layout, own.reshape(n * k, -1))
         return Candidates(
             chosen.reshape(len(chosen), n, k), continuous.reshape(n, k, -1)
@@ -216,10 +221,10 @@ class Picker:
             self._settings.exploration,
         )
 
-    def _rehearses(self, shadow: Model, group: _Group) -> bool:
+    def _rehearses(self, shadow: Model, group: Group) -> bool:
         """Let a shadow version do the same work; nothing it does may hurt serving."""
         try:
-            _, scores = self._pools(shadow, group)
+            _, scores = self.pools(shadow, group)
         except Exception:  # noqa: BLE001 - that is what the shadow is for
             self.n_shadow_failures += 1
             return False

@@ -122,7 +122,7 @@ def test_a_person_given_once_counts_for_all_its_rows(kind, travel):
 @pytest.mark.parametrize("objective", ["minimax", "wgan_gp"])
 def test_every_adversarial_objective_trains(travel, objective):
     who = taste.seeded(np.random.default_rng(0))
-    library = pretrain.library_examples(travel, 0, who)
+    library = pretrain.library_examples(make_library(travel, 0).designs, travel, 0, who)
     networks = checkpoint.build("gan", travel, who.n_features, 0)
     loss = gan.pretrain(networks, library, 0, objective, steps=15)
     assert np.isfinite(loss)

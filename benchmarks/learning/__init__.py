@@ -1,0 +1,1 @@
+"""Simulated people, many worlds: what each method learns from clicks."""

@@ -1,0 +1,40 @@
+"""What a method may see and has to do."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_export.design_space import DesignSpace
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is known before the first ad is shown."""
+
+    space: DesignSpace
+    library: Floats
+    """float32[n, D]: the advertiser's past designs."""
+    people: Floats
+    """float32[n, 71]: conditions of people who were seen, none of them shown an ad."""
+    seed: int
+
+
+class Method(Protocol):
+    """Chooses designs and learns from what people do with them."""
+
+    def choose(self, condition: Floats) -> Floats:
+        """Return the designs to show now, exploring: float32[n, D].
+
+        Args:
+            condition: float32[n, 71].
+        """
+
+    def greedy(self, condition: Floats) -> Floats:
+        """Return the designs that it believes best: float32[n, D]."""
+
+    def learn(self, condition: Floats, design: Floats, clicked: Floats) -> None:
+        """Learn from a batch of impressions: it chose these designs."""

@@ -1,0 +1,1 @@
+"""Ways of choosing designs: `benchmarks.learning.method.Method`s, ours and others'."""

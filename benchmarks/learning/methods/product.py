@@ -1,0 +1,157 @@
+"""Ours: the product's own code, from feedback to what is picked.
+
+Each update is a fine-tune job (`model_export.fine_tune.tuned`) whose export is loaded
+as a worker loads it (`streams.inference`), and `streams.core.picking` picks. Without a
+generator, all candidates are Thompson designs.
+"""
+
+import json
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.learning.method import Floats, Setting
+from model_export import pretrain, taste
+from model_export.dataset import FeedbackArrays
+from model_export.fine_tune import tuned
+from model_export.model_files import CARD
+from model_export.onnx_export import OPSET, export
+from model_export.pick import click_probability
+from model_export.posterior import best_designs
+from model_export.recipe import Kind
+from streams.core.arms import Arm
+from streams.core.counter_random import seeds_of
+from streams.core.picking import Group, Picker
+from streams.inference import OnnxModel
+from streams.settings import CreativesSettings
+
+_ROWS = 256
+_NOBODYS = ""
+"""Category advertised: the worlds have none."""
+
+Variant = Literal["served", "generated", "exact"]
+
+
+class Product:
+    """The product with one kind of generator, or with none.
+
+    Args:
+        setting: what is known beforehand.
+        kind: gan or vae.
+        with_generator: False: Thompson designs alone.
+        is_tuned: False: the generator stays as it was pre-trained.
+    """
+
+    def __init__(
+        self,
+        setting: Setting,
+        kind: Kind,
+        *,
+        with_generator: bool = True,
+        is_tuned: bool = True,
+    ) -> None:
+        self._space, self._seed = setting.space, setting.seed
+        self._is_tuned = with_generator and is_tuned
+        who = taste.fit(setting.people, setting.seed)
+        self._model, _ = pretrain.pretrained(
+            kind, self._space, setting.seed, who, setting.library
+        )
+        share = 0.375 if with_generator else 1.0
+        self._picker = Picker(CreativesSettings(thompson_share=share), self._space)
+        self._generated = Picker(CreativesSettings(thompson_share=0.0), self._space)
+        self._n_shown = self._n_seeds = 0
+        self._propensity = np.zeros(0)
+        self._jobs = 0
+        self._load()
+
+    def choose(self, condition: Floats) -> Floats:
+        """Return what the product would show."""
+        arm = Arm("champion", self._served)
+        shown, propensity = [], []
+        for start in range(0, len(condition), _ROWS):
+            rows = condition[start : start + _ROWS]
+            seeds = self._seeds(len(rows))
+            picks = self._picker.pick(
+                [arm] * len(rows), rows, [_NOBODYS] * len(rows), seeds
+            )
+            shown.append(self._space.encode([pick.design for pick in picks]))
+            propensity += [pick.propensity for pick in picks]
+        self._propensity = np.array(propensity)
+        return np.concatenate(shown)
+
+    def greedy(self, condition: Floats, variant: Variant = "served") -> Floats:
+        """Return the designs that the critic thinks best.
+
+        Args:
+            condition: float32[n, 71].
+            variant: of the pool as it is served, of 16 generated designs, or the
+                critic's exact maximum.
+        """
+        picker = self._generated if variant == "generated" else self._picker
+        parts = []
+        for start in range(0, len(condition), _ROWS):
+            rows = condition[start : start + _ROWS]
+            group = Group(
+                rows, [_NOBODYS] * len(rows), seeds_of(self._seeds(len(rows)))
+            )
+            if variant == "exact":
+                worth, _ = self._served.worth(self._served.person(rows))
+                columns, continuous = best_designs(self._served.layout, worth.mean(2))
+            else:
+                pools, scores = picker.pools(self._served, group)
+                value = click_probability(scores if scores is not None else np.zeros(0))
+                best = np.where(pools.is_legal, value, -1.0).argmax(1)
+                every = np.arange(len(rows))
+                columns = pools.candidates.chosen[:, every, best]
+                continuous = pools.candidates.continuous[every, best]
+            parts.append(self._vectors(columns, continuous))
+        return np.concatenate(parts)
+
+    def predicted(self, condition: Floats, design: Floats) -> Floats:
+        """Return the click probabilities that the critic gives served designs: [n]."""
+        looks = self._served.layout.looks(design)
+        parts = []
+        for start in range(0, len(condition), _ROWS):
+            part = slice(start, start + _ROWS)
+            worth, base = self._served.worth(self._served.person(condition[part]))
+            logits = (looks[part, :, None] * worth).sum(1) + base
+            parts.append(click_probability(logits))
+        return np.concatenate(parts).astype(np.float32)
+
+    def learn(self, condition: Floats, design: Floats, clicked: Floats) -> None:
+        """Run a fine-tune job on the batch."""
+        n = len(clicked)
+        first = self._n_shown
+        self._n_shown += n
+        feedback = FeedbackArrays(
+            design=design,
+            condition=condition,
+            clicked=clicked,
+            propensity=self._propensity,
+            control=np.zeros(n, bool),
+            users=tuple(f"person-{first + i}" for i in range(n)),
+            categories=(None,) * n,
+            shown_at=np.arange(first, first + n, dtype=np.int64),
+            skipped={},
+        )
+        self._jobs += 1
+        if self._is_tuned:
+            seed = self._seed * 1_000 + self._jobs
+            self._model, _ = tuned(self._model, feedback, seed)
+        else:
+            self._model = self._model.taught(feedback.lessons)
+        self._load()
+
+    def _load(self) -> None:
+        card = {"opset": OPSET, "space_sha256": self._space.digest}
+        files = {**export(self._model), CARD: json.dumps(card).encode()}
+        self._served = OnnxModel("creative", self._jobs, "", files)
+
+    def _seeds(self, n: int) -> list[int]:
+        self._n_seeds += n
+        base = self._seed * 2**40 + self._n_seeds
+        return list(range(base, base + n))
+
+    def _vectors(self, columns: NDArray[np.intp], continuous: Floats) -> Floats:
+        return self._space.encode(self._space.designs(columns, continuous))
