@@ -15,6 +15,7 @@ from typing import Any
 from model_export import design_space
 from model_export.dataset import FineTuneError
 from model_export.feedback_topic import FeedbackReadError, read_ranges
+from model_export.impression_log import LogError, read_log
 from model_export.model_files import ModelFileError, check_files
 from model_export.registry import Registry, RegistryError
 from schemas.avro import SchemaIds
@@ -31,6 +32,7 @@ _FAILURES = (
     ModelFileError,
     FeedbackReadError,
     FineTuneError,
+    LogError,
     SchemaRegistryError,
 )
 
@@ -81,6 +83,23 @@ def _fine_tune(options: argparse.Namespace) -> Any:
         f"{read.n_undecodable} undecodable"
     )
     return asdict(fine_tune(Registry(options.store), job, read, _now()))
+
+
+def _warm_start(options: argparse.Namespace) -> Any:
+    _one_thread()
+    from model_export.warm_start import warm_start  # noqa: PLC0415  # needs torch
+
+    registry = Registry(options.store)
+    champion = registry.champion(options.model)
+    if champion is None:
+        raise LogError(f"{options.model}: no champion to teach; pre-train one first")
+    space = check_files(registry.read(options.model, champion.version)).space
+    try:
+        with options.log.open(encoding="utf-8") as lines:
+            log = read_log(lines, space)
+    except (OSError, UnicodeDecodeError) as error:
+        raise LogError(f"cannot read the log {options.log}: {error}") from error
+    return warm_start(registry, options.model, log, options.seed, _now())
 
 
 def _ids(order: Mapping[str, Any]) -> SchemaIds:
@@ -193,6 +212,10 @@ def _parser() -> argparse.ArgumentParser:
     pretrain.add_argument("--model", required=True, choices=MODELS)
     pretrain.add_argument("--space", type=Path, help="creative space file (TOML)")
     pretrain.add_argument("--seed", type=int, default=0)
+    warm = add("warm-start", _warm_start, "Teach the champion a log of impressions.")
+    warm.add_argument("--model", required=True, choices=MODELS)
+    warm.add_argument("--log", required=True, type=Path, help="JSON lines")
+    warm.add_argument("--seed", type=int, default=0)
     listing = add("list", _list, "List versions.")
     listing.add_argument("--model", choices=MODELS)
     for name, command, text in (
