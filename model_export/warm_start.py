@@ -95,7 +95,7 @@ def refuse_useless(log: FeedbackArrays) -> None:
             f"{n_clicks} clicks in {len(log)} impressions: expected at least "
             f"{LEAST_CLICKS} clicks and some impressions without one"
         )
-    varied = log.design.std(0) > _STILL
+    varied = np.ptp(log.design, 0) > _STILL
     if not varied.any():
         raise LogError(
             "every impression shows the same design: expected several, or there is "
@@ -107,8 +107,8 @@ def refuse_useless(log: FeedbackArrays) -> None:
     if share > MOST_EXPLAINED and deviates > _Z:
         raise LogError(
             f"people's behaviour explains {share:.0%} of which design they were shown: "
-            f"expected at most {MOST_EXPLAINED:.0%} (near-random), or the propensity of every "
-            "impression; otherwise who was shown a design and what it does cannot be "
+            f"expected at most {MOST_EXPLAINED:.0%} (near-random), or the propensity of "
+            "every impression; otherwise who was shown a design and what it does cannot be "
             "told apart"
         )
 
