@@ -35,7 +35,8 @@ PRETRAIN_STEPS = 600
 TUNE_STEPS = 80
 TUNE_BATCH = 256
 REWARD_WEIGHT = 120.0
-KL_WEIGHT = 0.3
+KL_WEIGHT = 0.05
+"""At 0.3 its pools follow the critic half as far, at 0.01 they collapse."""
 
 
 def build(space: DesignSpace, n_features: int) -> Networks:
@@ -66,7 +67,7 @@ def pretrain(networks: Networks, library: Examples, seed: int) -> float:
 
 
 def tune(networks: Networks, tuning: TuningSet, seed: int) -> float:
-    """Maximise 120 x expected click probability - 0.3 x KL to the library's decoder."""
+    """Maximise 120 x expected click probability - 0.05 x KL to the library's decoder."""
     decoder, source = networks.generator, seeded(seed)
     optimiser = Adam(decoder.parameters(), rate=2e-3)
     loss = torch.zeros(())

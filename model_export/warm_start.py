@@ -106,10 +106,10 @@ def refuse_useless(log: FeedbackArrays) -> None:
     share, deviates = dependence(log.design[:, varied], log.condition[:, :N_CATEGORIES])
     if share > MOST_EXPLAINED and deviates > _Z:
         raise LogError(
-            f"people's behaviour explains {share:.0%} of which design they were shown: "
-            f"expected at most {MOST_EXPLAINED:.0%} (near-random), or the propensity of "
-            "every impression; otherwise who was shown a design and what it does cannot be "
-            "told apart"
+            f"people's behaviour explains {share:.0%} of which design they were "
+            f"shown: expected at most {MOST_EXPLAINED:.0%} (near-random), or the "
+            "propensity of every impression; otherwise who was shown a design and what "
+            "it does cannot be told apart"
         )
 
 
