@@ -67,7 +67,7 @@ def pretrain(networks: Networks, library: Examples, seed: int) -> float:
 
 
 def tune(networks: Networks, tuning: TuningSet, seed: int) -> float:
-    """Maximise 120 x expected click probability - 0.05 x KL to the library's decoder."""
+    """Maximise 120 x expected click probability - 0.05 x KL to the first decoder."""
     decoder, source = networks.generator, seeded(seed)
     optimiser = Adam(decoder.parameters(), rate=2e-3)
     loss = torch.zeros(())
