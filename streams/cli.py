@@ -146,6 +146,59 @@ def regenerate(
     sys.exit(0 if result.equal else 1)
 
 
+models = typer.Typer(help="Versions of the model in use.", no_args_is_help=True)
+app.add_typer(models, name="models")
+
+_AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
+_Reason = Annotated[str, typer.Option(help="Why, for the promotion log.")]
+
+
+@models.command("list")
+def list_models(*, as_json: _AsJson = False) -> None:
+    """List versions, and which one serves."""
+    from streams import models_command, models_page, settings  # noqa: PLC0415
+
+    rows = models_command.Models(settings.load()).listed()
+    models_page.print_list(rows, as_json=as_json)
+
+
+@models.command("show")
+def show_model(version: int, *, as_json: _AsJson = False) -> None:
+    """Show a version's model card and lineage."""
+    from streams import models_command, models_page, settings  # noqa: PLC0415
+
+    card = models_command.Models(settings.load()).shown(version)
+    models_page.print_card(card, as_json=as_json)
+
+
+@models.command("diff")
+def diff_models(before: int, after: int, *, as_json: _AsJson = False) -> None:
+    """Show what differs between two versions."""
+    from streams import models_command, models_page, settings  # noqa: PLC0415
+
+    found = models_command.Models(settings.load()).differences(before, after)
+    models_page.print_differences(found, as_json=as_json)
+
+
+@models.command("promote")
+def promote_model(version: int, *, reason: _Reason = "by hand") -> None:
+    """Make a version the champion, live; refused when a gate refused it."""
+    from streams import models_command, settings  # noqa: PLC0415
+
+    entry = models_command.Models(settings.load()).promote(version, reason)
+    said = "announced again" if entry is None else f"entry {entry.number} of the log"
+    typer.echo(f"version {version} is the champion: {said}")
+
+
+@models.command("rollback")
+def roll_back_model(*, reason: _Reason = "by hand") -> None:
+    """Go back to the champion before this one, live."""
+    from streams import models_command, settings  # noqa: PLC0415
+
+    entry = models_command.Models(settings.load()).roll_back(reason)
+    typer.echo(f"version {entry.version} is the champion again: entry {entry.number}")
+
+
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     add_help_option=False,
