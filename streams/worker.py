@@ -1,6 +1,5 @@
 """`adloom worker <stage>`: one stage, one process, until it is told to stop."""
 
-import gc
 import importlib
 import logging
 import sys
@@ -8,6 +7,7 @@ import sys
 import faust
 import structlog
 
+from streams import garbage
 from streams.app import StageApp
 from streams.connection import bootstrap_servers
 from streams.core.columnar import compiled
@@ -59,10 +59,7 @@ def run(stage: str, settings: Settings) -> int:
         app.faust, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True
     )
     worker.spinner = None
-    # What was imported stays: the collector need not look at it again, and batches of
-    # short-lived records need not wake it.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    garbage.settle()
     try:
         worker.execute_from_commandline()
     except SystemExit as ended:

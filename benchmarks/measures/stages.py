@@ -17,6 +17,7 @@ from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior, CreativeRequest, Preference, Text
 from schemas.taxonomy import taxonomy
+from streams import garbage
 from streams.core.placements import PLACEMENTS
 from streams.core.preference_vector import to_bytes
 from streams.core.preferences import Preferences
@@ -85,6 +86,7 @@ def creatives(session: Session) -> Iterator[Row]:
     A record's encoding is part of it. With assets on demand the ad server renders when
     it is asked; inline, every creative carries its pictures.
     """
+    garbage.settle()  # as a worker does
     n = session.options.scaled(20_000)
     limits: dict[Assets, Target | None] = {"on_demand": CREATIVES, "inline": None}
     for assets, limit in limits.items():
