@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from benchmarks.learning.method import Method, Setting
+from benchmarks.learning.methods.fm_ts import FactorisationMachine
 from benchmarks.learning.methods.lints import LinTS
 from benchmarks.learning.methods.product import Product
 from benchmarks.learning.methods.simple import BestFixed, Random
@@ -14,6 +15,7 @@ METHODS: dict[str, Callable[[Setting], Method]] = {
     "random": Random,
     "best-fixed": BestFixed,
     "library-bandit": lambda setting: LinTS(setting, 0.5, in_library=True),
+    "fm-ts": FactorisationMachine,
     "lints": lambda setting: LinTS(setting, 0.5, in_library=False),
     "lints-narrow": lambda setting: LinTS(setting, 0.25, in_library=False),
     "ours-frozen": lambda setting: Product(setting, "gan", is_tuned=False),
