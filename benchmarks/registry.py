@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from benchmarks.figures import Row
+from benchmarks.learning.real.figure import learning_real
 from benchmarks.measures.latency import creative_latency, preference_latency
 from benchmarks.measures.memory import memory
 from benchmarks.measures.preferences import preferences
@@ -51,5 +52,6 @@ FIGURES: dict[str, Figure] = {
         Figure("growth-users", "CPU an event, 10 thousand to 5 million", growth_users),
         Figure("growth-partitions", "CPU an event, 1 to 64", growth_partitions),
         Figure("two-workers", "two workers beside one", two_workers),
+        Figure("learning-real", "policies learnt from real logs", learning_real),
     )
 }
