@@ -109,6 +109,7 @@ def _receipt(receipt: Receipt) -> tuple[bytes, ...]:
             receipt.model_name,
             receipt.model_version,
             receipt.model_sha256,
+            receipt.posterior_sha256,
         ),
         _long(receipt.seed),
         _long(receipt.n_candidates),
@@ -125,8 +126,11 @@ def _receipt(receipt: Receipt) -> tuple[bytes, ...]:
 
 
 @lru_cache(maxsize=256)
-def _answerer(arm: str, model_name: str, version: int, sha256: str) -> bytes:
-    return _text(arm) + _text(model_name) + _long(version) + _text(sha256)
+def _answerer(
+    arm: str, model_name: str, version: int, sha256: str, posterior: str
+) -> bytes:
+    who = _text(arm) + _text(model_name) + _long(version)
+    return who + _text(sha256) + _text(posterior)
 
 
 @lru_cache(maxsize=1_024)

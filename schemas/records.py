@@ -176,6 +176,7 @@ class Receipt:
     model_name: str
     model_version: int
     model_sha256: str
+    posterior_sha256: str = ""
     seed: int
     n_candidates: int
     n_rejected: int
@@ -289,6 +290,22 @@ class ModelRelease(Record):
     released_at: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PosteriorUpdate(Record):
+    """What a version's critic believes by now."""
+
+    model_name: str
+    version: int
+    revision: int
+    sha256: str
+    ranges: tuple[OffsetRange, ...]
+    n_examples: int
+    n_clicks: int
+    n_held: int
+    newest_at: int
+    made_at: int
+
+
 RECORDS: tuple[type[Record], ...] = (
     Behavior,
     Profile,
@@ -300,4 +317,5 @@ RECORDS: tuple[type[Record], ...] = (
     Feedback,
     FineTuneJob,
     ModelRelease,
+    PosteriorUpdate,
 )

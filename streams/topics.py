@@ -9,6 +9,7 @@ from schemas.records import (
     Feedback,
     FineTuneJob,
     ModelRelease,
+    PosteriorUpdate,
     Preference,
     Profile,
     Record,
@@ -79,6 +80,15 @@ MODEL_RELEASE = Topic(
     compacted=True,
     single_partition=True,
 )
+POSTERIOR = Topic(
+    "ads.posterior.v1",
+    PosteriorUpdate,
+    "model name/version",
+    "learner",
+    "sink",
+    compacted=True,
+    single_partition=True,
+)
 
 TOPICS: tuple[Topic, ...] = (
     BEHAVIOR,
@@ -91,4 +101,5 @@ TOPICS: tuple[Topic, ...] = (
     FEEDBACK,
     FINETUNE_JOB,
     MODEL_RELEASE,
+    POSTERIOR,
 )

@@ -14,6 +14,7 @@ from schemas.records import (
     Feedback,
     FineTuneJob,
     ModelRelease,
+    PosteriorUpdate,
     Preference,
     Profile,
     Record,
@@ -108,7 +109,7 @@ def _receipt(record: object, now: int) -> Iterator[str]:
 
 
 def _ranges(record: object, _: int) -> Iterator[str]:
-    ranges = record.ranges if isinstance(record, FineTuneJob) else ()
+    ranges = record.ranges if isinstance(record, FineTuneJob | PosteriorUpdate) else ()
     if not ranges:
         yield sentence("ranges", "at least one", "none")
     for one in ranges:
@@ -201,5 +202,12 @@ _CHECKS: dict[type[Record], tuple[Check, ...]] = {
         numbers(0, BIG, "version", "champion_version", "base_version"),
         numbers(0, 1, "canary_share"),
         _verdicts,
+    ),
+    PosteriorUpdate: (
+        texts(PosteriorUpdate),
+        instants("made_at"),
+        numbers(EARLIEST - DAY_MS, BIG, "newest_at"),
+        numbers(0, BIG, "version", "revision", "n_examples", "n_clicks", "n_held"),
+        _ranges,
     ),
 }

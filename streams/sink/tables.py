@@ -19,6 +19,7 @@ from schemas.records import (
     Feedback,
     FineTuneJob,
     ModelRelease,
+    PosteriorUpdate,
     Preference,
     Profile,
     Record,
@@ -39,6 +40,7 @@ TABLES: dict[type[Record], str] = {
     Feedback: "feedback",
     FineTuneJob: "finetune_job",
     ModelRelease: "model_release",
+    PosteriorUpdate: "posterior_update",
 }
 """Table of each record that is kept; what people wrote (Text) is not."""
 

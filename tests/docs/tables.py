@@ -183,7 +183,8 @@ def _limits(field: FieldInfo) -> str:
 
 def retention_table(_: str) -> str:
     """Return how long each ClickHouse table keeps its rows."""
-    text = (DOCS.parent / "deploy" / "clickhouse" / "001_tables.sql").read_text("utf-8")
+    files = sorted((DOCS.parent / "deploy" / "clickhouse").glob("*.sql"))
+    text = "\n".join(file.read_text("utf-8") for file in files)
     rows = []
     for statement in re.split(r"CREATE TABLE IF NOT EXISTS ", text)[1:]:
         name = statement.split()[0]

@@ -39,6 +39,7 @@ RECEIPTS = st.builds(
     model_name=TEXTS,
     model_version=INTS,
     model_sha256=TEXTS,
+    posterior_sha256=TEXTS,
     seed=LONGS,
     n_candidates=INTS,
     n_rejected=INTS,

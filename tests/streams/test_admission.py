@@ -17,6 +17,7 @@ from schemas.records import (
     FineTuneJob,
     ModelRelease,
     OffsetRange,
+    PosteriorUpdate,
     Preference,
     Profile,
     Receipt,
@@ -164,6 +165,18 @@ GOOD = {
             ),
             released_at=NOW,
         ),
+        PosteriorUpdate(
+            model_name="creative-gan",
+            version=2,
+            revision=9,
+            sha256="ab",
+            ranges=(OffsetRange(topic="f", partition=0, start=0, end=9),),
+            n_examples=8,
+            n_clicks=1,
+            n_held=0,
+            newest_at=NOW,
+            made_at=NOW,
+        ),
     )
     for record in [type(value)]
 }
@@ -250,6 +263,9 @@ BAD = [
     (ModelRelease, "canary_share", 1.5),
     (ModelRelease, "canary_share", NAN),
     (ModelRelease, "verdicts", verdict(NAN)),
+    (PosteriorUpdate, "n_clicks", -1),
+    (PosteriorUpdate, "newest_at", 0),
+    (PosteriorUpdate, "ranges", one_range(5, 5)),
 ]
 
 
