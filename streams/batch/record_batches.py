@@ -51,6 +51,11 @@ __all__ = [
 _CONTROL_KEY = struct.Struct(">hh")
 _ABORT = 0
 
+MOST_AHEAD = 1 << 20
+"""Offsets that a batch may end behind the high watermark of its fetch: Apache Kafka
+notes the mark before it reads, and what is appended in between comes along
+(kafka.cluster.Partition, `readRecords`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecordSet:
@@ -161,11 +166,11 @@ def _check(fetched: Fetched, header: BatchHeader, batch: memoryview) -> None:
         raise _corrupt(
             fetched.tp, header, f"expected CRC {header.crc:#010x}, got {crc:#010x}"
         )
-    if header.next_offset > fetched.high_watermark:
+    if header.next_offset > fetched.high_watermark + MOST_AHEAD:
         raise _corrupt(
             fetched.tp,
             header,
-            f"it ends at offset {header.next_offset}, behind the partition's high "
+            f"it ends at offset {header.next_offset}, far behind the partition's high "
             f"watermark {fetched.high_watermark}",
         )
     if not 0 <= header.n_records <= header.last_offset_delta + 1:

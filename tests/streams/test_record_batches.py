@@ -248,7 +248,10 @@ def test_a_bad_crc_is_said_with_topic_partition_offset_and_both_sums():
         ({"base_offset": -5}, "last offset delta 2"),
         ({"length": 48}, "it says 48 bytes"),
         ({"length": -1}, "it says -1 bytes"),
-        ({"base_offset": 999_998}, "behind the partition's high watermark 1000000"),
+        (
+            {"base_offset": 2_999_998},
+            "far behind the partition's high watermark 1000000",
+        ),
         ({"attributes": 5}, "unknown compression 5"),
         ({"attributes": 3}, "lz4 records of 27 bytes cannot be decompressed"),
         ({"magic": 1}, "message format 1: expected 2"),
@@ -259,6 +262,11 @@ def test_a_bad_crc_is_said_with_topic_partition_offset_and_both_sums():
 def test_an_impossible_header_is_an_error(changes, reason):
     with pytest.raises(CorruptBatchError, match=reason):
         parse(fetched(with_header(sealed(), **changes)))
+
+
+def test_a_batch_appended_while_the_broker_read_is_no_error():
+    late = with_header(sealed(), base_offset=1_000_000)
+    assert len(parse(fetched(late)).payloads) == 1
 
 
 def test_offsets_that_go_back_are_an_error():
