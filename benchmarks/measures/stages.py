@@ -19,8 +19,8 @@ from schemas.records import Behavior, CreativeRequest, Preference, Text
 from schemas.taxonomy import taxonomy
 from streams import garbage
 from streams.core.placements import PLACEMENTS
-from streams.core.preference_vector import to_bytes
-from streams.core.preferences import Preferences
+from streams.core.preference.preferences import Preferences
+from streams.core.preference.vector import to_bytes
 from streams.core.stage import Incoming
 from streams.core.text.texts import Texts
 from streams.settings import PreferencesSettings

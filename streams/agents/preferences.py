@@ -3,7 +3,7 @@
 from schemas.records import Preference
 from schemas.taxonomy import taxonomy
 from streams.app import StageApp, wire_of
-from streams.core.preferences import Preferences
+from streams.core.preference.preferences import Preferences
 from streams.settings import Settings
 from streams.topics import PREFERENCE
 

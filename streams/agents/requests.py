@@ -2,7 +2,7 @@
 
 from schemas.records import CreativeRequest
 from streams.app import StageApp, wire_of
-from streams.core.requests import Requests
+from streams.core.request.requests import Requests
 from streams.settings import Settings
 
 

@@ -31,7 +31,7 @@ from streams.core.explanation import Explainer, favourites
 from streams.core.ids import derived_id, derived_seed
 from streams.core.model import Floats
 from streams.core.picking import Pick, Picker
-from streams.core.preference_vector import mixed, to_bytes
+from streams.core.preference.vector import mixed, to_bytes
 from streams.core.stage import Incoming, Outgoing, StateRow
 from streams.settings import CreativesSettings
 

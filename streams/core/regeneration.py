@@ -9,7 +9,7 @@ from streams.core.creatives import Renderer, receipts_of
 from streams.core.explanation import Explainer
 from streams.core.model import Model
 from streams.core.picking import Picker
-from streams.core.preference_vector import from_bytes
+from streams.core.preference.vector import from_bytes
 
 
 def regenerate(

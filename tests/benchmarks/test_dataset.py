@@ -15,7 +15,7 @@ from schemas.lock import LockedIds
 from schemas.records import Behavior
 from schemas.taxonomy import taxonomy
 from streams.core.admission import reason_to_reject
-from streams.core.preferences import KIND_WEIGHTS
+from streams.core.preference.preferences import KIND_WEIGHTS
 from streams.core.pseudonym import is_pseudonym
 
 NOW = 1_790_000_000_000

@@ -24,7 +24,7 @@ from streams.core.columnar.columns import Columns
 from streams.core.columnar.decoder import Decoder
 from streams.core.columnar.from_records import FOLDED
 from streams.core.columnar.payload import Payload
-from streams.core.preferences import Preferences
+from streams.core.preference.preferences import Preferences
 from streams.core.stage import Incoming
 from streams.settings import PreferencesSettings
 from tests.streams.hostile_records import (

@@ -11,7 +11,7 @@ from streams.clickhouse import analytics
 from streams.clickhouse.analytics_gallery import gallery
 from streams.clickhouse.http import ClickHouseHttpServer
 from streams.clickhouse.reader import ReadOnlyClickHouse
-from streams.core.preference_vector import to_bytes
+from streams.core.preference.vector import to_bytes
 from streams.dead_letters import dead_letter
 from streams.errors import StateError
 from streams.sink.consumer import write

@@ -15,7 +15,7 @@ from streams.core.columnar.from_records import behavior_columns, preference_colu
 from streams.core.columnar.payload import Payload
 from streams.core.columnar.rules import fold_rules
 from streams.core.columnar.user_table import UserTable
-from streams.core.preference_partition import NOBODY, encoded_lives
+from streams.core.preference.partition import NOBODY, encoded_lives
 from tests.streams.hostile_records import EPOCH, HOUR, NOW, YEAR, behavior, generator
 
 LIVES = (3_600, 86_400, 1_209_600)

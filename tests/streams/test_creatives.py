@@ -22,7 +22,7 @@ from streams.core.arms import Arms
 from streams.core.creatives import Creatives
 from streams.core.picking import Picker
 from streams.core.placements import PLACEMENTS
-from streams.core.preference_vector import to_bytes
+from streams.core.preference.vector import to_bytes
 from streams.core.regeneration import regenerate
 from streams.core.stage import Incoming
 from streams.errors import StateError

@@ -17,7 +17,7 @@ from schemas.lock import LockedIds
 from schemas.records import Behavior, Preference
 from schemas.taxonomy import taxonomy
 from streams.batch.changelog import read_to_end
-from streams.core.preferences import Preferences
+from streams.core.preference.preferences import Preferences
 from streams.core.stage import Incoming
 from streams.settings import KafkaSettings, PreferencesSettings
 

@@ -9,7 +9,7 @@ from schemas.lock import LockedIds
 from schemas.records import Behavior, CategoryShift, Preference, Profile, TextSignal
 from schemas.taxonomy import taxonomy
 from streams.core.columnar.rows import SURFACES
-from streams.core.preferences import KIND_WEIGHTS, Preferences
+from streams.core.preference.preferences import KIND_WEIGHTS, Preferences
 from streams.core.stage import Incoming
 from streams.settings import PreferencesSettings
 

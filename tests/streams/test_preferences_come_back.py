@@ -10,7 +10,7 @@ from schemas.taxonomy import taxonomy
 from streams.batch.messages import records_section
 from streams.core.columnar.payload import Payload
 from streams.core.columnar.rows import EPOCH_MS
-from streams.core.preferences import Preferences
+from streams.core.preference.preferences import Preferences
 from streams.core.stage import Incoming, StateRow
 from streams.settings import PreferencesSettings
 from tests.streams.hostile_records import NOW, framed, generator, mutated, preference

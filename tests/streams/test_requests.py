@@ -5,9 +5,9 @@ from hypothesis import given, strategies as st
 from schemas.records import Creative, CreativeRequest, Preference
 from schemas.taxonomy import taxonomy
 from streams.core.placements import PLACEMENTS
-from streams.core.preference_vector import cosine_distance, mixed
-from streams.core.request_state import decode_person
-from streams.core.requests import Requests
+from streams.core.preference.vector import cosine_distance, mixed
+from streams.core.request.requests import Requests
+from streams.core.request.state import decode_person
 from streams.core.stage import Incoming, StateRow
 from streams.settings import RequestsSettings
 

@@ -18,14 +18,14 @@ from schemas.records import (
     Surface,
 )
 from schemas.taxonomy import taxonomy
-from streams.core import request_kernels
 from streams.core.columnar.changelog import sized, varint
 from streams.core.columnar.decoder import Decoder
 from streams.core.columnar.payload import Payload
-from streams.core.request_alarms import RowAlarms
-from streams.core.request_encoding import encode_request
-from streams.core.request_state import Person, Place, decode_person, encode_person
-from streams.core.requests import Requests
+from streams.core.request import kernels
+from streams.core.request.alarms import RowAlarms
+from streams.core.request.encoding import encode_request
+from streams.core.request.requests import Requests
+from streams.core.request.state import Person, Place, decode_person, encode_person
 from streams.core.stage import Incoming, StateRow
 from streams.settings import RequestsSettings
 
@@ -43,7 +43,7 @@ PATHS = [
         True,
         id="compiled",
         marks=pytest.mark.skipif(
-            request_kernels.REQUESTS is None, reason="no compiled modules here"
+            kernels.REQUESTS is None, reason="no compiled modules here"
         ),
     ),
     pytest.param(False, id="python"),
@@ -394,7 +394,7 @@ def test_state_comes_back_from_whole_batches_of_the_changelog(use_compiled):
     assert len(again.tick(NOW + 20 * SECOND)) == 2_999
 
 
-@pytest.mark.skipif(request_kernels.REQUESTS is None, reason="no compiled modules")
+@pytest.mark.skipif(kernels.REQUESTS is None, reason="no compiled modules")
 def test_both_paths_write_the_same_rows():
     rows = []
     for use_compiled in (True, False):
@@ -499,7 +499,7 @@ def test_many_calls_are_put_at_once():
     assert alarms.ring(900, alarm_at).tolist() == [0, 2]
 
 
-@pytest.mark.skipif(request_kernels.REQUESTS is None, reason="no compiled modules")
+@pytest.mark.skipif(kernels.REQUESTS is None, reason="no compiled modules")
 @given(data=st.data())
 def test_both_paths_refuse_the_same_rows(data):
     person = Person(1, 2, vector=np.ones(N, np.float32), has_history=True)

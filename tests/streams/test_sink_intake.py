@@ -5,8 +5,8 @@ import pytest
 from schemas.records import FineTuneJob, OffsetRange
 from streams.core.attribution.join import Attribution
 from streams.core.creatives import Creatives
-from streams.core.preferences import Preferences
-from streams.core.requests import Requests
+from streams.core.preference.preferences import Preferences
+from streams.core.request.requests import Requests
 from streams.core.text.texts import Texts
 from streams.dead_letters import dead_letter, origin_of
 from streams.sink.intake import REPORTED_BY_STAGES, Intake

@@ -10,8 +10,8 @@ from schemas.lock import LockedIds
 from schemas.records import Behavior, Preference
 from schemas.taxonomy import taxonomy
 from streams.batch.snapshots import Snapshots
-from streams.core import preference_snapshot
-from streams.core.preferences import Preferences
+from streams.core.preference import snapshot
+from streams.core.preference.preferences import Preferences
 from streams.core.stage import Incoming
 from streams.settings import PreferencesSettings
 
@@ -84,7 +84,7 @@ def test_a_snapshot_brings_the_same_state_back(new_stage, tmp_path):
 def test_slices_of_different_checkpoints_and_the_changelog_make_one_state(
     new_stage, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(preference_snapshot, "ROWS_PER_PART", 10)
+    monkeypatch.setattr(snapshot, "ROWS_PER_PART", 10)
     stage, second = new_stage(), new_stage()
     snapshots = Snapshots(stage, tmp_path, "log", 0.0)
     stage.step(list(events(0, 60)), START)

@@ -2,8 +2,8 @@
 """Preference columns -> people's rows, compiled: who may need a new creative.
 
 It keeps the rows of people for whom a record changes nothing but what is known of
-them, and names the others, whom `streams.core.requests` looks at one by one. Rows, key
-index and vectors are those of `streams.core.request_table`.
+them, and names the others, whom `streams.core.request.requests` looks at one by one. Rows, key
+index and vectors are those of `streams.core.request.table`.
 """
 
 import numpy as np
@@ -52,7 +52,7 @@ cdef extern from *:
         }
         return !bad;
     }
-    /* Weights [lives, n] -> one preference vector, as preference_vector.mixed does; 0
+    /* Weights [lives, n] -> one preference vector, as preference.vector.mixed does; 0
        when a weight is not finite. */
     static int mix(const uint8_t *weights, int lives, int n, float *scratch, float *out,
                    float *liked) {
@@ -145,7 +145,7 @@ cdef packed struct Row:
     uint8_t unused
 
 
-# Of a row in the changelog: see request_state.py.
+# Of a row in the changelog: see request/state.py.
 cdef packed struct Head:
     uint8_t version
     uint8_t flags

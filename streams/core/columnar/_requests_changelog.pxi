@@ -1,4 +1,4 @@
-# Rows <-> records of the changelog: the compiled twin of request_state.py.
+# Rows <-> records of the changelog: the compiled twin of request/state.py.
 
 cdef inline uint8_t* put_varint(uint8_t* p, int64_t value) noexcept nogil:
     """Write a zigzag varint; at most 10 bytes."""

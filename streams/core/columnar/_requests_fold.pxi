@@ -1,7 +1,7 @@
 # Preference columns -> rows, and the names of those who need a closer look.
 
 cdef class Rules:
-    """`request_needs.NeedRules` as C numbers."""
+    """`request.needs.NeedRules` as C numbers."""
 
     cdef int64_t cooldown_ms
     cdef int64_t expiry_ms
@@ -126,7 +126,7 @@ cdef void find_block(KeyIndex index, VectorPool pool, const uint8_t* table, cons
 
 
 def follow(Rules rules, KeyIndex index, VectorPool pool, rows, columns, int64_t start, int64_t stop, int64_t now):
-    """Fold Preference columns `start` to `stop` into rows; see `request_table.follow`."""
+    """Fold Preference columns `start` to `stop` into rows; see `request.table.follow`."""
     cdef uint8_t[::1] memory = rows.view(np.uint8)
     if rows.itemsize != sizeof(Row) or rows.shape[0] - index.n_rows < stop - start or stop <= start:
         raise ValueError("expected rows, with room for a new one each")
@@ -276,7 +276,7 @@ cdef inline int64_t next_instant(Rules rules, const Row* row, int64_t now) noexc
 
 
 def look(Rules rules, KeyIndex index, VectorPool pool, rows, const int64_t[::1] numbers, int64_t now):
-    """Look at rows again at an instant; see `request_table.look`."""
+    """Look at rows again at an instant; see `request.table.look`."""
     cdef uint8_t[::1] memory = rows.view(np.uint8)
     cdef int64_t n = numbers.shape[0], i, n_flagged = 0, n_dirty = 0, n_calm = 0
     flagged_array = np.empty(n, np.int64)

@@ -1,4 +1,4 @@
-# Vectors by number: the compiled twin of request_vectors.py.
+# Vectors by number: the compiled twin of request/vectors.py.
 
 cdef class VectorPool:
     """Float vectors of one length; number 0 is none."""

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from streams.core.columnar.key_index import Rows
-from streams.core.preference_vector import Floats
-from streams.core.request_state import PLACES, Person, Place
+from streams.core.preference.vector import Floats
+from streams.core.request.state import PLACES, Person, Place
 
 _PLACE = [
     ("requested_at", "<i8"),

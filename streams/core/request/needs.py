@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from schemas.records import RequestReason
-from streams.core.preference_vector import cosine_distance
-from streams.core.request_state import Person, Place
+from streams.core.preference.vector import cosine_distance
+from streams.core.request.state import Person, Place
 
 ENOUGH_WEIGHT = 1.0
 """Liked weight, in clicks at the longest half-life, from which a taste is a taste."""

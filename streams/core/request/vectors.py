@@ -1,6 +1,6 @@
 """Vectors by number, in Python: the twin of the compiled `VectorPool`."""
 
-from streams.core.preference_vector import Floats
+from streams.core.preference.vector import Floats
 
 
 class VectorPool:

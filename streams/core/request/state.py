@@ -8,7 +8,7 @@ import struct
 from dataclasses import dataclass, field
 
 from streams.core.placements import PLACEMENTS
-from streams.core.preference_vector import Floats, from_bytes, to_bytes
+from streams.core.preference.vector import Floats, from_bytes, to_bytes
 
 HEAD = struct.Struct("<BBHqqI")
 """Version, flags, categories, since, active_at, n_unclicked."""

@@ -23,13 +23,13 @@ from streams.core.columnar.columns import Columns, cut
 from streams.core.columnar.frames import frames
 from streams.core.columnar.payload import Payload
 from streams.core.placements import PLACEMENTS
-from streams.core.preference_vector import from_bytes
-from streams.core.request_asking import Asking
-from streams.core.request_explicit import ASKED, explicit_requests
-from streams.core.request_needs import ENOUGH_WEIGHT, NeedRules
-from streams.core.request_state import Person, Place
-from streams.core.request_table import PeopleTable
-from streams.core.request_tastes import FOLLOWED, Taste, erased_in, taste_of
+from streams.core.preference.vector import from_bytes
+from streams.core.request.asking import Asking
+from streams.core.request.explicit import ASKED, explicit_requests
+from streams.core.request.needs import ENOUGH_WEIGHT, NeedRules
+from streams.core.request.state import Person, Place
+from streams.core.request.table import PeopleTable
+from streams.core.request.tastes import FOLLOWED, Taste, erased_in, taste_of
 from streams.core.stage import Incoming, Outgoing, Section, StateRow
 from streams.settings import RequestsSettings
 

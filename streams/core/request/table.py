@@ -4,18 +4,18 @@ from typing import Any
 
 import numpy as np
 
-from streams.core import request_kernels
 from streams.core.columnar.changelog import sized, varint
 from streams.core.columnar.columns import Columns, Ints, cut
 from streams.core.columnar.frames import frames
 from streams.core.columnar.key_index import KeyIndex, Rows
 from streams.core.columnar.payload import Payload
-from streams.core.request_alarms import RowAlarms
-from streams.core.request_needs import NeedRules
-from streams.core.request_rows import ROW, load_person, store_person
-from streams.core.request_state import Person, decode_person, encode_person
-from streams.core.request_tastes import Taste, tastes_at, tastes_of_columns
-from streams.core.request_vectors import VectorPool
+from streams.core.request import kernels
+from streams.core.request.alarms import RowAlarms
+from streams.core.request.needs import NeedRules
+from streams.core.request.rows import ROW, load_person, store_person
+from streams.core.request.state import Person, decode_person, encode_person
+from streams.core.request.tastes import Taste, tastes_at, tastes_of_columns
+from streams.core.request.vectors import VectorPool
 
 _GROWTH = 32
 """Rows grow by 1/32 at a time: the C library moves pages of big arrays, not bytes."""
@@ -34,7 +34,7 @@ class PeopleTable:
     def __init__(
         self, rules: NeedRules, n_categories: int, *, use_compiled: bool = True
     ) -> None:
-        module = request_kernels.REQUESTS if use_compiled else None
+        module = kernels.REQUESTS if use_compiled else None
         self._module: Any = module
         self._rules = rules
         self._kernel_rules: Any = module.Rules(rules) if module else rules

@@ -12,7 +12,7 @@ import numpy as np
 
 from streams.core.columnar import compiled
 from streams.core.columnar.key_index import keys_of, put_rows
-from streams.core.preference_partition import PreferencePartition
+from streams.core.preference.partition import PreferencePartition
 
 ROWS_PER_PART = 100_000
 

@@ -9,8 +9,8 @@ from schemas.records import Preference
 from streams.core.columnar.columns import Columns, Ints, cut
 from streams.core.columnar.frames import varint
 from streams.core.columnar.payload import Payload
-from streams.core.preference_vector import Floats, mixed
-from streams.core.request_rows import MAX_COUNT
+from streams.core.preference.vector import Floats, mixed
+from streams.core.request.rows import MAX_COUNT
 
 FOLLOWED = (
     "user_id",

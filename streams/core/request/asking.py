@@ -3,11 +3,11 @@
 from schemas.records import CreativeRequest, RequestReason
 from streams.core.ids import derived_id
 from streams.core.placements import PLACEMENTS
-from streams.core.preference_vector import to_bytes
-from streams.core.request_encoding import encode_request
-from streams.core.request_needs import NeedRules
-from streams.core.request_state import Person, Place
-from streams.core.request_table import PeopleTable
+from streams.core.preference.vector import to_bytes
+from streams.core.request.encoding import encode_request
+from streams.core.request.needs import NeedRules
+from streams.core.request.state import Person, Place
+from streams.core.request.table import PeopleTable
 from streams.core.stage import Outgoing
 
 

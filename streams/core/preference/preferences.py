@@ -14,7 +14,6 @@ import numpy as np
 from schemas.avro import AvroError, Codec
 from schemas.records import Behavior, Preference, Profile, Record, TextSignal
 from schemas.taxonomy import Taxonomy
-from streams.core import preference_snapshot
 from streams.core.admission import reason_to_reject
 from streams.core.admission_checks import DAY_MS
 from streams.core.columnar import changelog, compiled
@@ -33,7 +32,8 @@ from streams.core.columnar.rows import instant
 from streams.core.columnar.rules import KIND_WEIGHTS, fold_rules
 from streams.core.columnar.user_table import UserTable
 from streams.core.columnar.vectors import Flags
-from streams.core.preference_partition import (
+from streams.core.preference import snapshot
+from streams.core.preference.partition import (
     SOURCES,
     PreferencePartition,
     encoded_lives,
@@ -254,17 +254,15 @@ class Preferences:
 
     def snapshot_layout(self) -> str:
         """Return what the parts of a snapshot mean."""
-        return preference_snapshot.layout(
-            self._settings.half_lives_s, self._rules.categories
-        )
+        return snapshot.layout(self._settings.half_lives_s, self._rules.categories)
 
     def snapshot_parts(self, partition: int) -> Iterator[bytes]:
         """Yield the people of a partition, a slice at a time."""
-        return preference_snapshot.parts(self._partition(partition))
+        return snapshot.parts(self._partition(partition))
 
     def load_snapshot(self, partition: int, part: memoryview) -> None:
         """Put a slice of people back."""
-        preference_snapshot.load(self._partition(partition), part)
+        snapshot.load(self._partition(partition), part)
 
     def drop(self, partition: int) -> None:
         """Forget a partition."""

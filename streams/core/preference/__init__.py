@@ -1,0 +1,1 @@
+"""Behaviour, profiles and texts -> what people like, decayed."""
