@@ -46,6 +46,15 @@ class Calibration:
             keep * self.clicked + float(np.sum(clicked)),
         )
 
+    def corrected(self, change: NDArray[np.floating]) -> "Calibration":
+        """Return the sums after labels of past impressions changed.
+
+        Args:
+            change: [n], the label that holds less the one that was learnt.
+        """
+        clicked = max(self.clicked + float(np.sum(change)), 0.0)
+        return Calibration(self.n, self.predicted, clicked)
+
     @property
     def shift(self) -> float:
         """What is added to every click logit."""

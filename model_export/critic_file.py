@@ -18,6 +18,7 @@ from model_export.critic_prior import Prior
 from model_export.design_space import DesignSpace
 from model_export.honesty import Honesty
 from model_export.knowledge import Knowledge
+from model_export.ledger import Ledger
 from model_export.onnx_file import ModelFileError
 from model_export.poison import Suspects
 from model_export.selector import ClickCritic
@@ -43,6 +44,9 @@ def to_bytes(knowledge: Knowledge) -> bytes:
         "prior.relevance": critic.prior.relevance,
         "suspects.shown": suspects.shown,
         "suspects.clicked": suspects.clicked,
+        "ledger.key": knowledge.ledger.key,
+        "ledger.clicked": knowledge.ledger.clicked.astype(np.uint8),
+        "ledger.shown_at": knowledge.ledger.shown_at,
     }
     header = {
         "format": _FORMAT,
@@ -96,6 +100,7 @@ def from_bytes(content: bytes, space: DesignSpace) -> Knowledge:
                 **header["suspects"],
             ),
             calibration=Calibration(**header["calibration"]),
+            ledger=_ledger(tensors),
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ModelFileError(f"critic file cannot be used: {error}") from error
@@ -105,6 +110,20 @@ def from_bytes(content: bytes, space: DesignSpace) -> Knowledge:
             f"for the creative space {space.name}"
         )
     return knowledge
+
+
+def _ledger(tensors: dict[str, NDArray[Any]]) -> Ledger:
+    """Return the ledger; versions of earlier releases have none."""
+    if "ledger.key" not in tensors:
+        return Ledger.none()
+    ledger = Ledger(
+        tensors["ledger.key"],
+        tensors["ledger.clicked"].astype(np.float32),
+        tensors["ledger.shown_at"],
+    )
+    if len({len(ledger.key), len(ledger.clicked), len(ledger.shown_at)}) != 1:
+        raise ValueError("a ledger of columns of one length was expected")
+    return ledger
 
 
 def save(tensors: dict[str, NDArray[Any]], header: dict[str, Any]) -> bytes:

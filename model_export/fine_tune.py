@@ -26,9 +26,6 @@ from model_export.recipe import Examples, Networks, TuningSet
 from model_export.registry import Registry
 from schemas.records import FineTuneJob, Verdict
 
-HELD_OUT_SHARE = 0.1
-"""Share of people whose feedback only judges."""
-
 REFIT_EXAMPLES = 1_000
 """Feedback from which the taste model is fitted, once."""
 
@@ -69,8 +66,10 @@ def fine_tune(
     started = time.monotonic()
     files = registry.read(job.model_name, job.base_version)
     base = checkpoint.from_files(files, check_files(files).space)
-    feedback = dataset.from_feedback(read.records, base.space)
-    judged = dataset.held_out(feedback.users, f"seed {base.seed}", HELD_OUT_SHARE)
+    feedback = dataset.from_feedback(
+        read.records, base.space, learnt=base.knowledge.ledger
+    )
+    judged = dataset.held_out_of(base.seed, feedback.users)
     taught = feedback.rows(~judged)
     if not len(taught):
         raise FineTuneError(
@@ -140,6 +139,9 @@ def tuned(
         is_trusted: tune the generator whatever the evidence.
     """
     model = _refitted(base, feedback)
+    if model is not base and feedback.key is not None:
+        # What was forgotten needs no correction.
+        feedback = feedback.rows(np.isnan(base.knowledge.ledger.find(feedback.key)))
     model = model.taught(feedback.lessons)
     if not (is_trusted or model.knowledge.honesty.is_above_chance):
         return model, 0.0

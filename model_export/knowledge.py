@@ -1,11 +1,13 @@
 """Everything that feedback has taught, and one way to teach it more. No torch.
 
 Each batch is first asked about, then learnt from: how well the critic knew it (honesty,
-calibration) is evidence only while it has not seen it. Fine-tune jobs, the live learner
-and a warm start all teach through `Knowledge.after`.
+calibration) is evidence only while it has not seen it. Fine-tune jobs and a warm start
+teach through `Knowledge.after`; between jobs `live_critic` goes on from here.
+
+An impression that was learnt before is corrected: its label's difference is learnt.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ from model_export.calibration import Calibration
 from model_export.critic_layout import Layout
 from model_export.design_space import DesignSpace
 from model_export.honesty import Honesty, judge
+from model_export.ledger import Keys, Ledger
 from model_export.poison import Suspects
 from model_export.posterior import posterior_draws
 from model_export.selector import ClickCritic
@@ -34,9 +37,24 @@ class Lessons:
     """float32[n], 0 or 1."""
     random: NDArray[np.bool_]
     """bool[n]: shown at random, not picked by this critic."""
+    shown_at: NDArray[np.int64] | None = None
+    """int64[n], epoch ms."""
+    key: Keys | None = None
+    """uint64[n], of `ledger.keys_of`; None: nothing will correct these."""
 
     def __len__(self) -> int:
         return len(self.clicked)
+
+    def rows(self, mask: NDArray[np.bool_]) -> "Lessons":
+        """Return the rows where `mask` is True."""
+        return Lessons(
+            self.design[mask],
+            self.condition[mask],
+            self.clicked[mask],
+            self.random[mask],
+            None if self.shown_at is None else self.shown_at[mask],
+            None if self.key is None else self.key[mask],
+        )
 
 
 @dataclass(frozen=True)
@@ -48,6 +66,8 @@ class Knowledge:
     honesty: Honesty
     suspects: Suspects
     calibration: Calibration
+    ledger: Ledger = field(default_factory=Ledger.none)
+    """What was learnt as what."""
 
     @classmethod
     def none(cls, taste: TasteModel, space: DesignSpace) -> "Knowledge":
@@ -64,8 +84,41 @@ class Knowledge:
         """Return what is known after a batch of feedback.
 
         Impressions of a design value that fake clicks seem aimed at teach nothing, and
-        what earlier ones taught is forgotten.
+        what earlier ones taught is forgotten. Impressions that were learnt before, with
+        another label, are corrected.
         """
+        if lessons.key is None:
+            return self._taught(lessons, space)
+        before = self.ledger.find(lessons.key)
+        is_new = np.isnan(before)
+        if is_new.all():
+            return self._taught(lessons, space)
+        known = self.corrected(lessons.rows(~is_new), before[~is_new])
+        return known.after(lessons.rows(is_new), space) if is_new.any() else known
+
+    def corrected(self, lessons: Lessons, before: Floats) -> "Knowledge":
+        """Return what is known once labels that were learnt are other ones.
+
+        Honesty stays: the critic was asked about these impressions when they came.
+
+        Args:
+            lessons: impressions that were learnt, with the labels that hold now.
+            before: float32[n], the labels that were learnt.
+        """
+        if not len(lessons):
+            return self
+        clean = ~self.suspects.taints(lessons.design)
+        person = self.taste.features(lessons.condition[clean])
+        change = lessons.clicked - before
+        return replace(
+            self,
+            critic=self.critic.corrected(lessons.design[clean], person, change[clean]),
+            suspects=self.suspects.corrected(lessons.design, change),
+            calibration=self.calibration.corrected(change[~lessons.random]),
+            ledger=self._entered(lessons),
+        )
+
+    def _taught(self, lessons: Lessons, space: DesignSpace) -> "Knowledge":
         suspects = self.suspects.after(lessons.design, lessons.clicked)
         clean = ~suspects.taints(lessons.design)
         design, clicked = lessons.design[clean], lessons.clicked[clean]
@@ -87,7 +140,13 @@ class Knowledge:
             calibration=self.calibration.after(chance, clicked[picked])
             if known.n_examples
             else self.calibration,
+            ledger=self._entered(lessons.rows(clean)),
         )
+
+    def _entered(self, lessons: Lessons) -> Ledger:
+        if lessons.key is None or lessons.shown_at is None:
+            return self.ledger
+        return self.ledger.after(lessons.key, lessons.clicked, lessons.shown_at)
 
     def draws(self, seed: int) -> Floats:
         """Return posterior draws float32[P, S], calibrated."""

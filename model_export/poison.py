@@ -62,6 +62,18 @@ class Suspects:
             keep * self.n_clicks + float(clicked.sum()),
         )
 
+    def corrected(self, design: Floats, change: Floats) -> "Suspects":
+        """Return the evidence after labels of past impressions changed.
+
+        Args:
+            design: float32[n, D].
+            change: float32[n], the label that holds less the one that was learnt.
+        """
+        columns = design[:, : len(self.shown)].astype(np.float64)
+        clicked = np.maximum(self.clicked + change @ columns, 0.0)
+        n_clicks = max(self.n_clicks + float(change.sum()), 0.0)
+        return Suspects(self.shown, clicked, self.n, n_clicks)
+
     def columns(self) -> NDArray[np.intp]:
         """Return the one-hot columns that are set aside."""
         others = np.maximum(self.n - self.shown, 1.0)

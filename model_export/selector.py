@@ -98,6 +98,25 @@ class ClickCritic:
         )
         return taught.revised()
 
+    def corrected(
+        self, design: Floats, person: Floats, change: Floats
+    ) -> "ClickCritic":
+        """Return the critic after labels that it learnt turned out to be others.
+
+        A batch adds X'(y - p) to eta, and nothing else of it depends on y for given
+        weights: a label that moves by d moves eta by d times its row.
+
+        Args:
+            design: float32[n, D].
+            person: float32[n, N].
+            change: float32[n], the label that holds less the one that was learnt.
+        """
+        eta = self.eta.copy()
+        for looks, who, part in _chunks(design, person, change):
+            eta += self.layout.rows(looks, who).T @ part
+        n_clicks = self.n_clicks + round(float(change.sum()))
+        return replace(self, eta=eta, n_clicks=n_clicks)
+
     def revised(self) -> "ClickCritic":
         """Return the critic with its prior learnt from what the clicks said so far."""
         if self.n_examples < REVISE_FROM:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from model_export import conditioning, dataset
+from model_export.ledger import Ledger, keys_of
 from schemas.records import Design
 from tests.model_export.feedback_records import record
 
@@ -106,3 +107,47 @@ def test_about_the_asked_share_of_people_is_held_out():
     mask = dataset.held_out(users, "a", 0.2)
     assert 0.18 < mask.mean() < 0.22
     assert (mask != dataset.held_out(users, "b", 0.2)).any()
+
+
+def ledger_of(labels):
+    """Return a ledger of impressions by their numbers."""
+    keys = keys_of([f"impression-{number}" for number in labels])
+    clicked = np.array(list(labels.values()), np.float32)
+    return Ledger.none().after(keys, clicked, np.arange(len(labels)))
+
+
+@pytest.mark.parametrize(
+    ("before", "fields", "clicked", "skipped"),
+    [
+        (0.0, {"reward": 1.0}, [1.0], {}),
+        (0.0, {"reward": 0.0}, [], {"learnt before": 1}),
+        (1.0, {"reward": 1.0, "revision": 2}, [], {"learnt before": 1}),
+        (1.0, {"reward": 1.0, "valid": False}, [0.0], {}),
+        (0.0, {"reward": 1.0, "valid": False}, [], {"learnt before": 1}),
+    ],
+    ids=["late click", "same none", "conversion", "robot's click", "robot's none"],
+)
+def test_only_what_changes_a_label_is_learnt_again(
+    travel, usable, before, fields, clicked, skipped
+):
+    read = dataset.from_feedback(
+        [record(1, **usable, **fields)], travel, learnt=ledger_of({1: before})
+    )
+    assert (read.clicked.tolist(), read.skipped) == (clicked, skipped)
+
+
+def test_the_oldest_entries_of_a_full_ledger_go():
+    keys = keys_of(["a", "b", "c"])
+    full = Ledger.none().after(
+        keys, np.array([0, 1, 0], np.float32), np.array([30, 10, 20]), most=2
+    )
+    assert np.isnan(full.find(keys)).tolist() == [False, True, False]
+
+
+def test_a_ledger_gives_back_what_was_entered_last():
+    keys = keys_of([f"impression-{i}" for i in range(100)])
+    labels = (np.arange(100) % 3 == 0).astype(np.float32)
+    ledger = Ledger.none().after(keys, np.zeros(100, np.float32), np.arange(100))
+    ledger = ledger.after(keys[::-1], labels[::-1], np.arange(100)[::-1])
+    assert ledger.find(keys).tolist() == labels.tolist()
+    assert np.isnan(ledger.find(keys_of(["another"])))
