@@ -9,7 +9,7 @@ from setuptools import Distribution, Extension
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "fuzz"
 PACKAGE = Path("streams", "core", "columnar")
-MODULES = ("_decode", "_state")
+MODULES = ("_decode", "_state", "_keys", "_strings", "_requests", "_impressions")
 SANITIZERS = "-fsanitize=address,undefined"
 FLAGS = (
     SANITIZERS,

@@ -7,6 +7,8 @@ hot path is imported.
 import importlib
 import sys
 
+from tests.fuzz.build import MODULES
+
 
 def main(folder: str, seconds: float, seed: int) -> None:
     """Feed the modules in a folder.
@@ -16,9 +18,9 @@ def main(folder: str, seconds: float, seed: int) -> None:
     """
     package = importlib.import_module("streams.core.columnar")
     package.__path__.insert(0, folder)
-    compiled = importlib.import_module("streams.core.columnar.compiled")
-    for module in (compiled.DECODE, compiled.STATE):
-        if module is None or not str(module.__file__).startswith(folder):
+    for name in MODULES:
+        module = importlib.import_module(f"streams.core.columnar.{name}")
+        if not str(module.__file__).startswith(folder):
             raise RuntimeError(f"expected a module of {folder}, got {module}")
     importlib.import_module("tests.fuzz.feed").main(seconds, seed)
 

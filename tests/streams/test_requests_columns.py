@@ -394,6 +394,20 @@ def test_state_comes_back_from_whole_batches_of_the_changelog(use_compiled):
     assert len(again.tick(NOW + 20 * SECOND)) == 2_999
 
 
+@pytest.mark.parametrize("use_compiled", PATHS)
+def test_a_foreign_key_in_the_changelog_stops_nobody(use_compiled):
+    stage, again = new_stage(use_compiled), new_stage(use_compiled)
+    step(stage, [("uu", preference("uu")), ("u2", preference("u2"))], NOW)
+    (section,) = stage.take_sections()
+    foreign = section.records.replace(b"uu", b"\xff\xc0")
+    again.restore_payloads(0, [Payload(foreign, section.n_records, 0, 0)], 0)
+    again.restored(0, {})
+    again.tick(NOW)
+    assert {again._tables[0].user_id(i) for i in range(2)} == {"u2", "\ufffd" * 2}
+    step(again, [("u2", preference("u2", liked=3))], NOW + SECOND)
+    assert [out.key for out in again.tick(NOW + 20 * SECOND)] == ["u2"]
+
+
 @pytest.mark.skipif(kernels.REQUESTS is None, reason="no compiled modules")
 def test_both_paths_write_the_same_rows():
     rows = []

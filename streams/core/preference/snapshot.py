@@ -54,7 +54,8 @@ def load(partition: PreferencePartition, part: memoryview) -> None:
         for suffix in json.loads(bytes(content)):
             partition.profile_number(bytes.fromhex(suffix))
     elif kind == _WINDOW:
-        table.window.add(np.frombuffer(content, np.uint64))
+        # A part begins with a byte, so what follows lies askew: copied, it does not.
+        table.window.add(np.frombuffer(bytes(content), np.uint64))
     elif kind == _ROWS:
         n = int.from_bytes(content[:8], "little")
         size = n * table.dtype.itemsize

@@ -72,7 +72,8 @@ class PeopleTable:
         """Return the id of the person in a row."""
         row = self._rows[number]
         key: bytes = self._index.key(int(row["key_start"]), int(row["key_length"]))
-        return key.decode()
+        # A foreign key in the changelog becomes the id of nobody; it stops no worker.
+        return key.decode(errors="replace")
 
     def load(self, number: int) -> Person | None:
         """Return a copy of the person in a row; None when there is nobody yet."""

@@ -1,0 +1,73 @@
+"""Spans that point anywhere, keys of any length -> gathered bytes, partitions."""
+
+import random
+from collections import Counter
+
+import numpy as np
+
+from streams.core.columnar import compiled
+from streams.core.columnar.columns import LENGTH_BITS
+from streams.core.columnar.keys import partition_of, python_partition_of
+from streams.core.columnar.payload import Payload
+from streams.core.columnar.strings import gather, gather_in_numpy
+from tests.fuzz.sections import exact
+
+N_KEYS = 50
+
+
+class StringsFeed:
+    """Feeds `_strings` and `_keys`."""
+
+    def __init__(self, rng: random.Random, counts: Counter[str]) -> None:
+        self._rng, self._counts = rng, counts
+        self._numbers = np.random.default_rng(rng.getrandbits(64))
+
+    def round(self) -> None:
+        """Gather good spans and hostile ones; hash keys."""
+        sizes = [self._rng.randrange(400) for _ in range(self._rng.randrange(1, 5))]
+        payloads = [
+            Payload(exact(self._rng.randbytes(size)), 1, 0, 0) for size in sizes
+        ]
+        n = self._rng.randrange(200)
+        inside = np.sort(self._numbers.integers(0, n + 1, len(sizes) - 1))
+        row_starts = np.array([0, *inside, n], np.int64)
+        spans = np.full(n, -1, np.int64)
+        for i, size in enumerate(sizes):
+            rows = slice(row_starts[i], row_starts[i + 1])
+            starts = self._numbers.integers(
+                0, size + 1, row_starts[i + 1] - row_starts[i]
+            )
+            spans[rows] = (starts << LENGTH_BITS) | self._numbers.integers(
+                0, size - starts + 1
+            )
+        left, right = (
+            gather(payloads, row_starts, spans),
+            gather_in_numpy(payloads, row_starts, spans),
+        )
+        if not all(np.array_equal(a, b) for a, b in zip(left, right, strict=True)):
+            raise AssertionError("the compiled strings differ from numpy's")
+        self._counts["strings"] += n
+        self._lie(payloads, row_starts, spans)
+        for _ in range(N_KEYS):
+            key = self._rng.randbytes(self._rng.randrange(40))
+            if partition_of(key, 7) != python_partition_of(key, 7):
+                raise AssertionError(f"partition of {key!r}")
+
+    def _lie(self, payloads, row_starts, spans):  # type: ignore[no-untyped-def]
+        """Gather spans and rows that point elsewhere: refused, never read."""
+        strings = compiled.STRINGS
+        if strings is None:
+            return
+        spans, row_starts = spans.copy(), row_starts.copy()
+        for _ in range(self._rng.randrange(1, 4)):
+            if len(spans):
+                at = self._rng.randrange(len(spans))
+                spans[at] = self._rng.choice([2**62, 2**24, (500 << 24) | 1, 2**63 - 1])
+        if self._rng.random() < 0.3:
+            row_starts[self._rng.randrange(len(row_starts))] += self._rng.choice(
+                [-9, 9]
+            )
+        try:
+            strings.gather(payloads, row_starts, spans)
+        except (ValueError, OverflowError):
+            self._counts["strings refused"] += 1
