@@ -2,7 +2,16 @@
 
 from setuptools import Extension, setup
 
-MODULES = ("_decode", "_state", "_keys", "_impressions", "_strings", "_requests")
+MODULES = (
+    "_decode",
+    "_state",
+    "_keys",
+    "_impressions",
+    "_strings",
+    "_requests",
+    "_avro_rows",
+    "_digests",
+)
 
 
 def extensions() -> list[Extension]:

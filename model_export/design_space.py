@@ -128,8 +128,7 @@ class DesignSpace:
             columns: [A, n], the column that is set for each categorical attribute.
             continuous: float32[n, NC]; clipped and rounded as `decode` does.
         """
-        scaled = np.clip(continuous.astype(np.float64), 0.0, 1.0)
-        own_units = np.round(self._low + scaled * self._width, _DECIMALS).tolist()
+        own_units = self.own_units(continuous).tolist()
         names, keys = tuple(self.categorical), tuple(self.continuous)
         words = [[self._values[column] for column in row] for row in columns.tolist()]
         chosen = zip(*words, strict=True) if words else repeat((), len(continuous))
@@ -140,6 +139,16 @@ class DesignSpace:
             )
             for values, numbers in zip(chosen, own_units, strict=True)
         ]
+
+    def own_units(self, continuous: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return continuous values [n, NC] in their own units, as designs have them.
+
+        Args:
+            continuous: float32[n, NC]; clipped to [0, 1].
+        """
+        scaled = np.clip(continuous.astype(np.float64), 0.0, 1.0)
+        own_units: NDArray[np.float64] = self._low + scaled * self._width
+        return own_units.round(_DECIMALS)
 
     def random(
         self,

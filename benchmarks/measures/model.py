@@ -8,11 +8,12 @@ from typing import Literal
 
 from benchmarks.figures import UnavailableError
 from model_export.registry import Registry, Version
-from schemas.creative_codec import CreativeCodec
+from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Creative, ModelRelease
 from schemas.taxonomy import taxonomy
 from streams.core.arms import Arms
+from streams.core.creative_messages import CreativeMessages
 from streams.core.creatives import Creatives
 from streams.core.picking import Picker
 from streams.core.stage import Incoming
@@ -71,13 +72,14 @@ def served_model(folder: Path, assets: Assets = "on_demand") -> Answer:
     settings = CreativesSettings(assets=assets)
     arms = Arms(settings.control_share)
     arms.follow(released(version), {version.version: model})
-    stage = Creatives(
-        settings, taxonomy(), arms, Picker(settings, model.space), Renderer()
+    messages = CreativeMessages(
+        Codec(Creative, LockedIds()).frame,
+        model.space,
+        taxonomy(),
+        Renderer(),
+        n_candidates=settings.candidates,
+        with_assets=assets == "inline",
     )
-    codec = CreativeCodec(LockedIds())  # as the worker encodes them
-
-    def answer(requests: Sequence[Incoming]) -> int:
-        values = [out.value for out in stage.step(requests, NOW)]
-        return len([codec.encode(one) for one in values if isinstance(one, Creative)])
-
-    return answer
+    picker = Picker(settings, model.space)
+    stage = Creatives(settings, taxonomy(), arms, picker, messages)
+    return lambda requests: len(stage.step(requests, NOW))

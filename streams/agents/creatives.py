@@ -7,12 +7,13 @@ from prometheus_client import Gauge
 
 from model_export import design_space
 from model_export.registry import Registry
-from schemas.records import ModelRelease
+from schemas.records import Creative, ModelRelease
 from schemas.taxonomy import taxonomy
 from streams.app import StageApp, wire_of
 from streams.batch.broadcast import follow
 from streams.connection import aiokafka_connection
 from streams.core.arms import Arms
+from streams.core.creative_messages import CreativeMessages
 from streams.core.creatives import Creatives
 from streams.core.picking import Picker
 from streams.errors import StateError
@@ -82,13 +83,16 @@ def build(settings: Settings) -> StageApp:
     arms = Arms(settings.creatives.control_share)
     follower = ModelFollower(settings, arms)
     space = design_space.load(settings.model.space)
-    stage = Creatives(
-        settings.creatives,
+    messages = CreativeMessages(
+        wire_of(settings).codec(Creative).frame,
+        space,
         taxonomy(),
-        arms,
-        Picker(settings.creatives, space),
         Renderer(brand_of(settings.brand)),
+        n_candidates=settings.creatives.candidates,
+        with_assets=settings.creatives.assets == "inline",
     )
+    picker = Picker(settings.creatives, space)
+    stage = Creatives(settings.creatives, taxonomy(), arms, picker, messages)
     app = StageApp(
         stage,
         settings,

@@ -3,8 +3,7 @@
 from typing import Any, TypeVar, cast
 
 from schemas.avro import Codec, SchemaIds
-from schemas.creative_codec import CreativeCodec
-from schemas.records import Creative, Record
+from schemas.records import Record
 from streams.core.columnar.keys import partition_of
 from streams.topics import TOPICS, Topic
 
@@ -20,10 +19,7 @@ class Wire:
         self._by_name = {prefix + topic.name: topic for topic in TOPICS}
         self._by_record = {topic.record: topic for topic in TOPICS}
         self._codecs: dict[type[Record], Codec[Any]] = {
-            topic.record: CreativeCodec(ids)
-            if topic.record is Creative
-            else Codec(topic.record, ids)
-            for topic in TOPICS
+            topic.record: Codec(topic.record, ids) for topic in TOPICS
         }
 
     def name(self, topic: Topic) -> str:

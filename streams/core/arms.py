@@ -4,11 +4,13 @@ A person's arm is a hash of their id: it does not move while shares stay the sam
 needs no state. The canary is a part of the people outside the control arm.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from schemas.records import ModelRelease
-from streams.core.ids import derived_seed
+from streams.core.ids import derived_seeds
 from streams.core.model import Model
 from streams.errors import StateError
 
@@ -64,21 +66,29 @@ class Arms:
         if before is not None and before.version != champion.version:
             self.n_swaps += 1
 
-    def of(self, user_id: str) -> Arm:
-        """Return the arm of a person.
+    def of(self, user_ids: Sequence[str]) -> list[Arm]:
+        """Return the arm of each person.
 
         Raises:
             StateError: no release has been followed yet.
         """
         if self._champion is None:
             raise StateError("no champion yet: expected a release on the model topic")
-        if _share("control", user_id) < self._control_share:
-            return self._control
-        if self._canary and _share("canary", user_id) < self._canary_share:
-            return self._canary
-        return self._champion
+        users = list(user_ids)
+        arms = [self._champion] * len(users)
+        if self._canary:
+            for place in _within("canary", users, self._canary_share):
+                arms[place] = self._canary
+        for place in _within("control", users, self._control_share):
+            arms[place] = self._control
+        return arms
 
 
-def _share(experiment: str, user_id: str) -> float:
-    """Return a number in [0, 1) that depends on the experiment and the person."""
-    return derived_seed(experiment, user_id) / 2**63
+def _within(experiment: str, user_ids: list[str], share: float) -> list[int]:
+    """Return the places of the people whose number lies below a share.
+
+    The number is in [0, 1) and depends on the experiment and the person alone.
+    """
+    seeds = derived_seeds(len(user_ids), experiment, user_ids)
+    places: list[int] = np.flatnonzero(seeds / 2.0**63 < share).tolist()
+    return places

@@ -7,7 +7,6 @@ one-hot codes are array operations. What a request gets depends on its own row a
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,10 +48,10 @@ class Pools:
     candidates: Candidates
     is_legal: NDArray[np.bool_]
     """[B, K]: no hard rule forbids it; every row has one."""
-    n_rejected: list[int]
-    """B: candidates that hard rules dropped."""
-    rejections: list[tuple[str, ...]]
-    """B: names of those rules."""
+    n_rejected: NDArray[np.int64]
+    """[B]: candidates that hard rules dropped."""
+    broken: NDArray[np.bool_]
+    """[B, rules]: the rules that dropped them."""
 
 
 def joined(parts: Sequence[Candidates]) -> Candidates:
@@ -160,7 +159,7 @@ class Proposer:
         """
         broken = self.broken(candidates, categories)  # (B, K, rules)
         is_legal: NDArray[np.bool_] = ~np.any(broken, 2)
-        n_rejected = (is_legal.shape[1] - is_legal.sum(1)).tolist()
+        n_rejected = is_legal.shape[1] - is_legal.sum(1, dtype=np.int64)
         lost = np.flatnonzero(~is_legal.any(1))
         if len(lost):
             wanted = [categories[row] for row in lost.tolist()]
@@ -168,10 +167,7 @@ class Proposer:
             candidates.chosen[:, lost, 0] = found.chosen[:, :, 0]
             candidates.continuous[lost, 0] = found.continuous[:, 0]
             is_legal[lost, 0] = True
-        names = self._space.rule_names
-        by_request: NDArray[np.bool_] = np.any(broken, 1)
-        rejections = [tuple(compress(names, row)) for row in by_request.tolist()]
-        return Pools(candidates, is_legal, n_rejected, rejections)
+        return Pools(candidates, is_legal, n_rejected, np.any(broken, 1))
 
     def broken(
         self, candidates: Candidates, categories: Sequence[str]

@@ -7,30 +7,20 @@ no snapshot; which version answers whom is `arms`, which follows the releases.
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
 
 import numpy as np
 
 from model_export.conditioning import condition
-from schemas.records import (
-    Asset,
-    Copy,
-    Creative,
-    CreativeRequest,
-    Design,
-    Preference,
-    Receipt,
-    Record,
-    Surface,
-)
+from schemas.records import Creative, CreativeRequest, Preference, Record
 from schemas.taxonomy import Taxonomy
-from streams.core.arms import Arm, Arms
+from streams.core.arms import Arms
 from streams.core.candidates import CATEGORY_STREAM
-from streams.core.counter_random import fine_uniforms, seeds_of
-from streams.core.explanation import Explainer, favourites
-from streams.core.ids import derived_id, derived_seed
+from streams.core.counter_random import Words, fine_uniforms
+from streams.core.creative_messages import Answers, CreativeMessages
+from streams.core.explanation import favourites
+from streams.core.ids import derived_seeds
 from streams.core.model import Floats
-from streams.core.picking import Pick, Picker
+from streams.core.picking import Picker
 from streams.core.preference.vector import mixed, to_bytes
 from streams.core.stage import Incoming, Outgoing, StateRow
 from streams.settings import CreativesSettings
@@ -40,24 +30,6 @@ RECENT_REQUESTS = 100_000
 
 _Asked = tuple[CreativeRequest, bytes]
 """A request and the preferences [categories] that count for it, float32."""
-
-
-class Renderer(Protocol):
-    """Words and pictures for a design; a pure function of its arguments."""
-
-    def copy(self, design: Design, category: str, language: str) -> Copy:
-        """Return the words."""
-
-    def assets(
-        self,
-        surface: Surface,
-        design: Design,
-        copy: Copy,
-        category: str,
-        language: str,
-        creative_id: str,
-    ) -> tuple[Asset, ...]:
-        """Return the rendered forms for a surface."""
 
 
 class Creatives:
@@ -72,15 +44,14 @@ class Creatives:
         taxonomy: Taxonomy,
         arms: Arms,
         picker: Picker,
-        renderer: Renderer,
+        messages: CreativeMessages,
     ) -> None:
         self.arms = arms
         self.n_expired = 0
         self._settings = settings
         self._taxonomy = taxonomy
         self._picker = picker
-        self._renderer = renderer
-        self._explainer = Explainer(taxonomy)
+        self._messages = messages
         self._life_ms = int(settings.expiry_s * 1000)
         self._no_preferences = bytes(4 * len(taxonomy))
         self._preferences: dict[int, dict[str, bytes]] = {}
@@ -159,19 +130,29 @@ class Creatives:
             [request.surface for request in requests],
             np.full(len(asked), hour),
         )  # (n, conditions)
-        arms = [self.arms.of(request.user_id) for request in requests]
-        seeds = [
-            derived_seed("candidates", request.request_id, arm.sha256)
-            for request, arm in zip(requests, arms, strict=True)
-        ]
+        request_ids = [request.request_id for request in requests]
+        user_ids = [request.user_id for request in requests]
+        arms = self.arms.of(user_ids)
+        shas = [arm.sha256 for arm in arms]
+        seeds = derived_seeds(len(asked), "candidates", request_ids, shas)
         categories = self._categories(requests, conditions, seeds)
-        picks = self._picker.pick(arms, conditions, categories, seeds)
-        languages = [request.language for request in requests]
-        receipts = receipts_of(picks, arms, conditions, languages, self._explainer)
+        answers = Answers(
+            request_ids=request_ids,
+            user_ids=user_ids,
+            placements=[request.placement for request in requests],
+            surfaces=[request.surface for request in requests],
+            languages=[request.language for request in requests],
+            categories=categories,
+            arms=arms,
+            conditions=conditions,
+            seeds=seeds,
+            picks=self._picker.pick(arms, conditions, categories, seeds),
+        )
+        messages = self._messages.written(answers, now, now + self._life_ms)
         return [
-            self._creative(request, category, pick.design, receipt, now)
-            for request, category, pick, receipt in zip(
-                requests, categories, picks, receipts, strict=True
+            Outgoing(Creative, f"{user_id}|{placement}", message, user_id)
+            for user_id, placement, message in zip(
+                user_ids, answers.placements, messages, strict=True
             )
         ]
 
@@ -179,7 +160,7 @@ class Creatives:
         self,
         requests: Sequence[CreativeRequest],
         conditions: Floats,
-        seeds: Sequence[int],
+        seeds: Words,
     ) -> list[str]:
         """Choose what to advertise: as asked, else one of the three best liked."""
         open_ = [
@@ -190,7 +171,7 @@ class Creatives:
             return categories
         columns, roots = favourites(conditions[open_, : len(self._taxonomy)])
         liking = np.cumsum(roots.astype(np.float64) ** 2, 1)  # (n, 3)
-        unit = fine_uniforms(seeds_of(seeds)[open_], CATEGORY_STREAM)
+        unit = fine_uniforms(seeds[open_], CATEGORY_STREAM)
         reached = (liking < (unit * liking[:, -1])[:, None]).sum(1)
         liked = columns[np.arange(len(open_)), reached]
         anything = (unit * len(self._taxonomy)).astype(np.intp)
@@ -198,81 +179,3 @@ class Creatives:
         for place, column in zip(open_, chosen.tolist(), strict=True):
             categories[place] = self._taxonomy.ids[column]
         return categories
-
-    def _creative(
-        self,
-        request: CreativeRequest,
-        category: str,
-        design: Design,
-        receipt: Receipt,
-        now: int,
-    ) -> Outgoing:
-        creative_id = derived_id("creative", request.request_id, receipt.model_sha256)
-        words = self._renderer.copy(design, category, request.language)
-        assets: tuple[Asset, ...] = ()
-        if self._settings.assets == "inline":
-            assets = self._renderer.assets(
-                request.surface,
-                design,
-                words,
-                category,
-                request.language,
-                creative_id,
-            )
-        creative = Creative(
-            creative_id=creative_id,
-            request_id=request.request_id,
-            user_id=request.user_id,
-            placement=request.placement,
-            surface=request.surface,
-            language=request.language,
-            category=category,
-            created_at=now,
-            expires_at=now + self._life_ms,
-            design=design,
-            copy=words,
-            assets=assets,
-            receipt=receipt,
-        )
-        key = f"{request.user_id}|{request.placement}"
-        return Outgoing(Creative, key, creative, request.user_id)
-
-
-def receipts_of(
-    picks: Sequence[Pick],
-    arms: Sequence[Arm],
-    conditions: Floats,
-    languages: Sequence[str],
-    explainer: Explainer,
-) -> list[Receipt]:
-    """Return the decision receipts of a micro-batch, one entry per request.
-
-    Args:
-        picks: the chosen designs and how they were chosen.
-        arms: who answered.
-        conditions: condition vectors [n, conditions]; they begin with the preferences.
-        languages: of the explanations.
-        explainer: writes them.
-    """
-    reasons = explainer.sentences([arm.name for arm in arms], conditions, languages)
-    return [
-        Receipt(
-            arm=arm.name,
-            model_name=arm.model_name,
-            model_version=arm.version,
-            model_sha256=arm.sha256,
-            seed=pick.seed,
-            n_candidates=pick.n_candidates,
-            n_rejected=pick.n_rejected,
-            rejections=pick.rejections,
-            propensity=pick.propensity,
-            score=pick.score,
-            condition=given,
-            shadow_version=pick.shadow_version,
-            explanation=reason,
-            ai_generated=True,
-        )
-        for pick, arm, given, reason in zip(
-            picks, arms, map(to_bytes, conditions), reasons, strict=True
-        )
-    ]

@@ -1,11 +1,13 @@
 """Why a person sees a creative, in plain words, in their language."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.taxonomy import Taxonomy
+from streams.core.arms import Arm
 from streams.core.model import Floats
 
 _WORDS = {
@@ -25,6 +27,11 @@ _WORDS = {
 
 N_NAMED = 3
 """Categories that a sentence names at most; one of them is advertised."""
+
+_NOTHING = -1
+
+Key = tuple[Any, ...]
+"""Name of the arm, language, then the columns of the best liked categories."""
 
 
 def favourites(preferences: Floats) -> tuple[NDArray[np.intp], Floats]:
@@ -56,30 +63,28 @@ class Explainer:
             for language in _WORDS
         }
 
-    def sentences(
-        self, arms: Sequence[str], conditions: Floats, languages: Sequence[str]
-    ) -> list[str]:
-        """Return the sentences; all arguments have one entry per creative.
+    def keys(
+        self, arms: Sequence[Arm], languages: Sequence[str], conditions: Floats
+    ) -> Iterator[Key]:
+        """Return what each sentence depends on; `sentence` writes it.
 
         Args:
-            arms: experiment arm.
-            conditions: [n, conditions], what the generator saw; preferences first.
+            arms: who answered each.
             languages: en or zh; anything else reads English.
+            conditions: [n, conditions], what the generator saw; preferences first.
         """
         columns, liking = favourites(conditions[:, : self._n_categories])
-        n_liked = (liking > 0).sum(1)
-        rows = zip(arms, languages, columns.tolist(), n_liked.tolist(), strict=True)
-        return [
-            self._sentence(arm, language, best[:n]) for arm, language, best, n in rows
-        ]
+        liked = np.where(liking > 0, columns, _NOTHING).T.tolist()
+        return zip([arm.name for arm in arms], languages, *liked, strict=True)
 
-    def _sentence(self, arm: str, language: str, best: Sequence[int]) -> str:
+    def sentence(self, key: Key) -> str:
+        """Return the sentence of a key."""
+        arm, language, *best = key
         shown = language if language in _WORDS else "en"
         words = _WORDS[shown]
         if arm == "control":
             return words["control"]
-        if not best:
+        names = [self._names[shown][column] for column in best if column != _NOTHING]
+        if not names:
             return words["contextual"]
-        names = self._names[shown]
-        listed = words["and"].join([names[column] for column in best])
-        return words["liked"].format(names=listed)
+        return words["liked"].format(names=words["and"].join(names))

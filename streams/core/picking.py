@@ -6,7 +6,6 @@ to pick the same design again, whoever else was in the micro-batch.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,6 @@ from numpy.typing import NDArray
 from model_export.design_space import DesignSpace
 from model_export.pick import click_probability, pick_probabilities
 from model_export.posterior import best_designs
-from schemas.records import Design
 from streams.core.arms import Arm
 from streams.core.candidates import (
     LATENT_STREAM,
@@ -29,10 +27,10 @@ from streams.core.counter_random import (
     Words,
     fine_uniforms,
     normals,
-    seeds_of,
     uniforms,
 )
 from streams.core.model import Floats, Model
+from streams.core.picks import NO_SHADOW, Picks, merged
 from streams.settings import CreativesSettings
 
 BOLD_SHARE = 0.2
@@ -41,19 +39,6 @@ BOLD_SHARE = 0.2
 SAMPLES = 2
 """Candidates sampled from one latent: half the generator's work, and little less
 variety, for most of it comes from sampling."""
-
-
-class Pick(NamedTuple):
-    """One chosen design and how it was chosen."""
-
-    design: Design
-    seed: int
-    n_candidates: int
-    n_rejected: int
-    rejections: tuple[str, ...]
-    propensity: float
-    score: float | None
-    shadow_version: int | None
 
 
 @dataclass(frozen=True)
@@ -71,7 +56,7 @@ class Picker:
     def __init__(self, settings: CreativesSettings, space: DesignSpace) -> None:
         self.n_shadow_failures = 0
         self._settings = settings
-        self._space = space
+        self.space = space
         self._proposer = Proposer(space)
         self._n_thompson = int(settings.candidates * settings.thompson_share)
         self._n_generated = settings.candidates - self._n_thompson
@@ -81,37 +66,40 @@ class Picker:
         n_bold = int(self._n_generated * BOLD_SHARE)
         self._temperatures[self._n_generated - n_bold :] = 1.0
 
+    @property
+    def n_candidates(self) -> int:
+        """K: designs a pool."""
+        return self._settings.candidates
+
     def pick(
         self,
         arms: Sequence[Arm],
         conditions: Floats,
         categories: Sequence[str],
-        seeds: Sequence[int],
-    ) -> list[Pick]:
+        seeds: Words,
+    ) -> Picks:
         """Return one pick per request; all arguments have one entry per request.
 
         Args:
             arms: who answers.
             conditions: condition vectors [n, conditions].
             categories: category advertised, for the rules that depend on it.
-            seeds: seed of each request.
+            seeds: uint64[n], seed of each request.
         """
         places: dict[Arm, list[int]] = {}
         for place, arm in enumerate(arms):
             places.setdefault(arm, []).append(place)
-        picks: dict[int, Pick] = {}
-        for arm, own in places.items():
-            group = Group(
-                conditions[own],
-                [categories[place] for place in own],
-                seeds_of([seeds[place] for place in own]),
-            )
-            picks.update(zip(own, self._pick_for(arm, group), strict=True))
-        return [picks[place] for place in range(len(arms))]
+        parts = []
+        for arm, listed in places.items():
+            own = np.array(listed, np.intp)
+            wanted = [categories[place] for place in listed]
+            group = Group(conditions[own], wanted, seeds[own])
+            parts.append((own, self._pick_for(arm, group)))
+        return merged(parts)
 
-    def _pick_for(self, arm: Arm, group: Group) -> list[Pick]:
+    def _pick_for(self, arm: Arm, group: Group) -> Picks:
         pools, scores = self.pools(arm.model, group)
-        shadow = None
+        shadow = NO_SHADOW
         if arm.shadow and self._rehearses(arm.shadow, group):
             shadow = arm.shadow.version
         return self._choose(pools, scores, group.seeds, shadow)
@@ -166,46 +154,30 @@ class Picker:
         )
 
     def _choose(
-        self,
-        pools: Pools,
-        scores: Floats | None,
-        seeds: Words,
-        shadow: int | None,
-    ) -> list[Pick]:
+        self, pools: Pools, scores: Floats | None, seeds: Words, shadow: int
+    ) -> Picks:
         """Pick one of each pool; scores are [n, K, draws], or None for any."""
         shares = self._shares(pools, scores)  # (n, K)
-        rows = np.arange(len(seeds))
+        n = len(seeds)
+        rows = np.arange(n)
         chosen = _drawn(shares, fine_uniforms(seeds, PICK_STREAM))
         columns = pools.candidates.chosen[:, rows, chosen]  # (A, n)
         continuous = pools.candidates.continuous[rows, chosen]  # (n, NC)
         # Equal designs are one choice: the propensity is that of showing this one.
         same = (pools.candidates.chosen == columns[:, :, None]).all(0)
         same &= (pools.candidates.continuous == continuous[:, None]).all(2)
-        propensity = np.where(same, shares, 0.0).sum(1).tolist()
-        values: Sequence[float | None] = [None] * len(seeds)
+        score = np.full(n, np.nan)
         if scores is not None:
-            values = click_probability(scores[rows, chosen]).tolist()
-        return [
-            Pick(
-                design,
-                seed,
-                self._settings.candidates,
-                n_rejected,
-                rejections,
-                probability,
-                score,
-                shadow,
-            )
-            for design, seed, n_rejected, rejections, probability, score in zip(
-                self._space.designs(columns, continuous),
-                seeds.tolist(),
-                pools.n_rejected,
-                pools.rejections,
-                propensity,
-                values,
-                strict=True,
-            )
-        ]
+            score = click_probability(scores[rows, chosen])
+        return Picks(
+            columns=np.ascontiguousarray(columns.T),
+            continuous=continuous,
+            n_rejected=pools.n_rejected,
+            broken=pools.broken,
+            propensity=np.where(same, shares, 0.0).sum(1),
+            score=score,
+            shadow_version=np.full(n, shadow),
+        )
 
     def _shares(self, pools: Pools, scores: Floats | None) -> NDArray[np.float64]:
         """Return the probability with which each candidate is picked: [n, K]."""

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+from schemas.avro import Codec
+from schemas.lock import LockedIds
 from schemas.records import Creative
 from schemas.taxonomy import Taxonomy
 from streams.core.arms import Arm
-from streams.core.creatives import Renderer, receipts_of
-from streams.core.explanation import Explainer
+from streams.core.counter_random import seeds_of
+from streams.core.creative_messages import Answers, CreativeMessages, Renderer
 from streams.core.model import Model
 from streams.core.picking import Picker
 from streams.core.preference.vector import from_bytes
@@ -35,25 +37,29 @@ def regenerate(
     receipt = creative.receipt
     arm = Arm(receipt.arm, model)
     given = from_bytes(receipt.condition)[None]
-    picks = picker.pick([arm], given, [creative.category], [receipt.seed])
-    (again,) = receipts_of(
-        picks, [arm], given, [creative.language], Explainer(taxonomy)
+    seeds = seeds_of([receipt.seed])
+    codec = Codec(Creative, LockedIds())
+    answers = Answers(
+        request_ids=[creative.request_id],
+        user_ids=[creative.user_id],
+        placements=[creative.placement],
+        surfaces=[creative.surface],
+        languages=[creative.language],
+        categories=[creative.category],
+        arms=[arm],
+        conditions=given,
+        seeds=seeds,
+        picks=picker.pick([arm], given, [creative.category], seeds),
     )
-    design = picks[0].design
-    words = renderer.copy(design, creative.category, creative.language)
-    return replace(
-        creative,
-        design=design,
-        copy=words,
-        assets=renderer.assets(
-            creative.surface,
-            design,
-            words,
-            creative.category,
-            creative.language,
-            creative.creative_id,
-        )
-        if creative.assets
-        else (),
-        receipt=replace(again, shadow_version=receipt.shadow_version),
+    messages = CreativeMessages(
+        codec.frame,
+        picker.space,
+        taxonomy,
+        renderer,
+        n_candidates=picker.n_candidates,
+        with_assets=bool(creative.assets),
     )
+    (message,) = messages.written(answers, creative.created_at, creative.expires_at)
+    again = codec.decode(message)
+    seen = replace(again.receipt, shadow_version=receipt.shadow_version)
+    return replace(again, receipt=seen)

@@ -12,6 +12,9 @@ MAX_HEADLINE = 25
 MAX_BODY = 90
 """Characters, as OpenRTB Native 1.2 recommends for a description."""
 
+WORDED = ("appeal", "tone", "cta")
+"""The attributes of a design that its words depend on."""
+
 
 def write_copy(
     design: Design, category: str, language: Language, brand: BrandKit
@@ -23,9 +26,7 @@ def write_copy(
     and brand name alone. A category outside the taxonomy is said as "Good finds".
     """
     return _written(
-        word_of(design, "appeal"),
-        word_of(design, "tone"),
-        word_of(design, "cta"),
+        *[word_of(design, name) for name in WORDED],
         category,
         language,
         brand.name,

@@ -3,12 +3,14 @@
 from schemas.records import Asset, Copy, Design, Surface
 from streams.rendering.assets import assets_for
 from streams.rendering.brand import DEMO_BRAND, BrandKit
-from streams.rendering.copywriting import write_copy
+from streams.rendering.copywriting import WORDED, write_copy
 from streams.rendering.wording import Language
 
 
 class Renderer:
     """Words and pictures for a design; a pure function of its arguments."""
+
+    worded: tuple[str, ...] = WORDED
 
     def __init__(self, brand: BrandKit = DEMO_BRAND) -> None:
         self.brand = brand

@@ -99,8 +99,9 @@ def test_a_pool_without_a_legal_design_gets_one_at_random():
     red[:, :, 0] = 1e9
     seeds = seeds_of([1, 2, 3])
     pools = Proposer(STRICT).judged(sampled(STRICT, red, seeds), ["running"] * 3, seeds)
-    assert pools.n_rejected == [4, 4, 4]
-    assert pools.rejections == [("no-red",)] * 3
+    assert pools.n_rejected.tolist() == [4, 4, 4]
+    assert STRICT.rule_names == ("no-red",)
+    assert pools.broken.tolist() == [[True]] * 3
     assert pools.is_legal.tolist() == [[True, False, False, False]] * 3
     assert pools.candidates.chosen[0, :, 0].tolist() == [1, 1, 1]
 

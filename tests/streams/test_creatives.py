@@ -19,7 +19,9 @@ from schemas.lock import LockedIds
 from schemas.records import Creative, CreativeRequest, ModelRelease, Preference
 from schemas.taxonomy import taxonomy
 from streams.core.arms import Arms
+from streams.core.creative_messages import CreativeMessages
 from streams.core.creatives import Creatives
+from streams.core.ids import derived_id, derived_seed
 from streams.core.picking import Picker
 from streams.core.placements import PLACEMENTS
 from streams.core.preference.vector import to_bytes
@@ -32,6 +34,7 @@ from streams.settings import CreativesSettings
 
 NOW = 1_800_000_000_000
 SETTINGS = CreativesSettings()
+CODEC = Codec(Creative, LockedIds())
 
 
 @pytest.fixture(scope="module", params=["creative-gan", "creative-vae"])
@@ -71,7 +74,16 @@ def stage_of(model, released="champion", **settings):
         ),
         {model.version: model},
     )
-    return Creatives(chosen, taxonomy(), arms, Picker(chosen, model.space), Renderer())
+    messages = CreativeMessages(
+        CODEC.frame,
+        model.space,
+        taxonomy(),
+        Renderer(),
+        n_candidates=chosen.candidates,
+        with_assets=chosen.assets == "inline",
+    )
+    picker = Picker(chosen, model.space)
+    return Creatives(chosen, taxonomy(), arms, picker, messages)
 
 
 def ask(number, *, likes="running", **changes):
@@ -94,29 +106,49 @@ def ask(number, *, likes="running", **changes):
     return Incoming(CreativeRequest, value.user_id, value, 0, number)
 
 
-def answers(stage, requests):
+def messages(stage, requests):
     return [out.value for out in stage.step(requests, NOW)]
 
 
-def test_every_request_is_answered_within_the_message_limit(stage):
-    creatives = answers(stage, [ask(i) for i in range(100)])
+def answers(stage, requests):
+    return [CODEC.decode(message) for message in messages(stage, requests)]
+
+
+@pytest.mark.parametrize("assets", ["inline", "on_demand"])
+def test_every_request_is_answered_as_the_codec_writes_it(model, assets):
+    stage = stage_of(model, assets=assets)
+    written = messages(stage, [ask(i) for i in range(100)])
+    creatives = [CODEC.decode(message) for message in written]
     assert [c.request_id for c in creatives] == [f"r{i}" for i in range(100)]
-    codec = Codec(Creative, LockedIds())
-    for creative in creatives:
-        message = codec.encode(creative)
+    assert [c.user_id for c in creatives] == [f"u{i}" for i in range(100)]
+    for message, creative in zip(written, creatives, strict=True):
         assert len(message) < MAX_BYTES
-        assert codec.decode(message) == creative
+        assert CODEC.encode(creative) == message
+        assert bool(creative.assets) == (assets == "inline")
+        assert (creative.created_at, creative.expires_at) == (NOW, NOW + 3_600_000)
+        receipt = creative.receipt
+        digest = receipt.model_sha256
+        assert creative.creative_id == derived_id(
+            "creative", creative.request_id, digest
+        )
+        assert receipt.seed == derived_seed("candidates", creative.request_id, digest)
+        assert creative.copy == Renderer().copy(
+            creative.design, creative.category, creative.language
+        )
+        assert (receipt.score is None) == (receipt.arm == "control")
+        assert set(receipt.rejections) <= set(model.space.rule_names)
+        assert bool(receipt.rejections) == bool(receipt.n_rejected)
         assert creative.receipt.ai_generated
         assert 0 < creative.receipt.propensity <= 1
 
 
 def test_a_creative_is_regenerated_from_its_receipt_byte_for_byte(stage, model):
-    codec = Codec(Creative, LockedIds())
     picker = Picker(SETTINGS, model.space)
-    for creative in answers(stage, [ask(i) for i in range(200)]):
+    for message in messages(stage, [ask(i) for i in range(200)]):
+        creative = CODEC.decode(message)
         used = None if creative.receipt.arm == "control" else model
         again = regenerate(creative, used, picker, Renderer(), taxonomy())
-        assert codec.encode(again) == codec.encode(creative)
+        assert CODEC.encode(again) == message
 
 
 @hypothesis_settings(
@@ -139,14 +171,13 @@ def test_a_creative_does_not_depend_on_who_shared_its_micro_batch(
 ):
     likes = (None, "coffee", "wine", "insurance")
     requests = [ask(n, likes=likes[n // 4 % 4]) for n in numbers]
-    together = answers(stage_of(model, released, **settings), requests)
+    together = messages(stage_of(model, released, **settings), requests)
     alone = [
-        creative
+        message
         for request in requests
-        for creative in answers(stage_of(model, released, **settings), [request])
+        for message in messages(stage_of(model, released, **settings), [request])
     ]
-    codec = Codec(Creative, LockedIds())
-    assert [codec.encode(c) for c in together] == [codec.encode(c) for c in alone]
+    assert together == alone
 
 
 def test_assets_left_to_the_ad_server_change_nothing_else(model):

@@ -12,7 +12,9 @@ from model_export.critic_layout import Layout
 from schemas.records import ModelRelease
 from streams.core.arms import Arm, Arms
 from streams.core.candidates import Proposer
+from streams.core.counter_random import seeds_of
 from streams.core.picking import Picker
+from streams.core.picks import NO_SHADOW
 from streams.errors import StateError
 from streams.settings import CreativesSettings
 
@@ -57,15 +59,32 @@ def conditions(n):
 def pick(arm, seeds, **settings):
     picker = Picker(CreativesSettings(**settings), SPACE)
     n = len(seeds)
-    return picker.pick([arm] * n, conditions(1).repeat(n, 0), ["running"] * n, seeds)
+    given = conditions(1).repeat(n, 0)
+    return picker.pick([arm] * n, given, ["running"] * n, seeds_of(seeds))
+
+
+def designs(picks):
+    return SPACE.designs(picks.columns.T, picks.continuous)
 
 
 def test_the_same_seed_gives_the_same_pick_alone_or_in_a_batch():
     arm = Arm("champion", LinearModel())
     together = pick(arm, list(range(20)))
-    alone = [pick(arm, [seed])[0] for seed in range(20)]
-    assert [p.design for p in together] == [p.design for p in alone]
-    assert [p.propensity for p in together] == [p.propensity for p in alone]
+    for seed in range(20):
+        alone = pick(arm, [seed])
+        assert designs(alone) == [designs(together)[seed]]
+        assert alone.propensity[0] == together.propensity[seed]
+
+
+def test_every_request_gets_its_own_arms_pick_whatever_the_others_get():
+    arms = [Arm("control"), Arm("champion", LinearModel()), Arm("canary")] * 4
+    given, seeds = conditions(12), seeds_of(range(12))
+    picker = Picker(CreativesSettings(), SPACE)
+    together = designs(picker.pick(arms, given, ["running"] * 12, seeds))
+    for row, arm in enumerate(arms):
+        own = slice(row, row + 1)
+        alone = picker.pick([arm], given[own], ["running"], seeds[own])
+        assert designs(alone) == [together[row]]
 
 
 def test_no_pick_breaks_a_hard_rule():
@@ -73,22 +92,23 @@ def test_no_pick_breaks_a_hard_rule():
         for category in ("insurance", "running"):
             picker = Picker(CreativesSettings(), SPACE)
             n = 50
-            picks = picker.pick([arm] * n, conditions(n), [category] * n, range(n))
-            vectors = SPACE.encode([p.design for p in picks])
+            seeds = seeds_of(range(n))
+            picks = picker.pick([arm] * n, conditions(n), [category] * n, seeds)
+            vectors = SPACE.encode(designs(picks))
             assert not SPACE.violations(vectors, [category] * n).any()
 
 
 def test_control_picks_uniformly_and_says_so():
     picks = pick(Arm("control"), list(range(50)), candidates=4)
-    assert {p.propensity for p in picks} == {0.25}
-    assert {p.score for p in picks} == {None}
+    assert set(picks.propensity.tolist()) == {0.25}
+    assert np.isnan(picks.score).all()
 
 
 def test_every_candidate_keeps_the_exploration_floor():
     settings = {"candidates": 8, "exploration": 0.4, "pick_temperature": 0.001}
     picks = pick(Arm("champion", LinearModel()), list(range(300)), **settings)
-    above = [p.propensity - 0.4 / (p.n_candidates - p.n_rejected) for p in picks]
-    assert min(above) == pytest.approx(0, abs=1e-6)
+    above = picks.propensity - 0.4 / (8 - picks.n_rejected)
+    assert above.min() == pytest.approx(0, abs=1e-6)
 
 
 def test_propensities_are_calibrated():
@@ -100,9 +120,9 @@ def test_propensities_are_calibrated():
         thompson_share=0.0,
         temperature=9.0,  # no two of a pool are equal
     )
-    inverse = np.array([1 / p.propensity for p in picks])
-    pool = np.mean([p.n_candidates - p.n_rejected for p in picks])
-    interval = 4 * inverse.std() / np.sqrt(len(picks))
+    inverse = 1 / picks.propensity
+    pool = np.mean(6 - picks.n_rejected)
+    interval = 4 * inverse.std() / np.sqrt(len(inverse))
     assert inverse.mean() == pytest.approx(pool, abs=interval)
 
 
@@ -116,7 +136,7 @@ def test_thompson_designs_are_the_best_of_the_mean_or_of_a_draw():
         )
         for worth in [*model.w_s.T, model.w_s.mean(1)]
     }
-    shown = SPACE.encode([one.design for one in picks])
+    shown = SPACE.encode(designs(picks))
     columns = {tuple(np.flatnonzero(row[: SPACE.n_logits])) for row in shown}
     assert columns <= best
     assert len(columns) > 1
@@ -139,10 +159,10 @@ def test_a_score_is_the_critics_of_the_same_design():
 
 def test_a_shadow_that_fails_is_not_credited_and_serving_goes_on():
     good = pick(Arm("champion", LinearModel(1), LinearModel(2)), [1, 2])
-    assert {p.shadow_version for p in good} == {2}
+    assert set(good.shadow_version.tolist()) == {2}
     bad = pick(Arm("champion", LinearModel(1), LinearModel(2, broken=True)), [1, 2])
-    assert {p.shadow_version for p in bad} == {None}
-    assert [p.design for p in good] == [p.design for p in bad]
+    assert set(bad.shadow_version.tolist()) == {NO_SHADOW}
+    assert designs(good) == designs(bad)
 
 
 def release(stage, version, champion, share=0.0):
@@ -165,7 +185,7 @@ MODELS = {1: LinearModel(1), 2: LinearModel(2)}
 def test_shares_of_people_are_as_asked():
     arms = Arms(control_share=0.2)
     arms.follow(release("canary", 2, 1, share=0.25), MODELS)
-    counts = Counter(arms.of(f"u{i}").name for i in range(20_000))
+    counts = Counter(arm.name for arm in arms.of([f"u{i}" for i in range(20_000)]))
     assert counts["control"] / 20_000 == pytest.approx(0.2, abs=0.02)
     assert counts["canary"] / 20_000 == pytest.approx(0.8 * 0.25, abs=0.02)
 
@@ -174,9 +194,9 @@ def test_shares_of_people_are_as_asked():
 def test_a_person_stays_in_their_arm_when_a_canary_is_promoted(user):
     arms = Arms(control_share=0.2)
     arms.follow(release("canary", 2, 1, share=0.5), MODELS)
-    before = arms.of(user)
+    (before,) = arms.of([user])
     arms.follow(release("champion", 2, 2), MODELS)
-    after = arms.of(user)
+    (after,) = arms.of([user])
     assert (before.name == "control") == (after.name == "control")
     assert after.name == "control" or after.version == 2
     assert arms.n_swaps == 1
@@ -185,12 +205,12 @@ def test_a_person_stays_in_their_arm_when_a_canary_is_promoted(user):
 def test_a_rollback_sends_everybody_back_to_the_champion():
     arms = Arms(control_share=0.0)
     arms.follow(release("canary", 2, 1, share=1.0), MODELS)
-    assert arms.of("u").version == 2
+    assert arms.of(["u"])[0].version == 2
     arms.follow(release("rolled_back", 2, 1), MODELS)
-    assert arms.of("u").version == 1
+    assert arms.of(["u"])[0].version == 1
     assert arms.n_swaps == 0
 
 
 def test_before_the_first_release_nobody_is_answered():
     with pytest.raises(StateError, match="no champion yet"):
-        Arms(control_share=0.0).of("u")
+        Arms(control_share=0.0).of(["u"])

@@ -71,13 +71,13 @@ class Product:
         shown, propensity = [], []
         for start in range(0, len(condition), _ROWS):
             rows = condition[start : start + _ROWS]
-            seeds = self._seeds(len(rows))
+            seeds = seeds_of(self._seeds(len(rows)))
             picks = self._picker.pick(
                 [arm] * len(rows), rows, [_NOBODYS] * len(rows), seeds
             )
-            shown.append(self._space.encode([pick.design for pick in picks]))
-            propensity += [pick.propensity for pick in picks]
-        self._propensity = np.array(propensity)
+            shown.append(self._vectors(picks.columns.T, picks.continuous))
+            propensity.append(picks.propensity)
+        self._propensity = np.concatenate(propensity)
         return np.concatenate(shown)
 
     def greedy(self, condition: Floats, variant: Variant = "served") -> Floats:

@@ -27,10 +27,25 @@ KEYS = _module("_keys")
 STRINGS = _module("_strings")
 """The twin of `strings`."""
 
+AVRO_ROWS = _module("_avro_rows")
+"""The twin of `avro_rows`."""
+
+DIGESTS = _module("_digests")
+"""The twin of `digests`."""
+
 
 def missing() -> list[str]:
     """Return the names of the modules that were not built."""
-    names = ("_decode", "_state", "_keys", "_strings", "_impressions", "_requests")
+    names = (
+        "_decode",
+        "_state",
+        "_keys",
+        "_strings",
+        "_impressions",
+        "_requests",
+        "_avro_rows",
+        "_digests",
+    )
     return [name for name in names if _module(name) is None]
 
 
