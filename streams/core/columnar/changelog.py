@@ -11,8 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.core.columnar.columns import Columns, Ints
-from streams.core.columnar.key_index import KeyIndex, Rows
-from streams.core.columnar.rows import EPOCH_MS, N_UNCLICKED, TICK_BITS, instant, tick
+from streams.core.columnar.key_index import KeyIndex
+from streams.core.columnar.rows import (
+    EPOCH_MS,
+    N_UNCLICKED,
+    TICK_BITS,
+    Rows,
+    instant,
+    tick,
+)
 from streams.core.columnar.rules import FoldRules
 
 Floats = npt.NDArray[np.float64]

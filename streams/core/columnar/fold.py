@@ -4,23 +4,27 @@ A batch is folded as sums and maxima over its people. A person who withdraws con
 the batch is folded event by event: what came before the withdrawal is forgotten.
 """
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from streams.core.columnar.columns import LENGTH_BITS, LENGTH_MASK, Columns, Ints
-from streams.core.columnar.key_index import KeyIndex, Rows
+from streams.core.columnar.columns import LENGTH_BITS, Columns, Ints
+from streams.core.columnar.key_index import KeyIndex
 from streams.core.columnar.plan import NULL
 from streams.core.columnar.rows import (
     EPOCH_MS,
-    N_UNCLICKED,
     SURFACES,
     TICK_BITS,
+    Rows,
+    add_at,
+    max_at,
     ticks_of,
 )
 from streams.core.columnar.rules import CLICK, IMPRESSION, FoldRules
-from streams.core.columnar.vectors import Bytes, Hashes, equal, hash_bytes, padded
+from streams.core.columnar.unclicked import keep_newest
+from streams.core.columnar.vectors import Bytes, Flags, Hashes, hash_bytes, padded
 from streams.core.columnar.window import Window
 
 Events = dict[str, npt.NDArray[Any]]
@@ -56,21 +60,30 @@ def fold(
         How many rows became dirty, how many events were folded.
     """
     events = _fresh(rules, index, window, rows, columns)
-    known = np.zeros(len(events["number"]), np.bool_)
-    inside = events["number"] < len(replayed)
-    numbers = events["number"][inside]
-    known[inside] = events["offset"][inside] <= replayed[numbers]
-    events = {name: column[~known] for name, column in events.items()}
-    touched = np.unique(events["number"])
-    newly = touched[rows["dirty"][touched] == 0]
+    if len(replayed):
+        numbers = np.minimum(events["number"], len(replayed) - 1)
+        included = np.where(events["number"] < len(replayed), replayed[numbers], -1)
+        events = _chosen(events, events["offset"] > included)
+    number = events["number"]
+    clean = number[rows["dirty"][number] == 0]
+    newly = np.unique(clean)
     dirty[: len(newly)] = newly
-    rows["dirty"][touched] = 1
-    withdrawing = np.unique(events["number"][events["consent"] == 0])
-    apart = np.isin(events["number"], withdrawing)
-    fold_events(rules, rows, {name: c[~apart] for name, c in events.items()})
-    for i in np.flatnonzero(apart):
-        fold_events(rules, rows, {name: c[i : i + 1] for name, c in events.items()})
-    return len(newly), len(events["number"])
+    rows["dirty"][newly] = 1
+    refused = events["consent"] == 0
+    if refused.any():
+        apart = np.isin(number, number[refused])
+        fold_events(rules, rows, _chosen(events, ~apart))
+        for i in np.flatnonzero(apart):
+            fold_events(rules, rows, {n: c[i : i + 1] for n, c in events.items()})
+    else:
+        fold_events(rules, rows, events)
+    return len(newly), len(number)
+
+
+def _chosen(events: Events, chosen: Flags) -> Events:
+    if chosen.all():
+        return events
+    return {name: column[chosen] for name, column in events.items()}
 
 
 def _fresh(
@@ -83,20 +96,24 @@ def _fresh(
     user_hashes = hash_bytes(joined, users, no_seed)
     ids = _within_joined(columns, "event_id")
     fresh = window.add(hash_bytes(joined, ids, user_hashes))
-    at = columns.slot("occurred_at")[fresh]
-    surface = columns.slot("surface")[fresh]
-    return {
-        "number": _numbers(index, rows, joined, users[fresh], user_hashes[fresh]),
-        "offset": columns.offsets[fresh],
-        "at": at,
-        "tick": ticks_of(at),
-        "kind": columns.slot("kind")[fresh],
-        "surface": np.where(surface < 0, len(SURFACES) - 1, surface),
-        "column": _categories(rules, joined, _within_joined(columns, "category"))[
-            fresh
-        ],
-        "consent": columns.slot("consent")[fresh],
-    }
+    at, surface = columns.slot("occurred_at"), columns.slot("surface")
+    categories = _within_joined(columns, "category")
+    events = _chosen(
+        {
+            "user": users,
+            "hash": user_hashes,
+            "offset": columns.offsets,
+            "at": at,
+            "tick": ticks_of(at),
+            "kind": columns.slot("kind"),
+            "surface": np.where(surface < 0, len(SURFACES) - 1, surface),
+            "column": _categories(rules, joined, categories),
+            "consent": columns.slot("consent"),
+        },
+        fresh,
+    )
+    users, hashes = events.pop("user"), events.pop("hash")
+    return events | {"number": index.numbers(joined, users, hashes, rows)}
 
 
 def recall(window: Window, columns: Columns) -> None:
@@ -116,149 +133,129 @@ def _within_joined(columns: Columns, name: str) -> Ints:
     return np.where(spans == NULL, NULL, spans + shift)
 
 
-def _numbers(
-    index: KeyIndex, rows: Rows, joined: Bytes, users: Ints, hashes: Hashes
-) -> Ints:
-    """Return the row number of each event's person, new people in order."""
-    _, first, which = np.unique(hashes, return_index=True, return_inverse=True)
-    if not equal(joined, users, users[first][which]).all():  # two ids with one hash
-        first = which = np.arange(len(users))
-    numbers = np.zeros(len(first), np.int64)
-    for i in np.argsort(first).tolist():
-        span = int(users[first[i]])
-        start = span >> LENGTH_BITS
-        key = joined[start : start + (span & LENGTH_MASK)].tobytes()
-        number = index.find(key, rows)
-        numbers[i] = index.add(key, rows) if number < 0 else number
-    return numbers[which]
-
-
 def _categories(rules: FoldRules, joined: Bytes, spans: Ints) -> Ints:
     """Return the column of each category; -1 for none and for unknown ones."""
-    names = [name.encode() for name in rules.categories]
+    known, columns = _known_categories(rules.categories)
+    there = np.where(spans == NULL, 0, spans)
+    hashes = hash_bytes(joined, there, np.ones(len(spans), np.uint64))
+    at = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    found = (known[at] == hashes) & (spans != NULL)
+    return np.where(found, columns[at], -1)
+
+
+@cache
+def _known_categories(categories: tuple[str, ...]) -> tuple[Hashes, Ints]:
+    """Return the hashes of the categories, sorted, and the column of each."""
+    names = [name.encode() for name in categories]
     starts = np.cumsum([0, *map(len, names)])[:-1]
     ours = starts << LENGTH_BITS | np.array([len(name) for name in names])
     known = hash_bytes(padded(b"".join(names)), ours, np.ones(len(ours), np.uint64))
     order = np.argsort(known)
-    there = np.where(spans == NULL, 0, spans)
-    hashes = hash_bytes(joined, there, np.ones(len(spans), np.uint64))
-    at = np.minimum(np.searchsorted(known[order], hashes), len(known) - 1)
-    found = (known[order][at] == hashes) & (spans != NULL)
-    return np.where(found, order[at], -1)
+    return known[order], order
 
 
 def fold_events(rules: FoldRules, rows: Rows, events: Events) -> None:
-    """Fold events, or one withdrawal of consent, into rows by their number."""
-    number = events["number"]
+    """Fold events, or one withdrawal of consent, into rows by their number.
+
+    Fields of the rows are written where they are, once per event (`ufunc.at`).
+    """
+    number, at = events["number"], events["at"]
     if not len(number):
         return
-    touched, which = np.unique(number, return_inverse=True)
-    people = rows[touched]
-    np.add.at(people["n_events"], which, 1)
-    before = people["as_of"].copy()
-    np.maximum.at(people["as_of"], which, events["at"])
-    _consent(people, before, which, events)
-    move_landmarks(rules, people, which, events["at"])
-    _fatigue(rules, people, which, events)
-    _unclicked(people, which, events)
-    _weigh(rules, people, which, events)
-    rows[touched] = people
+    before = rows["as_of"][number]
+    add_at(rows, "n_events", number, np.ones(len(number), np.uint32))
+    max_at(rows, "as_of", number, at)
+    _consent(rows, before, events)
+    move_landmarks(rules, rows, number, at)
+    _fatigue(rules, rows, events)
+    keep_newest(rows, events["number"], events["kind"], events["tick"])
+    _weigh(rules, rows, events)
 
 
-def _consent(people: Rows, before: Ints, which: Ints, events: Events) -> None:
+def _consent(rows: Rows, before: Ints, events: Events) -> None:
     """Take consent from the newest event; of two at once, the refusal counts."""
-    newest = events["at"] == people["as_of"][which]
-    answer = np.where(people["as_of"] > before, 1, people["consent"]).astype(np.uint8)
-    np.minimum.at(answer, which[newest], events["consent"][newest].astype(np.uint8))
-    people["consent"] = answer
-    refused = events["consent"] == 0
-    ticks = events["tick"][refused].astype(np.uint32)
-    np.maximum.at(people["withdrawn"], which[refused], ticks)
-    people["weights"][np.unique(which[refused])] = 0
+    number, at, consent = events["number"], events["at"], events["consent"]
+    rows["consent"][number[at > before]] = 1
+    refused = consent == 0
+    if not refused.any():
+        return
+    newest = at == rows["as_of"][number]
+    rows["consent"][number[newest & refused]] = 0
+    max_at(rows, "withdrawn", number[refused], events["tick"][refused])
+    rows["weights"][number[refused]] = 0
 
 
-def _fatigue(rules: FoldRules, people: Rows, which: Ints, events: Events) -> None:
+def _fatigue(rules: FoldRules, rows: Rows, events: Events) -> None:
     """Add what was shown and clicked."""
-    shown, clicked = events["kind"] == IMPRESSION, events["kind"] == CLICK
-    age = _age(people, which, events["at"])
-    tired = np.exp2(age / rules.fatigue_half_life_ms)
+    shown = np.flatnonzero(events["kind"] == IMPRESSION)
+    clicked = np.flatnonzero(events["kind"] == CLICK)
+    age = _age(rows, events["number"], events["at"])
+    tired = np.exp2(age[shown] / rules.fatigue_half_life_ms)
     burst = np.exp2(age / rules.burst_half_life_ms)
-    surface = events["surface"][shown]
-    np.add.at(people["exposures"], (which[shown], surface), tired[shown])
-    np.add.at(people["bursts"][:, 0], which[shown], burst[shown])
-    np.add.at(people["bursts"][:, 1], which[clicked], burst[clicked])
+    shown_to, clicked_by = events["number"][shown], events["number"][clicked]
+    add_at(rows, "exposures", shown_to, tired, events["surface"][shown])
+    add_at(rows, "bursts", shown_to, burst[shown])
+    add_at(rows, "bursts", clicked_by, burst[clicked], 1)
 
 
-def _unclicked(people: Rows, which: Ints, events: Events) -> None:
-    """Keep the newest impressions after the last click."""
-    clicked = events["kind"] == CLICK
-    ticks = events["tick"][clicked].astype(np.uint32)
-    np.maximum.at(people["last_click"], which[clicked], ticks)
-    shown = events["kind"] == IMPRESSION
-    owner = np.concatenate(
-        [which[shown], np.repeat(np.arange(len(people)), N_UNCLICKED)]
-    )
-    seen = np.concatenate([events["tick"][shown], people["unclicked"].ravel()])
-    seen = np.where(seen > people["last_click"][owner], seen, 0)
-    order = np.lexsort((-seen.astype(np.int64), owner))
-    owner, seen = owner[order], seen[order]
-    rank = np.arange(len(owner)) - np.searchsorted(owner, owner)
-    kept = rank < N_UNCLICKED
-    people["unclicked"][owner[kept], rank[kept]] = seen[kept]
-
-
-def _weigh(rules: FoldRules, people: Rows, which: Ints, events: Events) -> None:
+def _weigh(rules: FoldRules, rows: Rows, events: Events) -> None:
     """Add what consenting people did to their categories."""
     amounts = np.array([*rules.kind_weights, 0.0], np.float32)[events["kind"]]
     counts = (events["consent"] == 1) & (events["column"] >= 0) & (amounts != 0)
-    counts &= events["tick"] > people["withdrawn"][which]
+    counts &= events["tick"] > rows["withdrawn"][events["number"]]
+    chosen = np.flatnonzero(counts)
     add_weights(
         rules,
-        people,
-        which[counts],
-        events["column"][counts],
-        amounts[counts],
-        events["at"][counts],
+        rows,
+        events["number"][chosen],
+        events["column"][chosen],
+        amounts[chosen],
+        events["at"][chosen],
     )
 
 
 def add_weights(
     rules: FoldRules,
-    people: Rows,
-    which: Ints,
+    rows: Rows,
+    number: Ints,
     columns: Ints,
     amounts: Amounts,
     at: Ints,
 ) -> None:
-    """Add `amounts` [n] to the categories `columns` [n] of people as of `at` [n].
+    """Add `amounts` [n] to the categories `columns` [n] of rows as of `at` [n].
 
     Their landmarks have been moved for these instants.
     """
-    age = _age(people, which, at)
+    age = _age(rows, number, at)
     for life, length in enumerate(rules.half_lives_ms):
         growth = np.exp2(age / length).astype(np.float32)
-        np.add.at(people["weights"][:, life], (which, columns), amounts * growth)
+        first = life * len(rules.categories)
+        add_at(rows, "weights", number, amounts * growth, first + columns)
 
 
-def move_landmarks(rules: FoldRules, people: Rows, which: Ints, at: Ints) -> None:
-    """Rescale the people whose newest event `at` [n] is too far past their landmark."""
-    newest = np.zeros(len(people), np.int64)
-    np.maximum.at(newest, which, at)
+def move_landmarks(rules: FoldRules, rows: Rows, number: Ints, at: Ints) -> None:
+    """Rescale rows [n] whose newest event `at` [n] is too far past their landmark."""
+    landmark = rows["landmark"][number]
+    moves = (landmark == 0) | (_age(rows, number, at) > rules.max_age_ms)
+    if not moves.any():
+        return
+    touched, which = np.unique(number[moves], return_inverse=True)
+    newest = np.zeros(len(touched), np.int64)
+    np.maximum.at(newest, which, at[moves])
+    people = rows[touched]
     old = people["landmark"].astype(np.int64)
-    is_late = newest - (EPOCH_MS + (old << TICK_BITS)) > rules.max_age_ms
-    moves = (newest > 0) & ((old == 0) | is_late)
-    moved = np.where(moves, ticks_of(newest), old)
-    passed = np.where(moves & (old > 0), (moved - old) << TICK_BITS, 0)
+    passed = np.where(old > 0, (ticks_of(newest) - old) << TICK_BITS, 0)
     lives = np.array(rules.half_lives_ms)
     shrink = np.exp2(-passed[:, None] / lives)  # (people, half-lives)
     people["weights"] *= shrink[:, :, None].astype(np.float32)
     people["exposures"] *= np.exp2(-passed / rules.fatigue_half_life_ms)[:, None]
     people["bursts"] *= np.exp2(-passed / rules.burst_half_life_ms)[:, None]
-    people["landmark"] = moved
+    people["landmark"] = ticks_of(newest)
+    rows[touched] = people
 
 
-def _age(people: Rows, which: Ints, at: Ints) -> Ages:
+def _age(rows: Rows, number: Ints, at: Ints) -> Ages:
     """Return the ms from their landmark to each event [n]."""
-    landmarks = people["landmark"].astype(np.int64) << TICK_BITS
-    ages: Ages = (at - (EPOCH_MS + landmarks[which])).astype(np.float64)
+    landmarks = rows["landmark"][number].astype(np.int64) << TICK_BITS
+    ages: Ages = (at - (EPOCH_MS + landmarks)).astype(np.float64)
     return ages

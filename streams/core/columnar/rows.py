@@ -11,8 +11,14 @@ far past its landmark is rescaled before float32 overflows. What is more than 12
 half-lives older than the person's own newest event vanishes: it is worth 1e-38 by then.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
+
+from streams.core.columnar.columns import Ints
+
+Rows = npt.NDArray[np.void]
 
 TICK_BITS = 9
 """Instants that are only compared are kept in ticks of 2**9 ms since 2000: 32 bits."""
@@ -51,6 +57,49 @@ def row_dtype(n_half_lives: int, n_categories: int) -> np.dtype[np.void]:
             ("weights", "<f4", (n_half_lives, n_categories)),
         ]
     )
+
+
+def add_at(
+    rows: Rows,
+    name: str,
+    number: Ints,
+    amounts: npt.NDArray[Any],
+    place: Ints | int = 0,
+) -> None:
+    """Add `amounts` [n] to a field of rows `number` [n]; rows may be repeated.
+
+    Args:
+        rows: contiguous.
+        name: of a field that is a number or an array of numbers.
+        number: of the rows.
+        amounts: one each.
+        place: index within an array, laid flat.
+    """
+    flat, index = _flat(rows, name, number, place)
+    np.add.at(flat, index, amounts.astype(flat.dtype, copy=False))
+
+
+def max_at(rows: Rows, name: str, number: Ints, values: Ints) -> None:
+    """Raise a number of rows `number` [n] to `values` [n]; rows may be repeated."""
+    flat, index = _flat(rows, name, number, 0)
+    np.maximum.at(flat, index, values.astype(flat.dtype, copy=False))
+
+
+def _flat(
+    rows: Rows, name: str, number: Ints, place: Ints | int
+) -> tuple[npt.NDArray[Any], Ints]:
+    """Return the memory of the rows as one vector, and where a field of it is.
+
+    With a vector and one index, `ufunc.at` takes a tenth of the time.
+    """
+    if rows.dtype.fields is None:
+        raise TypeError("expected rows with named fields")
+    kind, offset = rows.dtype.fields[name][:2]
+    base = kind.base
+    if rows.itemsize % base.itemsize:  # only of a number: all others have 4 bytes
+        return rows[name], number
+    index = number * (rows.itemsize // base.itemsize) + offset // base.itemsize
+    return rows.view(base), index + place
 
 
 def tick(at: int) -> int:

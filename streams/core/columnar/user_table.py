@@ -9,8 +9,8 @@ import numpy.typing as npt
 from streams.core.columnar import compiled
 from streams.core.columnar.columns import Columns, Ints
 from streams.core.columnar.fold import add_weights, fold, fold_events, recall
-from streams.core.columnar.key_index import KeyIndex, Rows
-from streams.core.columnar.rows import row_dtype, tick
+from streams.core.columnar.key_index import KeyIndex
+from streams.core.columnar.rows import Rows, row_dtype, tick
 from streams.core.columnar.rules import FoldRules
 from streams.core.columnar.window import Window
 
@@ -131,8 +131,8 @@ class UserTable:
             n = len(columns)
             add_weights(
                 self.rules,
-                self.rows[number : number + 1],
-                np.zeros(n, np.int64),
+                self.rows,
+                np.full(n, number, np.int64),
                 np.array(columns, np.int64),
                 np.array(amounts, np.float32),
                 np.full(n, at, np.int64),

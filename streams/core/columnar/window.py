@@ -1,9 +1,9 @@
 """Which event ids came lately, in Python: the twin of the compiled `Window`."""
 
 import numpy as np
-import numpy.typing as npt
 
-Hashes = npt.NDArray[np.uint64]
+from streams.core.columnar.hash_table import HashTable
+from streams.core.columnar.vectors import Flags, Hashes
 
 
 class Window:
@@ -22,28 +22,27 @@ class Window:
         if size < 1:
             raise ValueError(f"expected a window of 1 event or more, got {size}")
         self._size = size
-        # Dictionaries: sets that keep the order.
-        self._now: dict[int, None] = {}
-        self._before: dict[int, None] = {}
+        self._now = HashTable()
+        self._before = HashTable()
 
     def __len__(self) -> int:
         return len(self._now) + len(self._before)
 
-    def add(self, hashes: Hashes) -> npt.NDArray[np.bool_]:
+    def add(self, hashes: Hashes) -> Flags:
         """See ids one after the other; return which of them are new [n]."""
         fresh = np.zeros(len(hashes), np.bool_)
-        now, before, size = self._now, self._before, self._size
-        # As in the compiled twin, where 0 is an empty slot.
-        for i, one in enumerate(np.maximum(hashes, 1).tolist()):
-            if one in now or one in before:
-                continue
-            fresh[i] = True
-            now[one] = None
-            if len(now) >= size:
-                now, before = {}, now
-        self._now, self._before = now, before
+        start = 0
+        while start < len(hashes):
+            # So few that none of them can come after a new generation has begun.
+            end = start + self._size - len(self._now)
+            some = hashes[start:end]
+            unknown = np.flatnonzero(self._before.find(some) < 0)
+            fresh[start + unknown] = self._now.add(some[unknown])
+            if len(self._now) >= self._size:
+                self._now, self._before = HashTable(), self._now
+            start = end
         return fresh
 
     def ids(self) -> Hashes:
         """Return the ids, the older half first: `add` takes them back."""
-        return np.fromiter([*self._before, *self._now], np.uint64, len(self))
+        return np.concatenate([self._before.hashes(), self._now.hashes()])

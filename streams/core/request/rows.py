@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from streams.core.columnar.key_index import Rows
+from streams.core.columnar.rows import Rows
 from streams.core.preference.vector import Floats
 from streams.core.request.state import PLACES, Person, Place
 

@@ -7,8 +7,9 @@ import numpy as np
 from streams.core.columnar.changelog import sized, varint
 from streams.core.columnar.columns import Columns, Ints, cut
 from streams.core.columnar.frames import frames
-from streams.core.columnar.key_index import KeyIndex, Rows
+from streams.core.columnar.key_index import KeyIndex
 from streams.core.columnar.payload import Payload
+from streams.core.columnar.rows import Rows
 from streams.core.request import kernels
 from streams.core.request.alarms import RowAlarms
 from streams.core.request.needs import NeedRules
