@@ -14,6 +14,7 @@ from streams.core.columnar.frames import frames
 from streams.core.columnar.from_records import behavior_columns, preference_columns
 from streams.core.columnar.payload import Payload
 from streams.core.columnar.rules import fold_rules
+from streams.core.columnar.sections import sections
 from streams.core.columnar.user_table import UserTable
 from streams.core.preference.partition import NOBODY, encoded_lives
 from tests.streams.hostile_records import EPOCH, HOUR, NOW, YEAR, behavior, generator
@@ -73,7 +74,7 @@ def fold(people, records, first_offset=0):
 def written(people, numbers=None, max_bytes=800):
     """Sections of rows, by default of the dirty ones."""
     numbers = people.take_dirty() if numbers is None else numbers
-    write = compiled.STATE.sections if people.is_compiled else changelog.sections
+    write = compiled.STATE.sections if people.is_compiled else sections
     return write(
         people.kernel_rules,
         people.index,

@@ -1,8 +1,7 @@
-"""Rows <-> Preference records, in Python: the twin of the compiled changelog.
+"""Preference records -> rows, in Python: the twin of the compiled restore.
 
-A section is the records part of a Kafka record batch: key user id, value a framed
-Preference, ready to be sealed and sent. Both twins write the same fields; what decays
-is decayed to the row's `as_of` on its way out and taken from there on its way in.
+What decays was decayed to the row's `as_of` on its way out (`sections`), and is taken
+from there on its way in.
 """
 
 from collections.abc import Sequence
@@ -17,7 +16,6 @@ from streams.core.columnar.rows import (
     N_UNCLICKED,
     TICK_BITS,
     Rows,
-    instant,
     tick,
 )
 from streams.core.columnar.rules import FoldRules
@@ -45,70 +43,6 @@ FIELDS = (
     "bursts",
 )
 """Of Preference, that `restore` reads."""
-
-
-def sections(
-    rules: FoldRules,
-    index: KeyIndex,
-    rows: Rows,
-    numbers: Ints,
-    frame: bytes,
-    lives: bytes,
-    profiles: Sequence[bytes],
-    positions: bytes,
-    max_bytes: int,
-) -> list[tuple[bytes, int]]:
-    """Return (records section, number of records) of rows, a little over `max_bytes`.
-
-    Args:
-        rules: what an event is worth.
-        index: of the user ids.
-        rows: all of them.
-        numbers: of the rows to write.
-        frame: zero byte and schema id of a message.
-        lives: the half-lives in seconds, as Avro.
-        profiles: by number, language, region, age band and device, as Avro.
-        positions: offsets that the rows include, of the three sources, as Avro.
-        max_bytes: a section ends when it has reached so many bytes.
-    """
-    people = rows[numbers]
-    age = (people["as_of"] - _landmarks_ms(people)).astype(np.float64)
-    weights = _scaled(people["weights"], -age, rules.half_lives_ms)
-    exposures = _scaled(people["exposures"], -age, [rules.fatigue_half_life_ms])
-    bursts = _scaled(people["bursts"], -age, [rules.burst_half_life_ms])
-    found: list[tuple[bytes, int]] = []
-    parts: list[bytes] = []
-    size = n = 0
-    for i, row in enumerate(people):
-        key = index.key(int(row["key_start"]), int(row["key_length"]))
-        unclicked = row["unclicked"][row["unclicked"] > 0]
-        value = b"".join(
-            (
-                frame,
-                sized(key),
-                varint(int(row["as_of"])),
-                lives,
-                sized(weights[i].tobytes()),
-                varint(int(row["n_events"])),
-                varint(len(unclicked)),
-                b"\1" if row["consent"] else b"\0",
-                profiles[row["profile"]],
-                positions,
-                varint(instant(int(row["last_click"]))),
-                varint(instant(int(row["withdrawn"]))),
-                sized(unclicked.tobytes()),
-                sized(exposures[i].tobytes()),
-                sized(bursts[i].tobytes()),
-            )
-        )
-        record = b"\0\0" + varint(n) + sized(key) + sized(value) + b"\0"
-        parts.append(sized(record))
-        size += len(parts[-1])
-        n += 1
-        if size >= max_bytes:
-            found.append((b"".join(parts), n))
-            parts, size, n = [], 0, 0
-    return [*found, (b"".join(parts), n)] if n else found
 
 
 def restore(
@@ -156,15 +90,15 @@ def restore(
             ("behavior_offset", "profile_offset", "text_offset")
         ):
             replayed[source, number] = columns.slot(name)[i]
-        age = (row["as_of"] - _landmarks_ms(row)).astype(np.float64)
+        age = (row["as_of"] - landmarks_ms(row)).astype(np.float64)
         content = weighed[i] if lived[i] == lives else b""
         shape = row["weights"].shape
         kept = _floats(content, shape)
-        row["weights"] = _scaled(kept, age, rules.half_lives_ms)
+        row["weights"] = scaled(kept, age, rules.half_lives_ms)
         kept = _floats(exposed[i], row["exposures"].shape)
-        row["exposures"] = _scaled(kept, age, [rules.fatigue_half_life_ms])
+        row["exposures"] = scaled(kept, age, [rules.fatigue_half_life_ms])
         kept = _floats(burst[i], row["bursts"].shape)
-        row["bursts"] = _scaled(kept, age, [rules.burst_half_life_ms])
+        row["bursts"] = scaled(kept, age, [rules.burst_half_life_ms])
         row["unclicked"] = _ticks(unclicked[i])
 
 
@@ -193,12 +127,13 @@ def _tick(at: int) -> int:
     return tick(at) & 0xFFFFFFFF if at >= EPOCH_MS else 0
 
 
-def _landmarks_ms(people: Rows) -> Ints:
+def landmarks_ms(people: Rows) -> Ints:
+    """Return the landmarks of rows [n] in epoch ms."""
     landmarks: Ints = EPOCH_MS + (people["landmark"].astype(np.int64) << TICK_BITS)
     return landmarks
 
 
-def _scaled(
+def scaled(
     sums: npt.NDArray[np.float32], age: Floats, half_lives_ms: Sequence[float]
 ) -> npt.NDArray[np.float32]:
     """Return sums [n, ...] times 2**(age / half-life), one for all or one a row."""

@@ -74,6 +74,13 @@ class KeyIndex:
         """Return the user id that a row points at."""
         return self._arena[start * BLOCK : start * BLOCK + length].tobytes()
 
+    def keys(self, rows: Rows) -> Bytes:
+        """Return the user ids that rows point at, as wide as the longest [n, width]."""
+        start = rows["key_start"].astype(np.int64) * BLOCK
+        width = int(rows["key_length"].max(initial=0))
+        # The widest cell of a short id may end behind the arena.
+        return self._arena.take(start[:, None] + np.arange(width), mode="clip")
+
     def numbers(self, content: Bytes, users: Ints, hashes: Hashes, rows: Rows) -> Ints:
         """Return the row number of each user id [n]; new ones get theirs in order.
 

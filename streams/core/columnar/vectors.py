@@ -34,9 +34,12 @@ def padded(content: bytes) -> Bytes:
 
 def equal(content: Bytes, one: Ints, other: Ints) -> Flags:
     """Return whether pairs of spans [n] hold the same bytes; null equals nothing."""
-    same = (one >= 0) & (other >= 0) & ((one & LENGTH_MASK) == (other & LENGTH_MASK))
+    same: Flags = (
+        (one >= 0) & (other >= 0) & ((one & LENGTH_MASK) == (other & LENGTH_MASK))
+    )
     one, other = np.where(same, one, 0), np.where(same, other, 0)
-    return same & same_bytes(blocks(content, one), blocks(content, other), len(one))
+    same &= same_bytes(blocks(content, one), blocks(content, other), len(one))
+    return same
 
 
 def same_bytes(one: Iterable[Words], other: Iterable[Words], n: int) -> Flags:

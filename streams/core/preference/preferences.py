@@ -30,6 +30,7 @@ from streams.core.columnar.payload import Payload
 from streams.core.columnar.plan import NULL
 from streams.core.columnar.rows import instant
 from streams.core.columnar.rules import KIND_WEIGHTS, fold_rules
+from streams.core.columnar.sections import sections
 from streams.core.columnar.user_table import UserTable
 from streams.core.columnar.vectors import Flags
 from streams.core.preference import snapshot
@@ -158,7 +159,7 @@ class Preferences:
         self, partition: PreferencePartition, numbers: Ints
     ) -> list[tuple[bytes, int]]:
         table = partition.table
-        write = changelog.sections
+        write = sections
         if table.is_compiled and compiled.STATE is not None:
             write = compiled.STATE.sections
         return write(

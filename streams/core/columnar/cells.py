@@ -76,4 +76,5 @@ def joined(columns: list[Cells]) -> tuple[Bytes, Ints]:
 
 def total_lengths(columns: list[Cells]) -> Ints:
     """Return the length of each row."""
-    return np.sum([cells.lengths for cells in columns], axis=0, dtype=np.int64)
+    total: Ints = np.sum([one.lengths for one in columns], axis=0, dtype=np.int64)
+    return total
