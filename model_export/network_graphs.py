@@ -31,11 +31,14 @@ def person_model(taste: TasteModel, metadata: dict[str, str]) -> bytes:
     shares = graph.node("Mul", roots, roots, name="shares")
     counts = graph.node("Mul", shares, total, name="counts")
     loadings = graph.constant("loadings", taste.loadings)
-    pull = graph.node("MatMul", counts, loadings, name="pull")  # (m, k)
+    pull = graph.node("MatMul", counts, loadings, name="pull_rows")
+    pull = _turned(graph, pull, "pull")  # (k, m)
+    total = _turned(graph, total, "weight")  # (1, m)
     base = graph.constant("base", taste.base[None])
-    where = graph.constant("start", np.zeros((1, k), np.float32))
+    where = graph.constant("start", np.zeros((k, 1), np.float32))
     for step in range(NEWTON_STEPS):
         where = _newton(graph, taste, (pull, total, base, where), f"step{step}")
+    where = _turned(graph, where, "taste")  # (m, k)
     centred = graph.node(
         "Sub", where, graph.constant("centre", taste.centre[None]), name="centred"
     )
@@ -119,25 +122,30 @@ def critic_model(layout: Layout, metadata: dict[str, str]) -> bytes:
 def _newton(
     graph: Graph, taste: TasteModel, tensors: tuple[str, str, str, str], name: str
 ) -> str:
-    """Add one bounded Newton step of `taste._modes`: the next taste [m, k]."""
+    """Add one bounded Newton step of `taste._modes`: the next taste [k, m].
+
+    People come last: the loops inside the operators then run along all of them, and
+    not along six tastes.
+    """
     pull, total, base, where = tensors
     k = taste.n_tastes
     moves = graph.constant("moves", taste.loadings.T)
-    moved = graph.node("MatMul", where, moves, name=f"{name}.moved")
+    rows = _turned(graph, where, f"{name}.where")  # (m, k)
+    moved = graph.node("MatMul", rows, moves, name=f"{name}.moved")
     logits = graph.node("Add", moved, base, name=f"{name}.logits")
     shares = graph.node("Softmax", logits, name=f"{name}.shares", axis=1)
     both = graph.constant("loadings_and_squares", _loadings_and_squares(taste))
-    moments = graph.node("MatMul", shares, both, name=f"{name}.moments")
-    mean = graph.part(moments, 0, k, 1, name=f"{name}.mean")
-    second = graph.part(moments, k, END, 1, name=f"{name}.flat")
-    second = graph.shaped(second, -1, k, k, name=f"{name}.second")
-    column = graph.shaped(mean, -1, k, 1, name=f"{name}.column")
-    row = graph.shaped(mean, -1, 1, k, name=f"{name}.row")
+    moments = graph.node("MatMul", shares, both, name=f"{name}.moment_rows")
+    moments = _turned(graph, moments, f"{name}.moments")  # (k + k k, m)
+    mean = graph.part(moments, 0, k, 0, name=f"{name}.mean")
+    second = graph.part(moments, k, END, 0, name=f"{name}.flat")
+    second = graph.shaped(second, k, k, -1, name=f"{name}.second")
+    column = graph.shaped(mean, k, 1, -1, name=f"{name}.column")
+    row = graph.shaped(mean, 1, k, -1, name=f"{name}.row")
     outer = graph.node("Mul", column, row, name=f"{name}.outer")
     spread = graph.node("Sub", second, outer, name=f"{name}.spread")
-    weight = graph.shaped(total, -1, 1, 1, name=f"{name}.weight")
-    weighted = graph.node("Mul", spread, weight, name=f"{name}.weighted")
-    one = graph.constant("identity", np.eye(k, dtype=np.float32)[None])
+    weighted = graph.node("Mul", spread, total, name=f"{name}.weighted")
+    one = graph.constant("identity", np.eye(k, dtype=np.float32)[:, :, None])
     precision = graph.node("Add", weighted, one, name=f"{name}.precision")
     expected = graph.node("Mul", mean, total, name=f"{name}.expected")
     missing = graph.node("Sub", pull, expected, name=f"{name}.missing")
@@ -145,7 +153,7 @@ def _newton(
     step = _solved(graph, precision, slope, k, name)
     squares = graph.node("Mul", step, step, name=f"{name}.squares")
     square = graph.node(
-        "ReduceSum", squares, graph.whole(1), name=f"{name}.square", keepdims=1
+        "ReduceSum", squares, graph.whole(0), name=f"{name}.square", keepdims=1
     )
     length = graph.node("Sqrt", square, name=f"{name}.length")
     length = graph.node("Add", length, graph.number(_SMALL), name=f"{name}.positive")
@@ -156,28 +164,32 @@ def _newton(
 
 
 def _solved(graph: Graph, matrix: str, right: str, k: int, name: str) -> str:
-    """Add the solution of matrix [m, k, k] @ x = right [m, k]: [m, k].
+    """Add the solution of matrix [k, k, m] times x = right [k, m]: [k, m].
 
     Gauss-Jordan without pivoting, which positive definite matrices do not need.
     """
-    column = graph.shaped(right, -1, k, 1, name=f"{name}.right")
-    rows = graph.node("Concat", matrix, column, name=f"{name}.system", axis=2)
+    column = graph.shaped(right, k, 1, -1, name=f"{name}.right")
+    rows = graph.node("Concat", matrix, column, name=f"{name}.system", axis=1)
     for j in range(k):
         step = f"{name}.pivot{j}"
         # Columns left of the pivot are done with: they are dropped as we go.
-        own = graph.part(rows, j, j + 1, 1, name=f"{step}.own")  # (m, 1, k + 1 - j)
-        pivot = graph.part(own, 0, 1, 2, name=f"{step}.pivot")
+        own = graph.part(rows, j, j + 1, 0, name=f"{step}.own")  # (1, k + 1 - j, m)
+        pivot = graph.part(own, 0, 1, 1, name=f"{step}.pivot")
         scaled = graph.node("Div", own, pivot, name=f"{step}.scaled")
-        first = graph.part(rows, 0, 1, 2, name=f"{step}.first")  # (m, k, 1)
-        unit = np.zeros((1, k, 1), np.float32)
-        unit[0, j] = 1.0
+        first = graph.part(rows, 0, 1, 1, name=f"{step}.first")  # (k, 1, m)
+        unit = np.zeros((k, 1, 1), np.float32)
+        unit[j] = 1.0
         factor = graph.node(
             "Sub", first, graph.constant(f"unit{j}", unit), name=f"{step}.factor"
         )
         change = graph.node("Mul", factor, scaled, name=f"{step}.change")
         rest = graph.node("Sub", rows, change, name=f"{step}.all")
-        rows = graph.part(rest, 1, END, 2, name=f"{step}.rows")
-    return graph.shaped(rows, -1, k, name=f"{name}.step")
+        rows = graph.part(rest, 1, END, 1, name=f"{step}.rows")
+    return graph.shaped(rows, k, -1, name=f"{name}.step")
+
+
+def _turned(graph: Graph, tensor: str, name: str) -> str:
+    return graph.node("Transpose", tensor, name=name, perm=[1, 0])
 
 
 def _loadings_and_squares(taste: TasteModel) -> np.ndarray:
