@@ -6,6 +6,7 @@ MODULES = (
     "_decode",
     "_state",
     "_keys",
+    "_batches",
     "_impressions",
     "_strings",
     "_requests",

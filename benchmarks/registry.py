@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from benchmarks.figures import Row
 from benchmarks.learning.real.figure import learning_real
+from benchmarks.measures.join import join
 from benchmarks.measures.latency import creative_latency, preference_latency
 from benchmarks.measures.memory import memory
 from benchmarks.measures.preferences import preferences
@@ -46,6 +47,7 @@ FIGURES: dict[str, Figure] = {
         ),
         Figure("creative-latency", "event to creative, the same", creative_latency),
         Figure("attribution", "impressions joined with reactions", attribution),
+        Figure("join", "the same in process, and what it holds", join),
         Figure("creatives", "requests answered, K = 16, and one alone", creatives),
         Figure("texts", "short texts read", texts),
         Figure("sink", "rows into ClickHouse in process", sink),

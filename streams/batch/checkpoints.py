@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ from faust.types import TP
 from streams.batch import metrics
 from streams.batch.prebuilt import aiokafka_producer, send_in_waves
 from streams.batch.snapshots import Snapshots
+from streams.core.columnar.batches import Pair, sections
 from streams.core.stage import (
     Section,
     SectionedStage,
@@ -69,7 +70,6 @@ class EngineConfig:
 class Checkpoint:
     """State, offsets and unacknowledged output of one instant."""
 
-    rows: list[StateRow]
     sections: list[Section]
     offsets: dict[TP, int]
     acks: list[Awaitable[Any]]
@@ -123,12 +123,10 @@ class Checkpoints:
             positions: up to where the state includes each source.
             acks: of everything sent before.
         """
-        has_sections = isinstance(self._stage, SectionedStage)
         return Checkpoint(
-            rows=[] if has_sections else self._stage.take_dirty(),
             sections=self._stage.take_sections()
             if isinstance(self._stage, SectionedStage)
-            else [],
+            else sections_of(self._stage.take_dirty()),
             offsets=dict(positions),
             acks=acks,
             part=self.snapshots.take(self._changelog_ends) if self.snapshots else None,
@@ -136,7 +134,7 @@ class Checkpoints:
 
     def says_nothing(self, checkpoint: Checkpoint) -> bool:
         """Return whether a checkpoint equals the one before it."""
-        has_news = checkpoint.rows or checkpoint.sections or checkpoint.acks
+        has_news = checkpoint.sections or checkpoint.acks
         is_known = checkpoint.offsets == self._committed
         return not has_news and is_known and checkpoint.part is None
 
@@ -148,10 +146,9 @@ class Checkpoints:
         """
         await wait_for_acks(checkpoint.acks)
         if self._config.changelog is not None:
-            await self._write_rows(self._config.changelog, checkpoint.rows)
             await self._write_sections(self._config.changelog, checkpoint.sections)
         if self._config.is_output:
-            n = len(checkpoint.rows) + sum(one.n_records for one in checkpoint.sections)
+            n = sum(one.n_records for one in checkpoint.sections)
             metrics.RECORDS_OUT.labels(self._stage.name).inc(n)
         committed = True
         if checkpoint.offsets:
@@ -182,20 +179,6 @@ class Checkpoints:
         else:
             snapshots.abandon()
 
-    async def _write_rows(self, topic: str, rows: Sequence[StateRow]) -> None:
-        acks = [
-            await self._producer.send(
-                topic,
-                row.key.encode(),
-                row.value,
-                row.partition,
-                timestamp=None,
-                headers=None,
-            )
-            for row in rows
-        ]
-        await wait_for_acks(acks)
-
     async def _write_sections(self, topic: str, sections: Sequence[Section]) -> None:
         by_partition: dict[int, list[tuple[bytes, int]]] = {}
         for one in sections:
@@ -207,6 +190,19 @@ class Checkpoints:
         for one in sections:
             end = self._changelog_ends.get(one.partition, 0)
             self._changelog_ends[one.partition] = end + one.n_records
+
+
+def sections_of(rows: Iterable[StateRow]) -> list[Section]:
+    """Return rows as records sections, in order per partition."""
+    by_partition: dict[int, list[Pair]] = {}
+    for row in rows:
+        pairs = by_partition.setdefault(row.partition, [])
+        pairs.append((row.key.encode(), row.value))
+    return [
+        Section(partition, *section)
+        for partition, pairs in by_partition.items()
+        for section in sections(pairs)
+    ]
 
 
 async def wait_for_acks(acks: Sequence[Awaitable[Any]]) -> None:

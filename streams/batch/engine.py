@@ -30,13 +30,13 @@ from streams.batch.checkpoints import (
     wait_for_acks,
 )
 from streams.batch.intake import Intake, Rejected
-from streams.batch.outbox import Outbox
+from streams.batch.outbox import Outbox, n_records
 from streams.batch.restorer import Restorer
 from streams.batch.transport import Batch
 from streams.batch.wire import Wire
 from streams.core.stage import (
     Incoming,
-    Outgoing,
+    Output,
     Stage,
 )
 from streams.dead_letters import dead_letter
@@ -169,7 +169,7 @@ class Engine:
         now = _now_ms()
         with metrics.STEP_SECONDS.labels(self.stage.name).time():
             taken = self._intake.take(batch.records, self._positions, now)
-            outgoing = taken.outgoing + self.stage.tick(now)
+            outgoing = [*taken.outgoing, *self.stage.tick(now)]
         metrics.RECORDS_IN.labels(self.stage.name).inc(taken.n_records)
         self._is_behind = taken.n_behind > BEHIND_RECORDS
         for rejected in taken.rejected:
@@ -179,8 +179,8 @@ class Engine:
             acks, self._acks = self._acks, []
             await wait_for_acks(acks)
 
-    async def _send(self, outgoing: Sequence[Outgoing]) -> None:
-        metrics.RECORDS_OUT.labels(self.stage.name).inc(len(outgoing))
+    async def _send(self, outgoing: Sequence[Output]) -> None:
+        metrics.RECORDS_OUT.labels(self.stage.name).inc(n_records(outgoing))
         self._acks += await self._outbox.send(outgoing)
 
     async def _reject(self, rejected: Rejected) -> None:

@@ -17,7 +17,7 @@ from streams.core.columnar.columns import Columns
 from streams.core.columnar.decoder import Decoder
 from streams.core.columnar.from_records import record_columns
 from streams.core.columnar.payload import Payload
-from streams.core.stage import ColumnarStage, Incoming, Outgoing, Stage
+from streams.core.stage import ColumnarStage, Incoming, Output, Stage
 
 GROUP_RECORDS = 4_096
 """Records decoded at once: their columns stay in the processor's cache."""
@@ -42,7 +42,7 @@ class Rejected:
 class Taken:
     """What came of a batch."""
 
-    outgoing: list[Outgoing] = field(default_factory=list)
+    outgoing: list[Output] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     n_records: int = 0
     """Folded in."""

@@ -1,10 +1,10 @@
-"""A batch's payload -> its messages one by one, and pairs -> a records section.
+"""A batch's payload -> its messages one by one.
 
 In pure Python, for stages that work on single records and for records that the compiled
 decoder hands back. Layout: Apache Kafka, "Message format", Record.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from faust.types import TP
@@ -71,16 +71,6 @@ def messages(tp: TP, payload: Payload, from_offset: int = 0) -> Iterator[Message
         raise _malformed(tp, payload, payload.n_records, last, reason)
 
 
-def records_section(pairs: Iterable[tuple[bytes | None, bytes | None]]) -> bytes:
-    """Return the records section of keys and values: timestamp delta 0, no headers."""
-    section = bytearray()
-    for index, (key, value) in enumerate(pairs):
-        record = b"".join((b"\0\0", _encoded(index), _field(key), _field(value), b"\0"))
-        section += _encoded(len(record))
-        section += record
-    return bytes(section)
-
-
 def _malformed(
     tp: TP, payload: Payload, index: int, last: int, reason: str
 ) -> CorruptBatchError:
@@ -139,17 +129,3 @@ def _headers(buffer: bytes, at: int) -> tuple[list[tuple[str, bytes | None]], in
         value, at = _nullable(buffer, at)
         headers.append((name.decode(), value))
     return headers, at
-
-
-def _encoded(number: int) -> bytes:
-    bits = (number << 1) ^ (number >> _MAX_SHIFT)
-    out = bytearray()
-    while bits >= _MORE:
-        out.append(bits & 0x7F | _MORE)
-        bits >>= 7
-    out.append(bits)
-    return bytes(out)
-
-
-def _field(value: bytes | None) -> bytes:
-    return _encoded(-1) if value is None else _encoded(len(value)) + value

@@ -1,23 +1,21 @@
 """A stage's output -> record batches, one request to a leader for all of a step's."""
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Iterator
 from typing import Any
 
-from streams.batch.messages import records_section
 from streams.batch.prebuilt import aiokafka_producer, send_prebuilt
 from streams.batch.wire import Wire
-from streams.core.stage import Outgoing
-
-MAX_BATCH_BYTES = 800_000
-"""A record batch stays below Kafka's default limit of 1 MB."""
-
-_OVERHEAD = 32
-
-Pair = tuple[bytes | None, bytes | None]
+from streams.core.columnar.batches import Pair, Sections, partitioned, sections
+from streams.core.encoded import Encoded
+from streams.core.stage import Outgoing, Output
+from streams.topics import Topic
 
 
 class Outbox:
     """Sends what a stage returns, in order per partition.
+
+    Records of a step that came one by one go before those that came encoded: a stage
+    writes each of its topics in one of the two ways.
 
     Args:
         wire: names, codecs and partitions.
@@ -28,56 +26,50 @@ class Outbox:
         self._wire = wire
         self._producer = producer
 
-    async def send(self, outgoing: Iterable[Outgoing]) -> list[Awaitable[Any]]:
+    async def send(self, outgoing: Iterable[Output]) -> list[Awaitable[Any]]:
         """Queue records; the results are done when all replicas have them.
 
         Raises:
             AvroError: a record does not fit its schema.
             KafkaError: a topic does not exist.
         """
-        by_partition = self._by_partition(outgoing)
         return [
             await send_prebuilt(
-                aiokafka_producer(self._producer),
-                topic,
-                partition,
-                records_section(batch),
-                len(batch),
+                aiokafka_producer(self._producer), topic, partition, *section
             )
-            for (topic, partition), pairs in by_partition.items()
-            for batch in _batches(pairs)
+            for topic, partition, batches in self._batches(outgoing)
+            for section in batches
         ]
 
-    def _by_partition(
-        self, outgoing: Iterable[Outgoing]
-    ) -> dict[tuple[str, int], list[Pair]]:
-        found: dict[tuple[str, int], list[Pair]] = {}
+    def _batches(
+        self, outgoing: Iterable[Output]
+    ) -> Iterator[tuple[str, int, Sections]]:
+        """Yield topic, partition and what goes there."""
+        single: dict[tuple[str, int], list[Pair]] = {}
+        blocks: dict[Topic, list[Encoded]] = {}
         for out in outgoing:
             topic = self._wire.topic_of(out.record)
-            value = out.value
-            if value is not None and not isinstance(value, bytes):
-                value = self._wire.codec(out.record).encode(value)
-            key = out.key.encode()
-            if topic.single_partition:
-                partition = 0
+            if isinstance(out, Encoded):
+                blocks.setdefault(topic, []).append(out)
             else:
                 decisive = out.partition_key or out.key
-                partition = self._wire.partition_of(decisive)
-            pairs = found.setdefault((self._wire.name(topic), partition), [])
-            pairs.append((key, value))
-        return found
+                partition = self._wire.partition_of(topic, decisive)
+                place = self._wire.name(topic), partition
+                single.setdefault(place, []).append(self._pair(out))
+        for (name, partition), pairs in single.items():
+            yield name, partition, sections(pairs)
+        for topic, together in blocks.items():
+            found = partitioned(together, self._wire.n_partitions(topic))
+            for partition, batches in found.items():
+                yield self._wire.name(topic), partition, batches
+
+    def _pair(self, out: Outgoing) -> Pair:
+        value = out.value
+        if value is not None and not isinstance(value, bytes):
+            value = self._wire.codec(out.record).encode(value)
+        return out.key.encode(), value
 
 
-def _batches(pairs: list[Pair]) -> Iterable[list[Pair]]:
-    """Yield pairs together that fit a record batch."""
-    batch: list[Pair] = []
-    size = 0
-    for key, value in pairs:
-        n = len(key or b"") + len(value or b"") + _OVERHEAD
-        if batch and size + n > MAX_BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-        batch.append((key, value))
-        size += n
-    if batch:
-        yield batch
+def n_records(outgoing: Iterable[Output]) -> int:
+    """Return how many records a stage's output is."""
+    return sum(len(out) if isinstance(out, Encoded) else 1 for out in outgoing)

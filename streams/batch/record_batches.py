@@ -34,7 +34,6 @@ from streams.batch.messages import (
     AppendTimePayload,
     Message,
     messages,
-    records_section,
 )
 from streams.core.columnar.payload import Payload
 
@@ -44,7 +43,6 @@ __all__ = [
     "RecordSet",
     "messages",
     "parse",
-    "records_section",
     "seal",
 ]
 

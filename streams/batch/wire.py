@@ -38,9 +38,13 @@ class Wire:
         """Return the codec of a record type."""
         return cast(Codec[R], self._codecs[record])
 
-    def partition_of(self, key: str) -> int:
-        """Return the partition that Kafka's default partitioner gives `key`.
+    def n_partitions(self, topic: Topic) -> int:
+        """Return how many partitions a topic has."""
+        return 1 if topic.single_partition else self._n_partitions
+
+    def partition_of(self, topic: Topic, key: str) -> int:
+        """Return the partition of a topic that Kafka's default partitioner gives `key`.
 
         See `streams.core.columnar.keys.partition_of`.
         """
-        return partition_of(key.encode(), self._n_partitions)
+        return partition_of(key.encode(), self.n_partitions(topic))

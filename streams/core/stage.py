@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 from schemas.records import Record
 from streams.core.columnar.columns import Columns
 from streams.core.columnar.payload import Payload
+from streams.core.encoded import Encoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,10 @@ class Outgoing:
     """A record, or its message: framed and encoded."""
     partition_key: str | None = None
     """What decides the partition, when that is not the key."""
+
+
+Output = Outgoing | Encoded
+"""What leaves a stage: a record, or many that are encoded and keyed already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +72,10 @@ class Stage(Protocol):
     sources: tuple[type[Record], ...]
     """Records it consumes as a member of its group: co-partitioned by user."""
 
-    def step(self, incoming: Sequence[Incoming], now: int) -> list[Outgoing]:
+    def step(self, incoming: Sequence[Incoming], now: int) -> Sequence[Output]:
         """Fold records in, in offset order per partition; return what follows."""
 
-    def tick(self, now: int) -> list[Outgoing]:
+    def tick(self, now: int) -> Sequence[Output]:
         """Return what time alone brings: closed windows, expiries. Called often."""
 
     def take_dirty(self) -> list[StateRow]:
@@ -94,7 +99,7 @@ class ColumnarStage(Protocol):
 
     def fold(
         self, source: type[Record], partition: int, columns: Columns, now: int
-    ) -> list[Outgoing]:
+    ) -> Sequence[Output]:
         """Fold columns in, in offset order; odd records come by `Stage.step`."""
 
     def recall(self, source: type[Record], partition: int, columns: Columns) -> None:

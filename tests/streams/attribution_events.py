@@ -4,12 +4,12 @@ from hypothesis import strategies as st
 
 from schemas.avro import Codec
 from schemas.lock import LockedIds
-from schemas.records import Behavior
-from streams.batch.messages import records_section
+from schemas.records import Behavior, Feedback
 from streams.core.attribution.join import Attribution
 from streams.core.columnar.decoder import Decoder
 from streams.core.columnar.payload import Payload
-from streams.core.stage import Incoming
+from streams.core.columnar.batches import records_section
+from streams.core.stage import Incoming, Outgoing
 
 SECOND = 1_000
 CLICK, CORRECTION = 10 * SECOND, 100 * SECOND
@@ -18,6 +18,7 @@ PERSON = "Mozilla/5.0 (X11; Linux x86_64; rv:137.0) Gecko/20100101 Firefox/137.0
 
 IDS = LockedIds()
 BEHAVIOR = Codec(Behavior, IDS)
+FEEDBACK = Codec(Feedback, IDS)
 DECODER = Decoder(Behavior, IDS, wanted=Attribution.columnar[Behavior], key="user_id")
 
 
@@ -38,6 +39,37 @@ def columns(events):
     decoded = DECODER.decode(payloads, 0, NOW + 86_000 * SECOND)
     assert len(decoded) == len(events)
     return decoded
+
+
+def outgoing(blocks, *, decode=False):
+    """Return encoded feedback as single records."""
+    return [
+        Outgoing(block.record, key.decode(), FEEDBACK.decode(one) if decode else one)
+        for block in blocks
+        for key, one in block.pairs()
+    ]
+
+
+class SingleRecords(Attribution):
+    """The stage, its feedback record by record as messages."""
+
+    decode = False
+
+    def step(self, records, now):
+        return outgoing(super().step(records, now), decode=self.decode)
+
+    def fold(self, source, partition, events, now):
+        blocks = super().fold(source, partition, events, now)
+        return outgoing(blocks, decode=self.decode)
+
+    def tick(self, now):
+        return outgoing(super().tick(now), decode=self.decode)
+
+
+class DecodedRecords(SingleRecords):
+    """The stage, its feedback as records."""
+
+    decode = True
 
 
 def incoming(events, partition=0):

@@ -2,9 +2,9 @@
 
 from faust.types import TP
 
-from streams.batch.messages import records_section
 from streams.batch.record_batches import RecordSet
 from streams.core.columnar.payload import Payload
+from streams.core.columnar.batches import records_section
 from tests.streams.sink_records import NOW
 
 

@@ -14,9 +14,10 @@ from schemas.records import (
 )
 from streams.core.attribution import compiled
 from streams.core.attribution.click_cap import MAX_CLICKS_PER_HOUR
-from streams.core.attribution.join import MAX_REACTIONS, Attribution
+from streams.core.attribution.join import MAX_REACTIONS
 from streams.core.stage import Incoming, StateRow
 from streams.settings import AttributionSettings
+from tests.streams.attribution_events import DecodedRecords
 
 SECOND = 1_000
 CLICK, CORRECTION = 10 * SECOND, 100 * SECOND
@@ -116,7 +117,7 @@ def results(outgoing):
 
 
 def restarted(rows):
-    stage = Attribution(SETTINGS)
+    stage = DecodedRecords(SETTINGS)
     stage.restore(rows)
     return stage
 
@@ -125,7 +126,7 @@ def restarted(rows):
 
 
 def test_a_click_within_the_window_is_sent_at_once():
-    stage = Attribution(SETTINGS)
+    stage = DecodedRecords(SETTINGS)
     stage.step(incoming(creative(), impression(creative_id="c1")), NOW)
     (out,) = stage.step(incoming(reaction(at=NOW + 2 * SECOND)), NOW + 3 * SECOND)
     feedback = out.value
@@ -143,7 +144,7 @@ def test_a_click_within_the_window_is_sent_at_once():
 
 
 def test_a_window_that_closes_in_event_time_is_a_none():
-    stage = Attribution(SETTINGS)
+    stage = DecodedRecords(SETTINGS)
     stage.step(incoming(impression(at=NOW - 60 * SECOND)), NOW)
     (out,) = stage.step(
         incoming(impression("i2", NOW - 50 * SECOND, creative_id="c9")), NOW
@@ -155,7 +156,7 @@ def test_a_window_that_closes_in_event_time_is_a_none():
 
 
 def test_an_idle_partition_closes_its_windows_by_the_wall_clock():
-    stage = Attribution(SETTINGS)
+    stage = DecodedRecords(SETTINGS)
     stage.step(incoming(impression(at=NOW - 3_600 * SECOND)), NOW)
     assert stage.tick(NOW + CLICK - 1) == []
     assert results(stage.tick(NOW + CLICK)) == [("none", 0)]
@@ -163,7 +164,7 @@ def test_an_idle_partition_closes_its_windows_by_the_wall_clock():
 
 
 def test_a_late_click_corrects_and_a_conversion_corrects_the_click():
-    stage = Attribution(SETTINGS)
+    stage = DecodedRecords(SETTINGS)
     stage.step(incoming(impression()), NOW)
     assert results(stage.tick(NOW + CLICK)) == [("none", 0)]
     late = NOW + 20 * SECOND
@@ -175,7 +176,7 @@ def test_a_late_click_corrects_and_a_conversion_corrects_the_click():
 
 
 def test_a_dismissal_costs_and_a_click_outranks_it():
-    stage = Attribution(SETTINGS)
+    stage = DecodedRecords(SETTINGS)
     stage.step(incoming(impression()), NOW)
     now = NOW + SECOND
     (out,) = stage.step(incoming(reaction(at=now, kind="dismiss")), now)
@@ -184,7 +185,7 @@ def test_a_dismissal_costs_and_a_click_outranks_it():
 
 
 def test_a_click_may_come_before_its_impression():
-    stage = Attribution(SETTINGS)
+    stage = DecodedRecords(SETTINGS)
     assert stage.step(incoming(reaction(at=NOW + SECOND)), NOW) == []
     assert stage.held == 1
     assert results(stage.step(incoming(impression()), NOW)) == [("click", 1)]
@@ -192,7 +193,7 @@ def test_a_click_may_come_before_its_impression():
 
 
 def test_a_click_whose_impression_never_comes_is_an_orphan():
-    stage = Attribution(SETTINGS)
+    stage = DecodedRecords(SETTINGS)
     stage.step(incoming(reaction("nowhere"), reaction(None, event="bare")), NOW)
     assert (stage.orphan, stage.held) == (1, 1)
     assert stage.tick(GONE) == []
@@ -200,7 +201,7 @@ def test_a_click_whose_impression_never_comes_is_an_orphan():
 
 
 def test_a_click_after_the_correction_window_is_late_and_changes_nothing():
-    stage = Attribution(SETTINGS)
+    stage = DecodedRecords(SETTINGS)
     stage.step(incoming(impression()), NOW)
     after = NOW + CORRECTION + 1
     assert results(stage.step(incoming(reaction(at=after)), after)) == [("none", 0)]
@@ -208,7 +209,7 @@ def test_a_click_after_the_correction_window_is_late_and_changes_nothing():
 
 
 def test_repeated_events_change_nothing():
-    stage = Attribution(SETTINGS)
+    stage = DecodedRecords(SETTINGS)
     events = incoming(impression(), reaction(at=NOW + SECOND))
     assert len(stage.step(events, NOW)) == 1
     stage.take_dirty()
@@ -221,7 +222,7 @@ def test_repeated_events_change_nothing():
 
 
 def test_a_negative_waits_for_its_creative():
-    stage = Attribution(SETTINGS)
+    stage = DecodedRecords(SETTINGS)
     old = NOW - 60 * SECOND
     stage.step(incoming(impression(at=old, creative_id="c1")), NOW)
     assert stage.step(incoming(impression("i2", NOW - SECOND)), NOW) == []
@@ -230,7 +231,7 @@ def test_a_negative_waits_for_its_creative():
 
 
 def test_a_click_waits_for_its_creative_until_the_window_closes():
-    stage = Attribution(SETTINGS)
+    stage = DecodedRecords(SETTINGS)
     events = incoming(impression(creative_id="c9"), reaction(at=NOW + SECOND))
     assert stage.step(events, NOW) == []
     (out,) = stage.tick(NOW + CLICK)
@@ -239,7 +240,7 @@ def test_a_click_waits_for_its_creative_until_the_window_closes():
 
 
 def test_an_arm_that_was_sent_as_unknown_stays_unknown():
-    stage = Attribution(SETTINGS)
+    stage = DecodedRecords(SETTINGS)
     stage.step(incoming(impression(creative_id="c1")), NOW)
     stage.tick(NOW + CLICK)
     now = NOW + CLICK + SECOND
@@ -251,7 +252,7 @@ def test_an_arm_that_was_sent_as_unknown_stays_unknown():
     ("creative_id", "arm"), [(None, "organic"), ("fallback-feed-card", "fallback")]
 )
 def test_what_has_no_creative_does_not_wait(creative_id, arm):
-    stage = Attribution(SETTINGS)
+    stage = DecodedRecords(SETTINGS)
     events = incoming(
         impression(creative_id=creative_id), reaction(at=NOW + 500, category="books")
     )
@@ -260,7 +261,7 @@ def test_what_has_no_creative_does_not_wait(creative_id, arm):
 
 
 def test_a_creative_stays_as_long_as_an_impression_of_it():
-    stage = Attribution(SETTINGS)
+    stage = DecodedRecords(SETTINGS)
     stage.step(incoming(creative(life=SECOND)), NOW)
     shown = NOW + CORRECTION + CLICK
     stage.step(incoming(impression(at=shown, creative_id="c1")), shown)
@@ -276,7 +277,7 @@ def test_a_creative_stays_as_long_as_an_impression_of_it():
 
 
 def test_a_withdrawn_creative_is_forgotten():
-    stage = Attribution(SETTINGS)
+    stage = DecodedRecords(SETTINGS)
     stage.step(incoming(creative()), NOW)
     stage.take_dirty()
     stage.step([Incoming(Creative, "u1|feed-card", None, 0, 5)], NOW)
@@ -296,7 +297,7 @@ def test_a_withdrawn_creative_is_forgotten():
     ],
 )
 def test_robots_and_impossible_clicks_are_flagged(agent, delay, valid):
-    stage = Attribution(SETTINGS)
+    stage = DecodedRecords(SETTINGS)
     events = incoming(
         impression(user_agent=agent), reaction(at=NOW + delay, user_agent=PERSON)
     )
@@ -305,7 +306,7 @@ def test_robots_and_impossible_clicks_are_flagged(agent, delay, valid):
 
 
 def test_five_hundred_clicks_of_one_person_do_not_teach():
-    stage = Attribution(SETTINGS)
+    stage = DecodedRecords(SETTINGS)
     final = {}
     for i in range(500):
         events = incoming(
@@ -319,7 +320,7 @@ def test_five_hundred_clicks_of_one_person_do_not_teach():
 
 
 def test_as_many_clicks_as_the_cap_still_teach():
-    stage = Attribution(SETTINGS)
+    stage = DecodedRecords(SETTINGS)
     for i in range(MAX_CLICKS_PER_HOUR):
         events = incoming(impression(f"i{i}"), reaction(f"i{i}", NOW + SECOND))
         (out,) = stage.step(events, NOW)
@@ -327,7 +328,7 @@ def test_as_many_clicks_as_the_cap_still_teach():
 
 
 def test_endless_reactions_to_one_impression_take_no_memory():
-    stage = Attribution(SETTINGS)
+    stage = DecodedRecords(SETTINGS)
     stage.step(incoming(impression()), NOW)
     for i in range(200):
         stage.step(incoming(reaction(at=NOW + SECOND + i)), NOW)
@@ -340,7 +341,7 @@ def test_endless_reactions_to_one_impression_take_no_memory():
 
 
 def test_everything_goes_when_its_windows_are_over():
-    stage = Attribution(SETTINGS)
+    stage = DecodedRecords(SETTINGS)
     events = [creative()]
     for i in range(50):
         events += [impression(f"i{i}", creative_id="c1"), reaction(f"i{i}", NOW + 99)]
@@ -355,13 +356,13 @@ def test_everything_goes_when_its_windows_are_over():
 
 
 def test_a_clock_ahead_closes_no_window():
-    stage = Attribution(SETTINGS)
+    stage = DecodedRecords(SETTINGS)
     ahead = impression("i2", NOW + 86_000 * SECOND)
     assert stage.step(incoming(impression(), ahead), NOW + SECOND) == []
 
 
 def test_a_dropped_partition_is_forgotten_and_the_others_stay():
-    stage = Attribution(SETTINGS)
+    stage = DecodedRecords(SETTINGS)
     stage.step(incoming(impression("i1", creative_id="c1")), NOW)
     stage.step(incoming(impression("i2"), partition=1), NOW)
     stage.drop(0)
@@ -477,7 +478,7 @@ def batches(events, chance):
 def test_any_order_and_any_repetition_give_the_same_outcomes(events, chance):
     log = events + [one for one in events if chance.random() < 0.5]
     chance.shuffle(log)
-    stage, sent = Attribution(SETTINGS), []
+    stage, sent = DecodedRecords(SETTINGS), []
     for number, batch in enumerate(batches(log, chance)):
         sent += stage.step(incoming(*batch), NOW + 10 * number)
     sent += stage.tick(NOW + CLICK) + stage.tick(NOW + CLICK + SECOND)
@@ -492,7 +493,7 @@ def test_any_order_and_any_repetition_give_the_same_outcomes(events, chance):
 def test_a_crash_between_checkpoints_leaves_no_wrong_record_on_top(events, chance):
     log = list(events)
     chance.shuffle(log)
-    stage, sent, now = Attribution(SETTINGS), [], NOW
+    stage, sent, now = DecodedRecords(SETTINGS), [], NOW
     changelog, committed, position, crashes = [], 0, 0, 3
     while position < len(log):
         size = chance.randint(1, 3)
@@ -525,7 +526,7 @@ def test_the_ledger_adds_up_at_some_size():
             click_at = at + chance.randrange(60, CLICK) + late
             events.append(reaction(name, click_at, event=f"k{i}", user=f"u{i % 97}"))
     events.sort(key=lambda event: event.occurred_at)
-    stage, sent = Attribution(SETTINGS), []
+    stage, sent = DecodedRecords(SETTINGS), []
     for start in range(0, len(events), 100):
         batch = events[start : start + 100]
         sent += stage.step(incoming(*batch), NOW + start)

@@ -5,9 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings as hypothesis_settings, strategies as st
 
-from schemas.avro import Codec
-from schemas.lock import LockedIds
-from schemas.records import Behavior, Creative, Feedback
+from schemas.records import Behavior, Creative
 from streams.core.attribution import compiled
 from streams.core.attribution.impression import unpacked
 from streams.core.attribution.join import Attribution
@@ -17,8 +15,11 @@ from streams.settings import AttributionSettings
 from tests.streams.attribution_events import (
     CLICK,
     CORRECTION,
+    FEEDBACK,
+    IDS,
     NOW,
     SECOND,
+    SingleRecords,
     behaviours,
     columns,
     incoming,
@@ -27,8 +28,6 @@ from tests.streams.creative_records import a_creative
 
 SETTINGS = AttributionSettings(click_window_s=10, correction_window_s=100)
 GONE = NOW + 10 * CORRECTION
-IDS = LockedIds()
-FEEDBACK = Codec(Feedback, IDS)
 HEAD_BYTES = 17
 
 needs_compiled = pytest.mark.skipif(
@@ -44,7 +43,7 @@ def use_compiled(request):
 
 
 def stage_of(use_compiled):
-    return Attribution(SETTINGS, IDS, use_compiled=use_compiled)
+    return SingleRecords(SETTINGS, IDS, use_compiled=use_compiled)
 
 
 def a_known_creative(name):
@@ -173,8 +172,8 @@ def test_the_open_bandit_log_gives_the_same_feedback_by_columns(use_compiled):
     events = replay_events(bundled_log(), seed=1)[:3_000]
     newest = max(event.occurred_at for event in events)
     now = newest + SECOND
-    left = Attribution(AttributionSettings(), IDS, use_compiled=use_compiled)
-    right = Attribution(AttributionSettings(), IDS, use_compiled=use_compiled)
+    left = SingleRecords(AttributionSettings(), IDS, use_compiled=use_compiled)
+    right = SingleRecords(AttributionSettings(), IDS, use_compiled=use_compiled)
     sent, expected = [], []
     for start in range(0, len(events), 500):
         batch = events[start : start + 500]

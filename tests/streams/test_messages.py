@@ -4,10 +4,10 @@ from faust.types import TP
 from streams.batch.record_batches import (
     CorruptBatchError,
     messages,
-    records_section,
     seal,
 )
 from streams.core.columnar.payload import Payload
+from streams.core.columnar.batches import records_section
 
 TP0 = TP("ads.behavior.v1", 0)
 NOW = 1_700_000_000_000

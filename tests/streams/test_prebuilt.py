@@ -24,7 +24,7 @@ from streams.batch.prebuilt import (
     send_in_waves,
     send_prebuilt,
 )
-from streams.batch.record_batches import records_section
+from streams.core.columnar.batches import records_section
 from streams.errors import ConfigurationError, StateError
 from tests.streams.raw_fetch import delete_topic, make_topic, read_payloads
 

@@ -17,9 +17,9 @@ from streams.batch.record_batches import (
     CorruptBatchError,
     messages,
     parse,
-    records_section,
     seal,
 )
+from streams.core.columnar.batches import records_section
 
 TP0 = TP("ads.behavior.v1", 0)
 NOW = 1_700_000_000_000

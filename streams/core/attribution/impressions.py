@@ -14,7 +14,6 @@ import numpy as np
 
 from schemas.avro import Codec, SchemaIds
 from schemas.records import Feedback
-from streams.core.attribution.encoded import Encoded, Ints, encoded
 from streams.core.attribution.event_rows import event_rows
 from streams.core.attribution.impression import Impression, packed_together, unpacked
 from streams.core.attribution.listener import Found, Listener
@@ -23,6 +22,7 @@ from streams.core.attribution.shown_creatives import ShownCreatives
 from streams.core.attribution.state import KINDS, REACTIONS, KnownCreative
 from streams.core.attribution.timers import Timers
 from streams.core.columnar.columns import Columns
+from streams.core.encoded import Encoded, Ints, encoded
 from streams.core.traffic import is_robot
 
 
@@ -157,7 +157,7 @@ class Impressions:
     def take_out(self) -> Encoded:
         """Return the feedback written since the last call."""
         out, self._out = self._out, []
-        return encoded(out)
+        return encoded(Feedback, out)
 
     # -- time -----------------------------------------------------------------------
 

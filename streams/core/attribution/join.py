@@ -17,11 +17,10 @@ Ordinary events come as columns (`fold`), what is odd about the others record by
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from schemas.avro import Codec, SchemaIds
+from schemas.avro import SchemaIds
 from schemas.lock import LockedIds
-from schemas.records import Behavior, Creative, Feedback, Record
+from schemas.records import Behavior, Creative, Record
 from streams.core.attribution import compiled
-from streams.core.attribution.encoded import Encoded
 from streams.core.attribution.impressions import Impressions
 from streams.core.attribution.partition_join import (
     MAX_REACTIONS,
@@ -34,7 +33,8 @@ from streams.core.attribution.partition_join import (
 from streams.core.attribution.state import KINDS, REACTIONS, SURFACES, known_of
 from streams.core.attribution.tables import AttributionTables
 from streams.core.columnar.columns import Columns
-from streams.core.stage import Incoming, Outgoing, StateRow
+from streams.core.encoded import Encoded
+from streams.core.stage import Incoming, StateRow
 from streams.core.traffic import is_robot
 from streams.settings import AttributionSettings
 
@@ -46,7 +46,7 @@ class Attribution:
 
     Args:
         settings: the windows.
-        ids: where the id of Feedback's schema comes from; then feedback leaves encoded.
+        ids: where the id of Feedback's schema comes from; schemas.lock by default.
         use_compiled: False takes the Python path though the compiled one is there.
     """
 
@@ -82,7 +82,6 @@ class Attribution:
             click=int(settings.click_window_s * 1000),
             correction=int(settings.correction_window_s * 1000),
         )
-        self._codec = None if ids else Codec(Feedback, LockedIds())
         self._ids = ids or LockedIds()
         is_compiled = use_compiled and compiled.IMPRESSIONS is not None
         table = compiled.IMPRESSIONS if is_compiled else Impressions
@@ -93,7 +92,7 @@ class Attribution:
         )
         self._joins: dict[int, PartitionJoin] = {}
 
-    def step(self, incoming: Sequence[Incoming], now: int) -> list[Outgoing]:
+    def step(self, incoming: Sequence[Incoming], now: int) -> list[Encoded]:
         """Fold records in; return what they decide."""
         self._tables.end_restore()
         for record in incoming:
@@ -104,18 +103,12 @@ class Attribution:
                     self._learn(record.partition, record.key, record.value, now)
                 case None if record.record is Creative:
                     self._tables.withdraw(record.partition, record.key)
-        return self.tick(now)
+        return self._close(now)
 
     def fold(
         self, source: type[Record], partition: int, columns: Columns, now: int
-    ) -> list[Outgoing]:
+    ) -> list[Encoded]:
         """Fold a batch of ordinary events in; return what they decide."""
-        return self._outgoing(self.fold_encoded(source, partition, columns, now))
-
-    def fold_encoded(
-        self, source: type[Record], partition: int, columns: Columns, now: int
-    ) -> Encoded:
-        """Fold a batch of ordinary events in; return feedback, encoded."""
         if source not in self.columnar:
             raise ValueError(f"{source.__name__} does not come as columns")
         self._tables.end_restore()
@@ -123,7 +116,8 @@ class Attribution:
         # In two steps: the join counts repeated reactions meanwhile.
         n_repeated = join.impressions.fold(columns, now, join)
         self.counts.duplicates += n_repeated
-        return join.impressions.take_out()
+        out = join.impressions.take_out()
+        return [out] if len(out) else []
 
     def recall(self, source: type[Record], partition: int, columns: Columns) -> None:
         """See events again that the restored state includes: it knows their ids."""
@@ -132,21 +126,10 @@ class Attribution:
         """Return 0: duplicates are known by what is remembered of them."""
         return 0
 
-    def tick(self, now: int) -> list[Outgoing]:
+    def tick(self, now: int) -> list[Encoded]:
         """Close the windows that are over."""
-        return [out for part in self.tick_encoded(now) for out in self._outgoing(part)]
-
-    def tick_encoded(self, now: int) -> list[Encoded]:
-        """Close the windows that are over; return feedback, encoded, by partition."""
         self._tables.end_restore()
-        out = []
-        for partition in self._tables.partitions():
-            join = self._join(partition, now)
-            join.impressions.tick(now, join)
-            out.append(join.impressions.take_out())
-        for _, key, orphans in self._tables.ring(now):
-            self.counts.orphan += waiting_clicks(key, orphans)
-        return [part for part in out if len(part)]
+        return self._close(now)
 
     def take_dirty(self) -> list[StateRow]:
         """Return the changed rows."""
@@ -233,6 +216,17 @@ class Attribution:
         join = self._join(partition, now)
         join.impressions.know(creative_id, known, now, join)
 
+    def _close(self, now: int) -> list[Encoded]:
+        """Close the windows that are over; return the feedback of each partition."""
+        out = []
+        for partition in self._tables.partitions():
+            join = self._join(partition, now)
+            join.impressions.tick(now, join)
+            out.append(join.impressions.take_out())
+        for _, key, orphans in self._tables.ring(now):
+            self.counts.orphan += waiting_clicks(key, orphans)
+        return [part for part in out if len(part)]
+
     def _join(self, partition: int, now: int) -> PartitionJoin:
         join = self._joins.get(partition)
         if join is None:
@@ -240,10 +234,3 @@ class Attribution:
             self._joins[partition] = join
         join.now = now
         return join
-
-    def _outgoing(self, part: Encoded) -> list[Outgoing]:
-        codec = self._codec
-        return [
-            Outgoing(Feedback, key.decode(), codec.decode(value) if codec else value)
-            for key, value in part.pairs()
-        ]

@@ -16,10 +16,10 @@ from streams.core.columnar._read cimport hash_bytes
 from streams.core.columnar._wheel cimport Link, Wheel, cut_link, next_due, push_link, start_timer, stop_timer
 
 from schemas.records import Feedback
-from streams.core.attribution.encoded import Encoded
 from streams.core.attribution.outcome import REWARDS
 from streams.core.attribution.receipts import category_avro, receipt_avro
 from streams.core.attribution.state import OUTCOMES
+from streams.core.encoded import Encoded
 from streams.core.traffic import is_robot
 
 cdef extern from *:
@@ -674,7 +674,7 @@ cdef class Impressions:
         if self.out_size > 1 << 24:
             free(self.out)
             self.out, self.out_size = NULL, 0
-        return Encoded(content, taken(&self.keys), taken(&self.values))
+        return Encoded(Feedback, content, taken(&self.keys), taken(&self.values))
 
     # -- time ---------------------------------------------------------------------------
 

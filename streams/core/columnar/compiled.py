@@ -24,6 +24,9 @@ STATE = _module("_state")
 KEYS = _module("_keys")
 """The twin of `keys`."""
 
+BATCHES = _module("_batches")
+"""The twin of `batches`."""
+
 STRINGS = _module("_strings")
 """The twin of `strings`."""
 
@@ -34,19 +37,22 @@ DIGESTS = _module("_digests")
 """The twin of `digests`."""
 
 
+_NAMES = (
+    "_decode",
+    "_state",
+    "_keys",
+    "_batches",
+    "_impressions",
+    "_strings",
+    "_requests",
+    "_avro_rows",
+    "_digests",
+)
+
+
 def missing() -> list[str]:
     """Return the names of the modules that were not built."""
-    names = (
-        "_decode",
-        "_state",
-        "_keys",
-        "_strings",
-        "_impressions",
-        "_requests",
-        "_avro_rows",
-        "_digests",
-    )
-    return [name for name in names if _module(name) is None]
+    return [name for name in _NAMES if _module(name) is None]
 
 
 def main() -> int:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from schemas.records import Record
+
 Ints = npt.NDArray[np.int64]
 
 LENGTH_BITS = 24
@@ -16,6 +18,7 @@ LENGTH_MASK = (1 << LENGTH_BITS) - 1
 class Encoded:
     """n messages in one block; spans are start << 24 | length, as in Columns."""
 
+    record: type[Record]
     content: bytes
     keys: Ints
     """[n] spans of the message keys, which may lie inside the values."""
@@ -36,14 +39,14 @@ class Encoded:
             )
 
 
-def encoded(messages: list[tuple[bytes, bytes]]) -> Encoded:
+def encoded(record: type[Record], messages: list[tuple[bytes, bytes]]) -> Encoded:
     """Return (key, value) pairs as one block.
 
-    >>> list(encoded([(b"u1", b"a"), (b"u2", b"bc")]).pairs())
+    >>> list(encoded(Record, [(b"u1", b"a"), (b"u2", b"bc")]).pairs())
     [(b'u1', b'a'), (b'u2', b'bc')]
     """
     parts = [part for message in messages for part in message]
     lengths = np.array([len(part) for part in parts], np.int64)
     starts = np.cumsum(lengths) - lengths
     spans = starts << LENGTH_BITS | lengths
-    return Encoded(b"".join(parts), spans[0::2], spans[1::2])
+    return Encoded(record, b"".join(parts), spans[0::2].copy(), spans[1::2].copy())
