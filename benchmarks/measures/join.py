@@ -21,9 +21,9 @@ from schemas.lock import LockedIds
 from schemas.records import Behavior
 from streams.batch.checkpoints import sections_of
 from streams.core.attribution.join import Attribution
+from streams.core.columnar.batches import partitioned
 from streams.core.columnar.decoder import Decoder
 from streams.core.columnar.payload import Payload
-from streams.core.columnar.batches import partitioned
 from streams.core.encoded import Encoded
 from streams.settings import AttributionSettings
 

@@ -48,13 +48,13 @@ class AttributionFeed:
         self._counts["inputs"] += len(columns) + len(columns.odd)
         partition = self._rng.randrange(2)
         out = self._stage.fold(Behavior, partition, columns, self._now)
-        self._counts["feedback"] += len(out)
+        self._counts["feedback"] += sum(map(len, out))
         match self._rng.randrange(12):
             case 0:
                 self._learn(partition)
             case 1:
                 self._now += self._rng.choice([1, 9_000, 60_000])
-                self._counts["feedback"] += len(self._stage.tick(self._now))
+                self._counts["feedback"] += sum(map(len, self._stage.tick(self._now)))
             case 2:
                 self._write()
 
@@ -63,7 +63,8 @@ class AttributionFeed:
         known = replace(self._creative, creative_id=name, created_at=self._now)
         value = None if self._rng.random() < 0.3 else known
         incoming = Incoming(Creative, "u|feed-card", value, partition, self._offset)
-        self._counts["feedback"] += len(self._stage.step([incoming], self._now))
+        out = self._stage.step([incoming], self._now)
+        self._counts["feedback"] += sum(map(len, out))
 
     def _write(self) -> None:
         """Bring the changelog back into other stages: as it is, and spoilt."""

@@ -9,7 +9,15 @@ from setuptools import Distribution, Extension
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "fuzz"
 PACKAGE = Path("streams", "core", "columnar")
-MODULES = ("_decode", "_state", "_keys", "_strings", "_requests", "_impressions")
+MODULES = (
+    "_decode",
+    "_state",
+    "_keys",
+    "_batches",
+    "_strings",
+    "_requests",
+    "_impressions",
+)
 SANITIZERS = "-fsanitize=address,undefined"
 FLAGS = (
     SANITIZERS,

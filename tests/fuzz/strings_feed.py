@@ -1,22 +1,25 @@
-"""Spans that point anywhere, keys of any length -> gathered bytes, partitions."""
+"""Spans that point anywhere, keys of any length -> bytes, partitions, sections."""
 
 import random
 from collections import Counter
 
 import numpy as np
 
+from schemas.records import Feedback
 from streams.core.columnar import compiled
+from streams.core.columnar.batches import partitioned, python_partitioned
 from streams.core.columnar.columns import LENGTH_BITS
 from streams.core.columnar.keys import partition_of, python_partition_of
 from streams.core.columnar.payload import Payload
 from streams.core.columnar.strings import gather, gather_in_numpy
+from streams.core.encoded import Encoded
 from tests.fuzz.sections import exact
 
 N_KEYS = 50
 
 
 class StringsFeed:
-    """Feeds `_strings` and `_keys`."""
+    """Feeds `_strings`, `_keys` and `_batches`."""
 
     def __init__(self, rng: random.Random, counts: Counter[str]) -> None:
         self._rng, self._counts = rng, counts
@@ -48,10 +51,31 @@ class StringsFeed:
             raise AssertionError("the compiled strings differ from numpy's")
         self._counts["strings"] += n
         self._lie(payloads, row_starts, spans)
+        self._write(exact(self._rng.randbytes(400)).tobytes())
         for _ in range(N_KEYS):
             key = self._rng.randbytes(self._rng.randrange(40))
             if partition_of(key, 7) != python_partition_of(key, 7):
                 raise AssertionError(f"partition of {key!r}")
+
+    def _write(self, content: bytes) -> None:
+        """Write messages whose spans may lead out of their block: refused then."""
+        n, size = self._rng.randrange(1, 200), len(content)
+        starts = self._numbers.integers(0, size + 1, (2, n))
+        spans = starts << LENGTH_BITS | self._numbers.integers(0, size - starts + 1)
+        block = Encoded(Feedback, content, *spans)
+        max_bytes = self._rng.randrange(1, 4_000)
+        if partitioned([block], 7, max_bytes) != python_partitioned(
+            [block], 7, max_bytes
+        ):
+            raise AssertionError("the compiled sections differ from Python's")
+        self._counts["messages"] += n
+        spans[self._rng.randrange(2), self._rng.randrange(n)] = self._rng.choice(
+            [2**62, -1, (size << LENGTH_BITS) | 1, 2**63 - 1]
+        )
+        try:
+            partitioned([block], 7, max_bytes)
+        except ValueError:
+            self._counts["messages refused"] += 1
 
     def _lie(self, payloads, row_starts, spans):  # type: ignore[no-untyped-def]
         """Gather spans and rows that point elsewhere: refused, never read."""

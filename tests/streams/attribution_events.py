@@ -6,9 +6,9 @@ from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior, Feedback
 from streams.core.attribution.join import Attribution
+from streams.core.columnar.batches import records_section
 from streams.core.columnar.decoder import Decoder
 from streams.core.columnar.payload import Payload
-from streams.core.columnar.batches import records_section
 from streams.core.stage import Incoming, Outgoing
 
 SECOND = 1_000

@@ -3,8 +3,8 @@
 from faust.types import TP
 
 from streams.batch.record_batches import RecordSet
-from streams.core.columnar.payload import Payload
 from streams.core.columnar.batches import records_section
+from streams.core.columnar.payload import Payload
 from tests.streams.sink_records import NOW
 
 

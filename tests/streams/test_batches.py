@@ -8,9 +8,9 @@ from hypothesis import given, strategies as st
 from schemas.records import Feedback
 from streams.batch.messages import messages
 from streams.core.columnar import compiled
+from streams.core.columnar.batches import python_partitioned, python_sections
 from streams.core.columnar.keys import python_partition_of
 from streams.core.columnar.payload import Payload
-from streams.core.columnar.batches import python_partitioned, python_sections
 from streams.core.encoded import Encoded, encoded
 
 HERE = TP("t", 0)

@@ -6,8 +6,8 @@ from streams.batch.record_batches import (
     messages,
     seal,
 )
-from streams.core.columnar.payload import Payload
 from streams.core.columnar.batches import records_section
+from streams.core.columnar.payload import Payload
 
 TP0 = TP("ads.behavior.v1", 0)
 NOW = 1_700_000_000_000

@@ -7,9 +7,9 @@ from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior, Preference, Profile
 from schemas.taxonomy import taxonomy
+from streams.core.columnar.batches import records_section
 from streams.core.columnar.payload import Payload
 from streams.core.columnar.rows import EPOCH_MS
-from streams.core.columnar.batches import records_section
 from streams.core.preference.preferences import Preferences
 from streams.core.stage import Incoming, StateRow
 from streams.settings import PreferencesSettings
