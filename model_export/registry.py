@@ -3,6 +3,7 @@
     <store>/<name>/<version>/card.json …      written first: it claims the number
     <store>/<name>/<version>/MANIFEST.sha256  written last: without it, no version
     <store>/<name>/log/00000001.json          promotions and rollbacks, never changed
+    <store>/<name>/<version>/learnt/<sha256>  posteriors that its critic came to later
 
 Every object is created once and never written again, so a kill between any two writes
 leaves either a whole version or an unused number. Versions are read only through their
@@ -14,6 +15,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +31,8 @@ MAX_FILE_BYTES = 256 * 1024 * 1024
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _MANIFEST_LINE = re.compile(r"([0-9a-f]{64})  (\S+)")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_LEARNT = "learnt"
 _MAX_TRIES = 100
 
 
@@ -148,6 +152,53 @@ class Registry:
             files[match[2]] = content
         return files
 
+    def add_posterior(self, name: str, version: int, content: bytes) -> str:
+        """Keep what a version's critic has come to; return its digest.
+
+        Raises:
+            RegistryError: the store failed.
+        """
+        digest = _sha256(content)
+        self._try_create(_posterior(name, version, digest), content)
+        return digest
+
+    def posterior(self, name: str, version: int, sha256: str) -> bytes:
+        """Return what `add_posterior` was given.
+
+        Raises:
+            RegistryError: it is not there any more, or not what was added.
+        """
+        if not _DIGEST.fullmatch(sha256):
+            raise RegistryError(f"{sha256[:80]!r}: expected a SHA-256 digest")
+        content = self._get(_posterior(name, version, sha256))
+        digest = _sha256(content)
+        if digest != sha256:
+            raise RegistryError(
+                f"{name} {version}: expected the posterior {sha256}, got {digest}; it "
+                "was changed after it was announced, do not use it"
+            )
+        return content
+
+    def forget_posteriors(self, name: str, before: int) -> int:
+        """Delete the posteriors of all versions that are older; return how many.
+
+        Args:
+            name: model.
+            before: epoch ms.
+        """
+        instant = datetime.fromtimestamp(before / 1000, UTC)
+        old = [
+            meta["path"]
+            for number in self._numbers(_valid_name(name))
+            for meta in self._metas(f"{name}/{number}/{_LEARNT}")
+            if meta["last_modified"] < instant
+        ]
+        try:
+            obstore.delete(self._store, old)
+        except (BaseError, OSError) as error:
+            raise RegistryError(f"{name}: cannot forget: {_said(error)}") from error
+        return len(old)
+
     def card(self, name: str, version: int) -> dict[str, Any]:
         """Return a version's model card; every file is checked on the way.
 
@@ -263,9 +314,12 @@ class Registry:
         return [int(folder) for folder in folders if folder.isdecimal()]
 
     def _paths(self, folder: str) -> list[str]:
+        return [meta["path"] for meta in self._metas(folder)]
+
+    def _metas(self, folder: str) -> list[Any]:
         try:
             pages = obstore.list(self._store, f"{folder}/")
-            return [meta["path"] for page in pages for meta in page]
+            return [meta for page in pages for meta in page]
         except NotFoundError:
             return []
         except BaseError as error:
@@ -339,6 +393,10 @@ def _valid_name(name: str) -> str:
             f"{name!r}: expected a model name of lower-case letters, digits and dashes"
         )
     return name
+
+
+def _posterior(name: str, version: int, sha256: str) -> str:
+    return f"{_valid_name(name)}/{int(version)}/{_LEARNT}/{sha256}"
 
 
 def _sha256(content: bytes) -> str:

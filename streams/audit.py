@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from model_export import design_space
 from model_export.registry import Registry
-from schemas.records import Creative
+from schemas.records import Creative, Receipt
 from schemas.taxonomy import taxonomy
 from streams.app import wire_of
 from streams.batch.changelog import read_to_end
@@ -12,7 +12,7 @@ from streams.connection import aiokafka_connection
 from streams.core.picking import Picker
 from streams.core.regeneration import regenerate
 from streams.errors import StateError
-from streams.inference import load
+from streams.inference import OnnxModel, load
 from streams.rendering.brand import brand_of
 from streams.rendering.renderer import Renderer
 from streams.settings import Settings
@@ -36,18 +36,29 @@ async def audit(settings: Settings, creative_id: str) -> Audit:
     """
     found = await _find(settings, creative_id)
     receipt = found.receipt
-    model = None
-    if receipt.model_version:
-        registry = Registry(settings.model.store)
-        model = load(
-            registry, receipt.model_name, receipt.model_version, receipt.model_sha256
-        )
+    model = model_of(Registry(settings.model.store), receipt)
     space = model.space if model else design_space.load(settings.model.space)
     renderer = Renderer(brand_of(settings.brand))
     picker = Picker(settings.creatives, space)
     again = regenerate(found, model, picker, renderer, taxonomy())
     codec = wire_of(settings).codec(Creative)
     return Audit(found, codec.encode(again) == codec.encode(found))
+
+
+def model_of(registry: Registry, receipt: Receipt) -> OnnxModel | None:
+    """Return the version and the posterior that a receipt names; None: control.
+
+    Raises:
+        StateError: one of them cannot be loaded.
+    """
+    if not receipt.model_version:
+        return None
+    model = load(
+        registry, receipt.model_name, receipt.model_version, receipt.model_sha256
+    )
+    if receipt.posterior_sha256:
+        return model.with_posterior(registry, receipt.posterior_sha256)
+    return model
 
 
 async def _find(settings: Settings, creative_id: str) -> Creative:

@@ -40,6 +40,16 @@ def trainer() -> None:
 
 
 @app.command()
+def learner() -> None:
+    """Let the critics that serve learn from feedback within seconds."""
+    from streams import settings, worker as stages  # noqa: PLC0415 - start fast
+    from streams.learner import process  # noqa: PLC0415
+
+    stages.configure_logs()
+    sys.exit(process.run(settings.load()))
+
+
+@app.command()
 def deliver() -> None:
     """Run the ad server: creatives out, impressions and clicks back."""
     from streams import settings, worker as stages  # noqa: PLC0415 - start fast

@@ -4,7 +4,9 @@ The digest is checked before a byte of a model is parsed. One thread per session
 workers scale by processes, and the outputs do not depend on how work is split.
 """
 
+import copy
 from collections.abc import Callable
+from typing import Self
 
 import numpy as np
 import onnxruntime
@@ -12,7 +14,7 @@ import onnxruntime
 from model_export import posterior
 from model_export.conditioning import CONDITION_SIZE
 from model_export.critic_layout import N_HOUR, N_SURFACES, Layout
-from model_export.model_files import LATENT, check_files
+from model_export.model_files import LATENT, ModelFileError, check_files
 from model_export.registry import Registry, RegistryError
 from streams.core.model import Floats
 from streams.errors import StateError
@@ -36,6 +38,7 @@ class OnnxModel:
         self.name = name
         self.version = version
         self.sha256 = sha256
+        self.posterior_sha256 = ""
         checked = check_files(files)
         self.space = checked.space
         self._person = _session(checked.person)
@@ -77,6 +80,25 @@ class OnnxModel:
             person,
         )
         return worth, base
+
+    def with_posterior(self, registry: Registry, sha256: str) -> Self:
+        """Return this version with what its critic came to; the networks are shared.
+
+        Raises:
+            StateError: the posterior is not there, has another digest or is not
+                numbers for this critic.
+        """
+        try:
+            content = registry.posterior(self.name, self.version, sha256)
+            weights = posterior.from_half(content, self.layout)
+        except (RegistryError, ModelFileError) as error:
+            raise StateError(
+                f"posterior of {self.name} {self.version}: {error}"
+            ) from error
+        other = copy.copy(self)
+        other.posterior_sha256 = sha256
+        other._weights = weights  # noqa: SLF001 - our own kind
+        return other
 
     def warm_up(self) -> None:
         """Run all networks once; raise StateError when they give what cannot be."""

@@ -125,6 +125,19 @@ class RolloutSettings(_Section):
     )
 
 
+class LearnerSettings(_Section):
+    """How the serving critics learn between two versions."""
+
+    publish_s: float = Field(
+        2.0, gt=0, description="Least time between two posteriors of a version."
+    )
+    keep_days: float = Field(
+        8.0,
+        gt=0,
+        description="Posteriors are kept so long: a day more than creatives.",
+    )
+
+
 class ModelSettings(_Section):
     """Which generator serves."""
 
@@ -211,6 +224,7 @@ class Settings(BaseSettings):
     attribution: AttributionSettings = AttributionSettings()
     retraining: RetrainingSettings = RetrainingSettings()
     rollout: RolloutSettings = RolloutSettings()
+    learner: LearnerSettings = LearnerSettings()
     model: ModelSettings = ModelSettings()
     brand: BrandSettings = BrandSettings()
     privacy: PrivacySettings = PrivacySettings()

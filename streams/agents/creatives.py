@@ -1,13 +1,17 @@
 """ads.creative-request.v1, with preferences and releases -> ads.creative.v1."""
 
 import asyncio
+import time
+from collections.abc import Iterator
 
 import structlog
-from prometheus_client import Gauge
+from aiokafka import ConsumerRecord
+from prometheus_client import Gauge, Histogram
 
 from model_export import design_space
 from model_export.registry import Registry
-from schemas.records import Creative, ModelRelease
+from schemas.avro import AvroError
+from schemas.records import Creative, ModelRelease, PosteriorUpdate
 from schemas.taxonomy import taxonomy
 from streams.app import StageApp, wire_of
 from streams.batch.broadcast import follow
@@ -21,14 +25,22 @@ from streams.inference import OnnxModel, load
 from streams.rendering.brand import brand_of
 from streams.rendering.renderer import Renderer
 from streams.settings import Settings
-from streams.topics import MODEL_RELEASE, PREFERENCE
+from streams.topics import MODEL_RELEASE, POSTERIOR, PREFERENCE
 
 LOG = structlog.get_logger(__name__)
 SWAPS = Gauge("adloom_model_swaps", "Times the serving champion was replaced.")
 
+POSTERIOR_AGE = Histogram(
+    "adloom_posterior_swap_seconds", "From a posterior's making to its serving."
+)
+
 
 class ModelFollower:
-    """Keeps the arms on the newest release, loading versions as they are named."""
+    """Keeps the arms on the newest release and on what its critics have learnt.
+
+    Versions are loaded as they are named. A posterior takes the place of the one
+    before between two micro-batches; one that cannot be trusted changes nothing.
+    """
 
     def __init__(self, settings: Settings, arms: Arms) -> None:
         self.ready = asyncio.Event()
@@ -36,6 +48,9 @@ class ModelFollower:
         self._settings = settings
         self._registry = Registry(settings.model.store)
         self._models: dict[int, OnnxModel] = {}
+        self._announced: dict[int, PosteriorUpdate] = {}
+        """Version -> its newest posterior that has not been refused."""
+        self._swapping = asyncio.Lock()
 
     async def run(self) -> None:
         """Follow the model topic for ever."""
@@ -50,7 +65,48 @@ class ModelFollower:
                 if release.model_name == self._settings.model.name
             ]
             if ours:
-                await self._follow(ours[-1])
+                async with self._swapping:
+                    await self._follow(ours[-1])
+                    await self._learn()
+
+    async def run_posteriors(self) -> None:
+        """Follow the posterior topic for ever."""
+        wire = wire_of(self._settings)
+        connection = aiokafka_connection(self._settings)
+        async for records in follow(connection, wire.name(POSTERIOR)):
+            for update in self._updates(records):
+                self._announced[update.version] = update
+            async with self._swapping:
+                await self._learn()
+
+    def _updates(self, records: list[ConsumerRecord]) -> Iterator[PosteriorUpdate]:
+        codec = wire_of(self._settings).codec(PosteriorUpdate)
+        for record in records:
+            try:
+                update = codec.decode(record.value or b"")
+            except AvroError as error:
+                LOG.error("posterior skipped", offset=record.offset, why=str(error))
+            else:
+                if update.model_name == self._settings.model.name:
+                    yield update
+
+    async def _learn(self) -> None:
+        """Swap in the newest posteriors of the versions at hand."""
+        for version, model in list(self._models.items()):
+            update = self._announced.get(version)
+            if update is None or update.sha256 == model.posterior_sha256:
+                continue
+            try:
+                newer = await asyncio.to_thread(
+                    model.with_posterior, self._registry, update.sha256
+                )
+            except StateError as error:
+                LOG.error("posterior refused", why=str(error), version=version)
+                self._announced.pop(version)
+                continue
+            self._models[version] = newer
+            self._arms.learn(newer)
+            POSTERIOR_AGE.observe(max(0, _now_ms() - update.made_at) / 1000)
 
     async def _follow(self, release: ModelRelease) -> None:
         """Swap to a release; a version that cannot be loaded changes nothing."""
@@ -78,6 +134,10 @@ class ModelFollower:
         )
 
 
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
 def build(settings: Settings) -> StageApp:
     """Return the app that answers creative requests."""
     arms = Arms(settings.creatives.control_share)
@@ -100,4 +160,5 @@ def build(settings: Settings) -> StageApp:
         before_batch=follower.ready.wait,
     )
     app.faust.task(follower.run)
+    app.faust.task(follower.run_posteriors)
     return app

@@ -38,6 +38,25 @@ class Arm:
         """Digest of the model's manifest, or empty."""
         return self.model.sha256 if self.model else ""
 
+    @property
+    def posterior_sha256(self) -> str:
+        """Digest of what the model's critic came to since it was made, or empty."""
+        return self.model.posterior_sha256 if self.model else ""
+
+    @property
+    def digests(self) -> str:
+        """Both digests: what decides an answer, beside the request and its seed."""
+        return self.sha256 + self.posterior_sha256
+
+    def learnt(self, model: Model) -> "Arm":
+        """Return the arm with a newer posterior, when it is of a version of its own."""
+        ours, shadow = self.model, self.shadow
+        if ours is not None and ours.version == model.version:
+            ours = model
+        if shadow is not None and shadow.version == model.version:
+            shadow = model
+        return Arm(self.name, ours, shadow)
+
 
 class Arms:
     """The arms of one model name, as the newest release has them."""
@@ -65,6 +84,13 @@ class Arms:
             self._canary = None
         if before is not None and before.version != champion.version:
             self.n_swaps += 1
+
+    def learn(self, model: Model) -> None:
+        """Answer with a newer posterior of a version that serves or is on trial."""
+        if self._champion is not None:
+            self._champion = self._champion.learnt(model)
+        if self._canary is not None:
+            self._canary = self._canary.learnt(model)
 
     def of(self, user_ids: Sequence[str]) -> list[Arm]:
         """Return the arm of each person.

@@ -40,8 +40,6 @@ _END = b"\0"
 _VALUE = b"\2"
 """Before the value in a union that begins with null."""
 _TRUE = b"\1"
-_OWN_POSTERIOR = text("")
-"""The version's, of before any later one."""
 
 _SURFACES: tuple[str, ...] = get_args(Surface)
 
@@ -129,7 +127,6 @@ class CreativeMessages:
         ]
         self._places = Remembered(_place, 16_384)
         self._words = Remembered(self._written, 65_536)
-        self._answerers = Remembered(_answerer, 64)
         self._rules = Remembered(self._named, 1_024)
         self._sentences = Remembered(self._explained, 65_536)
 
@@ -144,8 +141,8 @@ class CreativeMessages:
             expires_at: epoch ms.
         """
         n = len(answers.request_ids)
-        shas = [arm.sha256 for arm in answers.arms]
-        ids = derived_ids(n, "creative", answers.request_ids, shas)
+        digests = [arm.digests for arm in answers.arms]
+        ids = derived_ids(n, "creative", answers.request_ids, digests)
         where = zip(
             answers.placements,
             answers.surfaces,
@@ -221,7 +218,8 @@ class CreativeMessages:
         picks = answers.picks
         given = np.ascontiguousarray(answers.conditions, "<f4").view(np.uint8)
         broken = map(bytes, np.packbits(picks.broken, 1))
-        yield Pieces([self._answerers[arm] for arm in answers.arms])
+        who = {arm: _answerer(arm) for arm in set(answers.arms)}
+        yield Pieces([who[arm] for arm in answers.arms])
         yield Longs(answers.seeds.astype(np.int64))
         yield varint(self._n_candidates)
         yield Longs(picks.n_rejected)
@@ -254,7 +252,7 @@ def _place(key: tuple[str, str, str, str]) -> bytes:
 def _answerer(arm: Arm) -> bytes:
     version = varint(arm.version)
     who = text(arm.name) + text(arm.model_name) + version + text(arm.sha256)
-    return who + _OWN_POSTERIOR
+    return who + text(arm.posterior_sha256)
 
 
 def _asset(asset: Asset) -> bytes:

@@ -12,11 +12,13 @@ Floats = NDArray[np.floating]
 
 
 class Model(Protocol):
-    """One immutable version of a generator and its critic."""
+    """One immutable version of a generator and its critic, with one posterior."""
 
     name: str
     version: int
     sha256: str
+    posterior_sha256: str
+    """Digest of what its critic came to after it was made; empty: nothing yet."""
     space: DesignSpace
     layout: Layout
     z_size: int

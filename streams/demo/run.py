@@ -105,7 +105,9 @@ def run(settings: Settings, stop: Event, progress: Progress) -> DemoReport:
         os.environ.setdefault(name, value)
     folder = settings.local.folder / "demo"
     os.environ.setdefault("ADLOOM_MODEL__STORE", str((folder / "models").absolute()))
-    progress.step("Starting the broker, ClickHouse, seven stages, ad server, trainer")
+    progress.step(
+        "Starting the broker, ClickHouse, seven stages, ad server, trainer, learner"
+    )
     with LocalStack(_with_own_names(settings), folder) as stack:
         stack.wait_ready(stop)
         if stop.is_set():

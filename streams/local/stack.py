@@ -1,4 +1,4 @@
-"""The whole system on one machine: broker, ClickHouse, stages, delivery, trainer.
+"""The whole system on one machine: broker, ClickHouse, stages, delivery, learning.
 
 With `KAFKA_BOOTSTRAP_SERVERS` or `CLICKHOUSE_URL` set, those servers are used instead
 of the local broker or the ClickHouse engine in process; everything else is the same.
@@ -140,6 +140,7 @@ class LocalStack:
         return [
             Child("sink", ("sink",), free_port(host)),
             Child("trainer", ("trainer",), free_port(host)),
+            Child("learner", ("learner",), free_port(host)),
             *stages,
             Child("deliver", ("deliver",), self.ad_server_port),
         ]

@@ -53,6 +53,7 @@ def test_every_stage_is_a_service(ours):
         "sink": ["sink"],
         "deliver": ["deliver"],
         "trainer": ["trainer"],
+        "learner": ["learner"],
     } | {stage: ["worker", stage] for stage in STAGES}
 
 

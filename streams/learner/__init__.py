@@ -1,0 +1,1 @@
+"""ads.feedback.v1 -> ads.posterior.v1: critics that learn within seconds."""
