@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from benchmarks.figures import Row
 from benchmarks.learning.real.figure import learning_real
+from benchmarks.measures.images import images
 from benchmarks.measures.join import join
 from benchmarks.measures.latency import creative_latency, preference_latency
 from benchmarks.measures.memory import memory
@@ -55,5 +56,6 @@ FIGURES: dict[str, Figure] = {
         Figure("growth-partitions", "CPU an event, 1 to 64", growth_partitions),
         Figure("two-workers", "two workers beside one", two_workers),
         Figure("learning-real", "policies learnt from real logs", learning_real),
+        Figure("images", "drawn clothes beside photographs and PCA", images),
     )
 }

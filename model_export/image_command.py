@@ -11,11 +11,10 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,10 +22,12 @@ from model_export.image_dataset import ImageDataError, Photographs, load_photogr
 from model_export.image_export import ImageExportError, export_generator
 from model_export.image_grid import fixed_latents, sample_grid
 from model_export.image_networks import LATENT, ImageGenerator
-from model_export.image_quality import MAX_PICTURES, Quality, quality
+from model_export.image_quality import Judge
 
 N_COLUMNS: Final = 8
 """Latents in a sample grid."""
+N_AT_ONCE: Final = 64
+"""Pictures drawn together for the judge."""
 OK, FAILED, INTERRUPTED = 0, 1, 130
 
 
@@ -69,13 +70,29 @@ class MeanLosses:
         return {name: total / self._counts[name] for name, total in self._sums.items()}
 
 
-Recipe = Callable[[Photographs, int, int], Iterator[Epoch]]
-"""(photographs, epochs, seed) -> epochs."""
+Recipe = Callable[[Photographs, argparse.Namespace], Iterator[Epoch]]
+"""(photographs, options of the command line) -> epochs."""
 
 
-def run(name: str, description: str, epochs: int, recipe: Recipe) -> int:
-    """Parse the command line, train, write, report; return the exit status."""
-    options = _parser(name, description, epochs).parse_args()
+def run(
+    name: str,
+    description: str,
+    epochs: int,
+    recipe: Recipe,
+    extend: Callable[[argparse.ArgumentParser], None] = lambda _: None,
+) -> int:
+    """Parse the command line, train, write, report; return the exit status.
+
+    Args:
+        name: of the module.
+        description: for --help.
+        epochs: without --epochs.
+        recipe: trains.
+        extend: adds the recipe's own options.
+    """
+    parser = _parser(name, description, epochs)
+    extend(parser)
+    options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
     try:
@@ -123,14 +140,15 @@ def _train_and_export(
     name: str, options: argparse.Namespace, recipe: Recipe
 ) -> dict[str, Any]:
     photographs = load_photographs(options.data, options.size)
+    taught, held_out = photographs.split()
     samples = options.out / "samples"
     samples.mkdir(parents=True, exist_ok=True)
     latents = fixed_latents(N_COLUMNS, options.seed)
-    started = time.monotonic()
+    started, started_cpu = time.monotonic(), time.process_time()
     epochs = []
     grid = samples
     last: Epoch | None = None
-    for last in recipe(photographs, options.epochs, options.seed):
+    for last in recipe(taught, options):
         grid = samples / f"epoch_{last.number:04d}.png"
         sample_grid(last.generator, latents, photographs.names).save(grid)
         elapsed = time.monotonic() - started
@@ -148,13 +166,14 @@ def _train_and_export(
         "recipe": name,
         "size": options.size,
         "seed": options.seed,
-        "n_photographs": len(photographs),
+        "n_photographs": len(taught),
+        "n_held_out": len(held_out),
         "photographs_sha256": photographs.sha256,
         "classes": list(photographs.names),
         "epochs": epochs,
-        "train_s": round(time.monotonic() - started, 1),
+        "train_cpu_s": round(time.process_time() - started_cpu, 1),
         "parity": parity,
-        "distance": asdict(_quality(last.generator, photographs, options.seed)),
+        "quality": _quality(last.generator, Judge(taught, held_out), options.seed),
         "onnx": str(model),
         "onnx_sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
         "samples": str(samples),
@@ -165,13 +184,20 @@ def _train_and_export(
 
 
 @torch.no_grad()
-def _quality(generator: ImageGenerator, photographs: Photographs, seed: int) -> Quality:
-    """Judge pictures whose classes are mixed as in the photographs."""
-    n = min(MAX_PICTURES, len(photographs))
-    rng = np.random.default_rng(seed)
-    category = torch.from_numpy(rng.choice(photographs.categories, n))
-    drawn = generator(fixed_latents(n, seed + 1), category)
-    return quality(photographs, drawn.numpy(), seed)
+def _quality(
+    generator: ImageGenerator, judge: Judge, seed: int
+) -> dict[str, dict[str, float]]:
+    """Judge one picture for each held-out photograph, of its class."""
+    wanted = torch.from_numpy(judge.wanted)
+    latents = fixed_latents(len(wanted), seed + 1)
+    parts = zip(
+        torch.split(latents, N_AT_ONCE), torch.split(wanted, N_AT_ONCE), strict=True
+    )
+    drawn = torch.cat([generator(z, category) for z, category in parts])
+    return {
+        whose: _rounded(judged._asdict())
+        for whose, judged in judge.quality(drawn.numpy(), seed)._asdict().items()
+    }
 
 
 def _rounded(losses: dict[str, float]) -> dict[str, float]:
@@ -193,9 +219,19 @@ def _write_whole(path: Path, text: str) -> None:
 
 def _summary(report: dict[str, Any]) -> str:
     return (
-        f"{report['n_photographs']} photographs, {report['train_s']} s\n"
+        f"{report['n_photographs']} photographs, {report['train_cpu_s']} CPU s\n"
         f"last epoch: {report['epochs'][-1]}\n"
         f"torch and onnxruntime agree within {report['parity']:.1g}\n"
-        f"distance to the photographs (smaller is nearer): {report['distance']}\n"
+        f"{_table(report['quality'])}\n"
         f"model: {report['onnx']}\nlook at: {report['last_grid']}"
     )
+
+
+def _table(quality: dict[str, dict[str, float]]) -> str:
+    """Return the judgements, one line each."""
+    lines = [
+        f"{whose:16}" + "".join(f"{value:12.3f}" for value in judged.values())
+        for whose, judged in quality.items()
+    ]
+    heads = "".join(f"{name:>12}" for name in next(iter(quality.values())))
+    return "\n".join([" " * 16 + heads, *lines])

@@ -9,7 +9,7 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
@@ -55,6 +55,32 @@ class Photographs:
     def size(self) -> ImageSize:
         """Return the side of a photograph, in pixels."""
         return 28 if self.pixels.shape[-1] == 28 else 64  # noqa: PLR2004 - both sizes
+
+    def floats(self) -> Floats:
+        """Return every photograph as [n, C, S, S] in [-1, 1]."""
+        return self.pixels.astype(np.float32) / 127.5 - 1
+
+    def split(self) -> tuple["Photographs", "Photographs"]:
+        """Return four of five photographs to teach with, and the fifth to judge by.
+
+        The fifth of each class is held out: the same ones for every seed, so that what
+        one run has seen, no other run is judged by.
+
+        Raises:
+            ImageDataError: no class has five photographs.
+        """
+        held_out = np.zeros(len(self), bool)
+        for category in range(len(self.names)):
+            held_out[np.flatnonzero(self.categories == category)[4::5]] = True
+        if not held_out.any():
+            raise ImageDataError(
+                "expected five photographs of a class, to hold one out; "
+                f"got {len(self)} of {len(self.names)} classes"
+            )
+        return self._rows(~held_out), self._rows(held_out)
+
+    def _rows(self, rows: NDArray[np.bool_]) -> "Photographs":
+        return replace(self, pixels=self.pixels[rows], categories=self.categories[rows])
 
     def batches(
         self, n: int, rng: np.random.Generator

@@ -2,43 +2,43 @@
 
     python -m model_export.image_gan --size 64 --data photographs.zip --out folder
 
-The discriminator maximises, and the generator answers, the standard min-max objective
-in its non-saturating form (Goodfellow et al. 2014), with the R1 penalty (Mescheder et
-al. 2018) every eighth step (Karras et al. 2020, "StyleGAN2", section 3.1). Samples and
-the export come from a running average of the generator's weights.
+A min-max game of a generator and a discriminator (see `adversary`). It does not begin
+from noise: an autoencoder first teaches the generator colours, silhouettes and where
+the codes of each class lie (Mariani et al. 2018, "BAGAN", section 3), and from then on
+the discriminator alone says what is wrong. Samples and the export come from a running
+average of the generator's weights.
 """
 
 import sys
+from argparse import ArgumentParser
 from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch.optim import Adam
 
+from model_export.adversary import BETAS, OBJECTIVES, Adversary, Objective
+from model_export.image_autoencoder import ImageAutoencoder, WarmUp, warm_up
 from model_export.image_command import Epoch, MeanLosses, run
 from model_export.image_dataset import Photographs
-from model_export.image_networks import LATENT, ImageDiscriminator, ImageGenerator
-from model_export.losses import (
-    discriminator_loss,
-    non_saturating_generator_loss,
-    r1_penalty,
-)
+from model_export.image_networks import LATENT
+from model_export.on_cpu import half_precision
+from model_export.weight_average import WeightAverage
 
 
 @dataclass(frozen=True)
 class ImageGanConfig:
     """How an image GAN is trained."""
 
-    epochs: int = 12
+    epochs: int = 40
+    warm_epochs: int = 15
+    """The autoencoder's, at most half of all."""
     batch: int = 32
     seed: int = 0
-    learning_rate: float = 6e-4  # thrice DCGAN's: few steps on few photographs
-    beta_1: float = 0.5  # DCGAN, section 4
-    r1_gamma: float = 0.5
-    r1_every: int = 8
-    average_decay: float = 0.99  # remembers about 100 steps
+    learning_rate: float = 4e-4
+    beta: float = 1e-3
+    objective: Objective = "non_saturating"
 
 
 def train(photographs: Photographs, config: ImageGanConfig) -> Iterator[Epoch]:
@@ -48,69 +48,37 @@ def train(photographs: Photographs, config: ImageGanConfig) -> Iterator[Epoch]:
     """
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
-    size, n_categories = photographs.size, len(photographs.names)
-    generator = ImageGenerator(size, n_categories)
-    discriminator = ImageDiscriminator(size, n_categories)
-    averaged = deepcopy(generator).eval()
-    betas = (config.beta_1, 0.999)
-    generator_step = torch.optim.Adam(
-        generator.parameters(), config.learning_rate, betas
-    )
-    discriminator_step = torch.optim.Adam(
-        discriminator.parameters(), config.learning_rate, betas
-    )
-    step = 0
-    for number in range(1, config.epochs + 1):
+    model = ImageAutoencoder(photographs)
+    n_warm = min(config.warm_epochs, config.epochs // 2)
+    warm = WarmUp(n_warm, config.batch, config.beta)
+    yield from warm_up(model, photographs, warm, rng)
+    generator = model.generator
+    # The discriminator learns twice as fast (Heusel et al. 2017, two time scales).
+    adversary = Adversary(photographs, 2 * config.learning_rate, config.objective)
+    average = WeightAverage(generator)
+    step = Adam(generator.parameters(), config.learning_rate, BETAS)
+    for number in range(n_warm + 1, config.epochs + 1):
         losses = MeanLosses()
+        generator.train()
         for pixels, labels in photographs.batches(config.batch, rng):
-            step += 1
             real = torch.from_numpy(pixels)  # (B, C, S, S)
             category = torch.from_numpy(labels)  # (B,)
-            fake = generator(torch.randn(len(real), LATENT), category)
-
-            # The discriminator tells photographs from drawings.
-            loss = discriminator_loss(
-                discriminator(real, category), discriminator(fake.detach(), category)
-            )
-            losses.add("discriminator", loss)
-            if step % config.r1_every == 0:
-                penalty = _penalty(discriminator, real, category)
-                losses.add("r1", penalty)
-                # Seldom, so that much heavier: the same pull on average.
-                loss = loss + config.r1_gamma * config.r1_every * penalty
-            _descend(discriminator_step, loss)
-
-            # The generator draws what the discriminator takes for photographs.
-            loss = non_saturating_generator_loss(discriminator(fake, category))
-            losses.add("generator", loss)
-            _descend(generator_step, loss)
-            _average(averaged, generator, config.average_decay)
-        yield Epoch(number, losses.means(), averaged)
+            with half_precision():
+                fake = generator(torch.randn(len(real), LATENT), category)
+            fake = fake.float()
+            losses.add("discriminator", adversary.learn(real, fake, category))
+            answer = adversary.answer(fake, category)
+            step.zero_grad(set_to_none=True)
+            answer.backward()  # type: ignore[no-untyped-call]
+            step.step()
+            average.follow(generator)
+            losses.add("generator", answer)
+        yield Epoch(number, losses.means(), average.generator)
 
 
-def _penalty(
-    discriminator: ImageDiscriminator, real: Tensor, category: Tensor
-) -> Tensor:
-    inputs = real.clone().requires_grad_()
-    return r1_penalty(discriminator(inputs, category), inputs)
-
-
-def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-
-
-@torch.no_grad()
-def _average(averaged: ImageGenerator, current: ImageGenerator, decay: float) -> None:
-    """Move the average towards the current weights and batch statistics."""
-    for mean, value in zip(
-        averaged.state_dict().values(), current.state_dict().values(), strict=True
-    ):
-        if mean.is_floating_point():
-            mean.lerp_(value, 1 - decay)
-        else:
-            mean.copy_(value)
+def add_objective(parser: ArgumentParser) -> None:
+    """Add what only this recipe has."""
+    parser.add_argument("--objective", choices=OBJECTIVES, default=OBJECTIVES[0])
 
 
 def main() -> int:
@@ -119,9 +87,13 @@ def main() -> int:
         "image_gan",
         __doc__,
         ImageGanConfig.epochs,
-        lambda photographs, epochs, seed: train(
-            photographs, ImageGanConfig(epochs=epochs, seed=seed)
+        lambda photographs, options: train(
+            photographs,
+            ImageGanConfig(
+                epochs=options.epochs, seed=options.seed, objective=options.objective
+            ),
         ),
+        add_objective,
     )
 
 

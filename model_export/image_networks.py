@@ -3,20 +3,26 @@
 Radford, Metz, Chintala 2016, "Unsupervised Representation Learning with Deep
 Convolutional Generative Adversarial Networks": strided convolutions, batch
 normalisation in the generator, leaky ReLU in the discriminator, weights from
-N(0, 0.02). Two things differ. The category enters: as an embedding beside z, and in the
-discriminator as a projection (Miyato, Koyama 2018, "cGANs with Projection
-Discriminator", equation 3). And the discriminator has no batch normalisation, because
-the R1 penalty needs the gradient of each sample by itself.
+N(0, 0.02). Four things differ. The generator doubles a picture and then convolves it,
+instead of a transposed convolution, which draws a chessboard (Odena, Dumoulin, Olah
+2016, "Deconvolution and Checkerboard Artifacts"). The category enters: as an embedding
+beside the code, and in the discriminator as a projection (Miyato, Koyama 2018, "cGANs
+with Projection Discriminator", equation 3). z becomes a code through a Gaussian of the
+class. And the encoder and discriminator have no batch normalisation, because the R1
+penalty needs the gradient of each sample by itself; without it, weights of 0.02 would
+leave their outputs near zero for hundreds of steps, so theirs keep the variance (He et
+al. 2015, "Delving Deep into Rectifiers").
 
 B below is the batch, S the side, C the channels.
 """
 
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
+from model_export.class_gaussians import ClassGaussians
 from model_export.image_dataset import N_CHANNELS, ImageSize
 
 LATENT: Final = 100
@@ -42,7 +48,7 @@ LAYOUTS: Final[dict[ImageSize, Layout]] = {
 
 
 class ImageGenerator(nn.Module):
-    """z [B, 100] and category [B] -> picture [B, C, S, S] in [-1, 1].
+    """z [B, 100] and category [B] -> code -> picture [B, C, S, S] in [-1, 1].
 
     The GAN's generator and the VAE's decoder alike: the exported network.
     """
@@ -50,29 +56,33 @@ class ImageGenerator(nn.Module):
     def __init__(self, size: ImageSize, n_categories: int) -> None:
         super().__init__()
         self.start, channels = LAYOUTS[size]
+        self.codes = ClassGaussians(n_categories, LATENT)
         self.embedding = nn.Embedding(n_categories, EMBEDDING)
         self.first = nn.Linear(LATENT + EMBEDDING, channels[0] * self.start**2)
         levels: list[nn.Module] = [nn.BatchNorm2d(channels[0]), nn.ReLU()]
         for wide, narrow in pairwise(channels):
             levels += [
-                nn.ConvTranspose2d(wide, narrow, 4, stride=2, padding=1, bias=False),
+                nn.Upsample(scale_factor=2),
+                nn.Conv2d(wide, narrow, 3, padding=1, bias=False),
                 nn.BatchNorm2d(narrow),
                 nn.ReLU(),
             ]
-        levels.append(nn.ConvTranspose2d(channels[-1], N_CHANNELS[size], 4, 2, 1))
+        levels += [
+            nn.Upsample(scale_factor=2),
+            nn.Conv2d(channels[-1], N_CHANNELS[size], 3, padding=1),
+        ]
         self.levels = nn.Sequential(*levels)
-        self.apply(_initialise)
+        self.apply(_start_small)
 
     def forward(self, z: Tensor, category: Tensor) -> Tensor:
         """Return pictures; pixels in [-1, 1]."""
-        return torch.tanh(self.logits(z, category))
+        return self.decode(self.codes(z, category), category)
 
-    def logits(self, z: Tensor, category: Tensor) -> Tensor:
-        """Return pictures [B, C, S, S] before their tanh."""
-        inputs = torch.cat([z, self.embedding(category)], 1)  # (B, 132)
+    def decode(self, code: Tensor, category: Tensor) -> Tensor:
+        """Return the pictures of codes [B, 100]."""
+        inputs = torch.cat([code, self.embedding(category)], 1)  # (B, 132)
         hidden = self.first(inputs).unflatten(1, (-1, self.start, self.start))
-        picture: Tensor = self.levels(hidden)
-        return picture
+        return torch.tanh(self.levels(hidden))
 
 
 class _Trunk(nn.Module):
@@ -91,7 +101,7 @@ class _Trunk(nn.Module):
             nn.Linear(channels[0] * start**2, FEATURES),
             nn.LeakyReLU(SLOPE),
         )
-        self.apply(_initialise)
+        self.apply(_keep_variance)
 
     def forward(self, picture: Tensor) -> Tensor:
         features: Tensor = self.levels(picture)
@@ -131,6 +141,12 @@ class ImageEncoder(nn.Module):
         return mean, log_variance.clamp(-10, 10)
 
 
-def _initialise(module: nn.Module) -> None:
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+def _start_small(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d):
         nn.init.normal_(module.weight, 0.0, 0.02)
+
+
+def _keep_variance(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, SLOPE)
+        nn.init.zeros_(cast(Tensor, module.bias))

@@ -1,147 +1,121 @@
-"""Drawn pictures and photographs -> how far apart they are, beside a linear baseline.
+"""A generator's pictures, photographs it has not seen -> how good the pictures are.
 
-The distance is the sliced Wasserstein distance between small patches at several
-resolutions (Karras, Aila, Laine, Lehtinen 2018, "Progressive Growing of GANs", section
-5): it sees texture and colour at every scale and needs no other trained network. The
-baseline draws from a Gaussian over the photographs' first 64 principal components; an
-image generator that is not nearer to the photographs has learnt nothing worth having.
+Four questions, each answered in the same run for two linear baselines and for the
+photographs themselves: is the distribution right (Frechet distance over the features of
+`image_features`, and the sliced Wasserstein distance of `patch_distance`, which shares
+nothing with them); can a picture be told from a photograph (1-NN accuracy); is it of
+the class that was asked for; is it more than a copy of a photograph it was taught.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model_export.class_reader import ClassReader
 from model_export.image_dataset import Photographs
-
-PATCH: Final = 7
-N_PATCHES: Final = 64
-"""Of each picture and level."""
-N_DIRECTIONS: Final = 128
-SMALLEST: Final = 14
-"""Side of the smallest level of the pyramid."""
-MAX_PICTURES: Final = 512
-N_COMPONENTS: Final = 64
+from model_export.image_features import features
+from model_export.linear_baseline import PrincipalComponents
+from model_export.patch_distance import sliced_wasserstein
+from model_export.two_samples import (
+    frechet_distance,
+    nearest_distance,
+    nearest_neighbour_accuracy,
+)
 
 Pictures = NDArray[np.float32]
 """[n, C, S, S] in [-1, 1]"""
+Integers = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Quality:
-    """Sliced Wasserstein distances to the photographs; smaller is nearer."""
+class Judged(NamedTuple):
+    """What is said of one set of pictures, beside the held-out photographs."""
 
-    drawn: float
-    """Of the generator's pictures."""
-    linear: float
-    """Of the principal-component baseline."""
-    photographs: float
-    """Between two halves of the photographs: the floor that noise sets."""
-
-
-def quality(photographs: Photographs, drawn: Pictures, seed: int) -> Quality:
-    """Compare drawn pictures, and the baseline, with as many photographs.
-
-    Args:
-        photographs: what the generator was trained on.
-        drawn: [n, C, S, S] in [-1, 1], classes mixed as in the photographs.
-        seed: of the patches, directions and baseline.
-    """
-    rng = np.random.default_rng(seed)
-    shuffled = photographs.pixels[rng.permutation(len(photographs))]
-    real: Pictures = shuffled.astype(np.float32) / 127.5 - 1
-    n = min(len(drawn), len(real), MAX_PICTURES)
-    half = min(len(real) // 2, MAX_PICTURES)
-    linear = principal_component_sampler(real, n, rng)
-    return Quality(
-        drawn=sliced_wasserstein(real[:n], drawn[:n], rng),
-        linear=sliced_wasserstein(real[:n], linear, rng),
-        photographs=sliced_wasserstein(real[:half], real[half : 2 * half], rng),
-    )
+    frechet: float
+    """Frechet distance over edges and colour; smaller is nearer."""
+    neighbours: float
+    """Accuracy of 1-NN in telling them apart; 0.5 is ideal, 1 is worst."""
+    recognised: float
+    """Share that a linear classifier, taught on photographs, reads as its class."""
+    novelty: float
+    """Median distance to the nearest photograph of the training, mirrored ones too, by
+    that of held-out photographs: far below 1 means copies."""
+    patches: float
+    """Sliced Wasserstein distance of patches; smaller is nearer."""
 
 
-def principal_component_sampler(
-    real: Pictures, n: int, rng: np.random.Generator
-) -> Pictures:
-    """Draw n pictures from a Gaussian over the first 64 principal components."""
-    flat = real.reshape(len(real), -1)
-    mean = flat.mean(0)
-    scales, axes = _principal_axes(flat - mean, rng)
-    scores = rng.standard_normal((n, len(scales))) * scales / np.sqrt(len(flat))
-    drawn = (mean + scores @ axes).clip(-1, 1).astype(np.float32)
-    return np.asarray(drawn.reshape(n, *real.shape[1:]))
+class Quality(NamedTuple):
+    """Pictures, baselines and photographs, judged alike."""
+
+    drawn: Judged
+    """The generator's pictures."""
+    linear: Judged
+    """A Gaussian over 64 principal components; its class is drawn by chance."""
+    linear_by_class: Judged
+    """The same, one Gaussian a class."""
+    photographs: Judged
+    """Photographs of the training: what noise makes of perfect pictures. Recognition
+    and novelty are the held-out photographs' own."""
 
 
-def _principal_axes(
-    centred: NDArray[np.float32], rng: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the first 64 singular values and axes, by a randomised range finder.
+class Judge:
+    """Photographs to teach with and others to compare with, read once."""
 
-    Halko, Martinsson, Tropp 2011, "Finding Structure with Randomness", algorithm 4.4:
-    seconds where the full decomposition of 3,000 pictures takes minutes.
-    """
-    n_probes = min(N_COMPONENTS + 16, *centred.shape)
-    probes = rng.standard_normal((centred.shape[1], n_probes)).astype(np.float32)
-    basis, _ = np.linalg.qr(centred @ probes)
-    for _ in range(3):
-        basis, _ = np.linalg.qr(centred @ (centred.T @ basis))
-    _, scales, axes = np.linalg.svd(basis.T @ centred, full_matrices=False)
-    return scales[:N_COMPONENTS], axes[:N_COMPONENTS]
-
-
-def sliced_wasserstein(
-    left: Pictures, right: Pictures, rng: np.random.Generator
-) -> float:
-    """Return the mean distance of patches over a pyramid; both sets of equal size."""
-    if left.shape != right.shape:
-        raise ValueError(
-            f"expected two sets of one shape, got {left.shape} and {right.shape}"
+    def __init__(self, taught: Photographs, held_out: Photographs) -> None:
+        self._taught = taught
+        self._known = taught.floats()
+        self._known_features = np.concatenate(
+            [
+                features(self._known),
+                features(np.ascontiguousarray(self._known[..., ::-1])),
+            ]
         )
-    distances = []
-    while True:
-        side = left.shape[-1]
-        is_last = side // 2 < SMALLEST
-        # All but the last level hold only the detail that the next one lacks.
-        details = [
-            level if is_last else level - _double(_halve(level))
-            for level in (left, right)
-        ]
-        distances.append(_patch_distance(details[0], details[1], rng))
-        if is_last:
-            return float(np.mean(distances))
-        left, right = _halve(left), _halve(right)
+        self._real = held_out.floats()
+        self._real_features = features(self._real)
+        self._reader = ClassReader.fitted(
+            self._known_features, np.tile(taught.categories, 2), len(taught.names)
+        )
+        self._own_distance = nearest_distance(self._real_features, self._known_features)
+        self.wanted: Integers = held_out.categories
+        """[n]: the classes that judged pictures must show, in this order."""
 
+    def judged(self, pictures: Pictures, seed: int) -> Judged:
+        """Judge one picture of each wanted class.
 
-def _patch_distance(left: Pictures, right: Pictures, rng: np.random.Generator) -> float:
-    first, second = _patches(left, rng), _patches(right, rng)
-    centre, spread = first.mean(0), first.std() + 1e-6
-    directions = rng.standard_normal((first.shape[1], N_DIRECTIONS)).astype(np.float32)
-    directions /= np.linalg.norm(directions, axis=0)
-    projected = [
-        np.sort((each - centre) / spread @ directions, axis=0)
-        for each in (first, second)
-    ]
-    return float(np.abs(projected[0] - projected[1]).mean())
+        Args:
+            pictures: [n, C, S, S] in [-1, 1].
+            seed: of the patches.
+        """
+        found = features(pictures)
+        distance = nearest_distance(found, self._known_features)
+        return Judged(
+            frechet=frechet_distance(found, self._real_features),
+            neighbours=nearest_neighbour_accuracy(found, self._real_features),
+            recognised=self._reader.accuracy(found, self.wanted),
+            novelty=distance / self._own_distance,
+            patches=sliced_wasserstein(
+                self._real, pictures, np.random.default_rng(seed)
+            ),
+        )
 
+    def quality(self, drawn: Pictures, seed: int) -> Quality:
+        """Judge a generator's pictures of the wanted classes, and what to compare.
 
-def _patches(pictures: Pictures, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return random patches [n * N_PATCHES, C * 7 * 7]."""
-    n, _, side, _ = pictures.shape
-    windows = np.lib.stride_tricks.sliding_window_view(
-        pictures, (PATCH, PATCH), axis=(2, 3)
-    )  # (n, C, S - 6, S - 6, 7, 7)
-    picture = np.repeat(np.arange(n), N_PATCHES)
-    top, left = rng.integers(side - PATCH + 1, size=(2, len(picture)))
-    return windows[picture, :, top, left].reshape(len(picture), -1)
-
-
-def _halve(pictures: Pictures) -> Pictures:
-    """Return the mean of each 2 x 2 block."""
-    n, channels, side, _ = pictures.shape
-    blocks = pictures.reshape(n, channels, side // 2, 2, side // 2, 2)
-    return np.asarray(blocks.mean((3, 5)), dtype=np.float32)
-
-
-def _double(pictures: Pictures) -> Pictures:
-    return pictures.repeat(2, axis=2).repeat(2, axis=3)
+        Args:
+            drawn: [n, C, S, S] in [-1, 1].
+            seed: of the baselines, the sample of photographs and the patches.
+        """
+        rng = np.random.default_rng(seed)
+        n = len(self.wanted)
+        linear = PrincipalComponents.fitted(self._known, rng)
+        by_class = linear.drawn_of(self._taught.categories, self.wanted, rng)
+        sample = self.judged(self._known[rng.permutation(len(self._known))[:n]], seed)
+        return Quality(
+            drawn=self.judged(drawn, seed),
+            linear=self.judged(linear.drawn(n, rng), seed),
+            linear_by_class=self.judged(by_class, seed),
+            photographs=sample._replace(
+                recognised=self._reader.accuracy(self._real_features, self.wanted),
+                novelty=1.0,
+            ),
+        )

@@ -114,12 +114,6 @@ def negative_elbo(
     return reconstruction + beta * kl_to_standard_normal(mean, log_variance)
 
 
-def bernoulli_reconstruction(logits: Tensor, target: Tensor) -> Tensor:
-    """Return -E log p(x | z) of independent Bernoulli pixels in [0, 1], nats."""
-    total = F.binary_cross_entropy_with_logits(logits, target, reduction="sum")
-    return total / len(target)
-
-
 def design_reconstruction(
     log_probabilities: Tensor,
     continuous: Tensor,

@@ -74,6 +74,23 @@ def test_a_batch_larger_than_the_set_is_the_whole_set():
     assert len(pixels) == 80
 
 
+def test_every_fifth_photograph_of_a_class_is_held_out():
+    every = load_photographs(None, 28)
+    taught, held_out = every.split()
+    assert np.bincount(taught.categories).tolist() == [7] * 10
+    assert np.bincount(held_out.categories).tolist() == [1] * 10
+    shown = {picture.tobytes() for picture in taught.pixels}
+    kept = {picture.tobytes() for picture in held_out.pixels}
+    assert shown.isdisjoint(kept)
+    assert len(shown | kept) == 80
+
+
+def test_a_set_too_small_to_hold_one_out_is_refused(tmp_path):
+    path = zip_of(tmp_path / "p.zip", hat=png(8, 8, (1, 2, 3)))
+    with pytest.raises(ImageDataError, match="five photographs of a class"):
+        load_photographs(path, 64).split()
+
+
 def test_a_missing_file_is_named_and_a_way_out_is_given(tmp_path):
     with pytest.raises(ImageDataError, match=r"none\.zip.*--data"):
         load_photographs(tmp_path / "none.zip", 64)

@@ -9,16 +9,13 @@ Bernoulli Thompson sampling (bts). The files are kept outside the repository: in
 
 import csv
 import gzip
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.brokers import ROOT
-from benchmarks.figures import UnavailableError
+from benchmarks.data_files import data_file
 
 Floats = NDArray[np.float32]
 Rows = Sequence[dict[str, str]]
@@ -129,11 +126,5 @@ def _standardised(columns: NDArray[np.float64]) -> Floats:
 
 
 def _read(name: str) -> Rows:
-    folder = os.environ.get("ADLOOM_BENCH_DATA")
-    path = (Path(folder) if folder else ROOT.parent / "shared" / "data") / name
-    if not path.is_file():
-        raise UnavailableError(
-            f"no {name}: expected it in {path.parent}, or set ADLOOM_BENCH_DATA"
-        )
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
+    with gzip.open(data_file(name), "rt", encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines))
