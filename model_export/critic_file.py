@@ -24,7 +24,7 @@ from model_export.poison import Suspects
 from model_export.selector import ClickCritic
 from model_export.taste import TasteModel
 
-_FORMAT = "adloom-critic-2"
+_FORMAT = "adloom-critic-3"
 
 
 def to_bytes(knowledge: Knowledge) -> bytes:
@@ -41,6 +41,7 @@ def to_bytes(knowledge: Knowledge) -> bytes:
         "critic.eta": critic.eta,
         "prior.level": critic.prior.level,
         "prior.spread": critic.prior.spread,
+        "prior.shared": critic.prior.shared,
         "prior.relevance": critic.prior.relevance,
         "suspects.shown": suspects.shown,
         "suspects.clicked": suspects.clicked,
@@ -83,6 +84,7 @@ def from_bytes(content: bytes, space: DesignSpace) -> Knowledge:
             prior=Prior(
                 level=tensors["prior.level"],
                 spread=tensors["prior.spread"],
+                shared=tensors["prior.shared"],
                 relevance=tensors["prior.relevance"],
             ),
             precision=upper + np.triu(upper, 1).T,

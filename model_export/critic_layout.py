@@ -61,13 +61,20 @@ class Layout:
         return self.n_looks * self.n_who + self.n_features + 1
 
     @property
-    def attribute_of_look(self) -> NDArray[np.intp]:
-        """Which attribute each look belongs to: [F]; continuous ones come last."""
+    def n_groups(self) -> int:
+        """Groups of looks that matter alike."""
+        return len(self.sizes) + 2 * self.n_continuous
+
+    @property
+    def group_of_look(self) -> NDArray[np.intp]:
+        """Which group each look is in: [F].
+
+        An attribute's values are one; a continuous value and its square are two, for a
+        person who likes more of something need not like the middle.
+        """
         n = len(self.sizes)
-        continuous = n + np.arange(self.n_continuous)
-        return np.concatenate(
-            [np.repeat(np.arange(n), self.sizes), continuous, continuous]
-        )
+        continuous = n + np.arange(2 * self.n_continuous)
+        return np.concatenate([np.repeat(np.arange(n), self.sizes), continuous])
 
     def looks(self, design: Floats) -> Floats:
         """Return float32[n, F] for designs float32[n, D]."""
@@ -78,6 +85,11 @@ class Layout:
         """Return float32[n, W] for person features float32[n, N]."""
         one = np.ones((len(person), 1), np.float32)
         return np.concatenate([one, person[:, : self.n_who - 1]], 1)
+
+    def parts(self, weights: Floats) -> tuple[Floats, Floats]:
+        """Return weights [P] as looks x who [F, W], and those of the context."""
+        n_pairs = self.n_looks * self.n_who
+        return weights[:n_pairs].reshape(self.n_looks, self.n_who), weights[n_pairs:]
 
     def rows(self, design: Floats, person: Floats) -> Floats:
         """Return the regression's inputs float32[n, P].

@@ -25,17 +25,16 @@ Floats = NDArray[np.float32]
 BASE_LOGIT = -3.5
 """Where the intercept starts: about 3 clicks in 100; its prior is wide."""
 
-THOMPSON_SCALE = 0.5
+THOMPSON_SCALE = 0.45
 """Width of the draws in posterior standard deviations (Chapelle, Li 2011, 3)."""
 
-REVISE_FROM = 50_000
-"""Examples from which the prior is learnt; from fewer it does harm."""
-
-_REVISIONS = 3
+_REVISIONS = 2
 """Steps up the evidence an update."""
 _NEWTON_STEPS = 12
 _HALVINGS = 8
 _SMALL_STEP = 1e-3
+_FAR = 0.1
+"""Log-odds over which a click's curvature is not taken for constant."""
 _CHUNK = 2_048
 """Rows of the design matrix held at once: bounds memory to a few MB."""
 
@@ -69,8 +68,8 @@ class ClickCritic:
     def update(self, design: Floats, person: Floats, clicked: Floats) -> "ClickCritic":
         """Return the critic after a batch of feedback, its prior revised.
 
-        Newton steps find the batch's posterior mode; there the batch adds G = X'wX to
-        Lambda and G mu + X'(y - p) to eta, with w = p (1 - p).
+        The batch says what the prior should be. Where that moves a weight far, the
+        batch is summed up again, at the mode under the new prior.
 
         Args:
             design: float32[n, D].
@@ -79,24 +78,50 @@ class ClickCritic:
         """
         if not len(design):
             return self
+        first = self.taught(design, person, clicked)
+        revised = first.revised()
+        mean = first.mean()
+        if np.abs(revised.mean() - mean).max() < _FAR:
+            return revised
+        known = replace(self, prior=revised.prior)
+        return known.taught(design, person, clicked, mean)
+
+    def taught(
+        self,
+        design: Floats,
+        person: Floats,
+        clicked: Floats,
+        start: Vector | None = None,
+    ) -> "ClickCritic":
+        """Return the critic after a batch, under the prior as it is.
+
+        Newton steps find the batch's posterior mode; there the batch adds G = X'wX to
+        Lambda and G mu + X'(y - p) to eta, with w = p (1 - p).
+
+        Args:
+            design: float32[n, D].
+            person: float32[n, N], of `TasteModel.features`.
+            clicked: float32[n], 0 or 1.
+            start: weights near the mode, [P]; None: the mean so far.
+        """
         batch = (design, person, clicked)
-        point = self._point(batch, self.mean())
+        point = self._point(batch, self.mean() if start is None else start)
+        gain = self._gain(batch, point)
         for _ in range(_NEWTON_STEPS):
-            slope = self.eta + point.gradient - self._pull(point.weights)
-            step = np.linalg.solve(self._total(point.gain), slope)
+            slope = self._pointed() + point.gradient - self._pull(point.weights)
+            step = np.linalg.solve(self._total(gain), slope)
             higher = self._higher(batch, point, step.astype(np.float64))
             if higher is None:
                 break
-            point = higher
+            point, gain = higher, self._gain(batch, higher)
         # The new mean is one more Newton step from here, so no last step is lost.
-        taught = replace(
+        return replace(
             self,
-            precision=self.precision + point.gain,
-            eta=self.eta + point.gain @ point.weights + point.gradient,
+            precision=self.precision + gain,
+            eta=self.eta + gain @ point.weights + point.gradient,
             n_examples=self.n_examples + len(design),
             n_clicks=self.n_clicks + int(clicked.sum()),
         )
-        return taught.revised()
 
     def corrected(
         self, design: Floats, person: Floats, change: Floats
@@ -119,13 +144,12 @@ class ClickCritic:
 
     def revised(self) -> "ClickCritic":
         """Return the critic with its prior learnt from what the clicks said so far."""
-        if self.n_examples < REVISE_FROM:
-            return self
         critic = self
         for _ in range(_REVISIONS):
             covariance = np.linalg.inv(critic._total())
+            mean = covariance @ critic._pointed()
             prior = critic.prior.revised(
-                self.layout, covariance @ self.eta, np.diag(covariance)
+                self.layout, mean - critic.prior.mean(self.layout), np.diag(covariance)
             )
             critic = replace(critic, prior=prior)
         return critic
@@ -152,7 +176,7 @@ class ClickCritic:
 
     def mean(self) -> Vector:
         """Return the posterior mean of the weights: [P]."""
-        return np.linalg.solve(self._total(), self.eta).astype(np.float64)
+        return np.linalg.solve(self._total(), self._pointed()).astype(np.float64)
 
     def logits(self, design: Floats, person: Floats) -> Vector:
         """Return the posterior mean click logit of each design: [n]."""
@@ -173,7 +197,7 @@ class ClickCritic:
         With mu +- scale L^-T e the draws' mean is the posterior mean for an even n.
         """
         total = self._total()
-        mean = np.linalg.solve(total, self.eta)
+        mean = np.linalg.solve(total, self._pointed())
         upper = np.linalg.cholesky(total).T
         noise = rng.normal(size=(len(mean), (n + 1) // 2))
         half = scale * np.linalg.solve(upper, noise)
@@ -184,6 +208,12 @@ class ClickCritic:
         total = self.precision + more
         total[np.diag_indices_from(total)] += 1.0 / self.prior.variances(self.layout)
         return total
+
+    def _pointed(self) -> Vector:
+        """Return eta with the prior's: [P]; over the total it is the mean."""
+        prior, layout = self.prior, self.layout
+        pointed: Vector = self.eta + prior.mean(layout) / prior.variances(layout)
+        return pointed
 
     def _pull(self, weights: Vector) -> Vector:
         """Return (prior + Lambda) @ weights."""
@@ -208,21 +238,33 @@ class ClickCritic:
         return None
 
     def _point(self, batch: "_Batch", weights: Vector) -> "_Point":
-        """Return the log posterior and its derivatives at the weights."""
-        height = float(self.eta @ weights - 0.5 * weights @ self._pull(weights))
-        size = self.layout.n_weights
-        gain, gradient = np.zeros((size, size)), np.zeros(size)
-        single = weights.astype(np.float32)
-        for looks, who, clicked in _chunks(*batch):
-            rows = self.layout.rows(looks, who)
-            logit = (BASE_LOGIT + rows @ single).astype(np.float64)
-            height += float((clicked * logit - np.logaddexp(0.0, logit)).sum())
-            chance = 0.5 + 0.5 * np.tanh(0.5 * logit)  # the sigmoid, never overflowing
-            weight = np.sqrt(chance * (1.0 - chance))[:, None]
-            weighted = rows * weight.astype(np.float32)
+        """Return the log posterior and its gradient at the weights."""
+        height = float(self._pointed() @ weights - 0.5 * weights @ self._pull(weights))
+        design, person, clicked = batch
+        looks, who = self.layout.looks(design), self.layout.who(person)
+        pairs, context = self.layout.parts(weights.astype(np.float32))
+        logit = (looks * (who @ pairs.T)).sum(1) + person @ context[:-1] + context[-1]
+        logit = BASE_LOGIT + logit.astype(np.float64)
+        height += float((clicked * logit - np.logaddexp(0.0, logit)).sum())
+        chance = 0.5 + 0.5 * np.tanh(0.5 * logit)  # the sigmoid, never overflowing
+        missing = (clicked - chance).astype(np.float32)
+        gradient = np.concatenate(
+            [
+                ((looks * missing[:, None]).T @ who).ravel(),
+                person.T @ missing,
+                missing.sum(keepdims=True),
+            ]
+        ).astype(np.float64)
+        return _Point(weights, height, gradient, chance * (1.0 - chance))
+
+    def _gain(self, batch: "_Batch", point: "_Point") -> Vector:
+        """Return G = X'wX: [P, P]."""
+        gain = np.zeros((self.layout.n_weights,) * 2)
+        root = np.sqrt(point.weight).astype(np.float32)[:, None]
+        for design, person, own in _chunks(batch[0], batch[1], root):
+            weighted = self.layout.rows(design, person) * own
             gain += weighted.T @ weighted
-            gradient += rows.T @ (clicked - chance).astype(np.float32)
-        return _Point(weights, height, gain, gradient)
+        return gain
 
 
 _Batch = tuple[Floats, Floats, Floats]
@@ -230,12 +272,12 @@ _Batch = tuple[Floats, Floats, Floats]
 
 @dataclass(frozen=True)
 class _Point:
-    """Weights and, there, the log posterior, G = X'wX and X'(y - p)."""
+    """Weights and, there, the log posterior, X'(y - p) and w = p (1 - p)."""
 
     weights: Vector
     height: float
-    gain: Vector
     gradient: Vector
+    weight: Vector
 
 
 def _chunks(*arrays: Floats) -> list[tuple[Floats, ...]]:

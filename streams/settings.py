@@ -74,7 +74,9 @@ class CreativesSettings(_Section):
         0.3, gt=0, description="Sampling temperature of most candidates."
     )
     pick_temperature: float = Field(
-        0.01, gt=0, description="Softmax temperature of the pick, in click probability."
+        0.0005,
+        gt=0,
+        description="Softmax temperature of a draw's pick, in click probability.",
     )
     exploration: float = Field(
         0.05, ge=0, le=1, description="Share of picks that are uniform over the pool."

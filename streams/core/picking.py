@@ -144,8 +144,7 @@ class Picker:
         """
         n, _, n_draws = worth.shape
         k = self._n_thompson
-        unit = uniforms(seeds, THOMPSON_STREAM, k)
-        draws = (unit * n_draws).astype(np.intp)  # (n, k)
+        draws = self._draws(seeds, n_draws)
         own = worth[np.arange(n)[:, None], :, draws]  # (n, k, F)
         own[:, 0] = worth.mean(2)
         chosen, continuous = best_designs(model.layout, own.reshape(n * k, -1))
@@ -157,7 +156,7 @@ class Picker:
         self, pools: Pools, scores: Floats | None, seeds: Words, shadow: int
     ) -> Picks:
         """Pick one of each pool; scores are [n, K, draws], or None for any."""
-        shares = self._shares(pools, scores)  # (n, K)
+        shares = self._shares(pools, scores, seeds)  # (n, K)
         n = len(seeds)
         rows = np.arange(n)
         chosen = _drawn(shares, fine_uniforms(seeds, PICK_STREAM))
@@ -179,13 +178,31 @@ class Picker:
             shadow_version=np.full(n, shadow),
         )
 
-    def _shares(self, pools: Pools, scores: Floats | None) -> NDArray[np.float64]:
-        """Return the probability with which each candidate is picked: [n, K]."""
+    def _draws(self, seeds: Words, n_draws: int) -> NDArray[np.intp]:
+        """Return the posterior draws whose best designs join the pool: [n, k].
+
+        The first one's place is taken by the posterior mean.
+        """
+        unit = uniforms(seeds, THOMPSON_STREAM, self._n_thompson)
+        return (unit * n_draws).astype(np.intp)
+
+    def _shares(
+        self, pools: Pools, scores: Floats | None, seeds: Words
+    ) -> NDArray[np.float64]:
+        """Return the probability with which each candidate is picked: [n, K].
+
+        The draws whose best designs are in the pool decide: each picks its best of the
+        pool, which is Thompson sampling. Draws without a design of their own there
+        would mostly settle for what is good on average, and explore less.
+        """
         if scores is None:
             shares: NDArray[np.float64] = pools.is_legal / pools.is_legal.sum(
                 1, keepdims=True
             )
             return shares
+        if self._n_thompson > 1:
+            own = self._draws(seeds, scores.shape[2])[:, 1:]
+            scores = np.take_along_axis(scores, own[:, None], 2)
         return pick_probabilities(
             scores,
             pools.is_legal,

@@ -42,9 +42,22 @@ def test_a_taste_that_does_not_matter_is_switched_off():
     rng = np.random.default_rng(1)
     truth = Prior.untaught(LAYOUT)
     truth.relevance[3] = -6.0
-    noisy = drawn(truth, rng) + 0.03 * rng.normal(size=LAYOUT.n_weights)
-    found = learnt(noisy, 0.03**2)
+    noisy = drawn(truth, rng) + 0.01 * rng.normal(size=LAYOUT.n_weights)
+    found = learnt(noisy, 0.01**2)
     assert found.relevance[3] < found.relevance[:3].min() - 1.0
+
+
+def test_what_matters_to_persons_is_thought_to_matter_to_places():
+    rng = np.random.default_rng(2)
+    truth = Prior.untaught(LAYOUT)
+    truth.spread[TASTE, 0] = 3.0
+    weights = drawn(truth, rng)
+    untold = np.full(LAYOUT.n_weights, 1e12)  # of places nothing is known
+    told = untold[: LAYOUT.n_looks * LAYOUT.n_who].reshape(LAYOUT.n_looks, -1)
+    told[:, 1 : 1 + LAYOUT.n_tastes] = 0.01**2
+    prior = learnt(weights, untold)
+    pairs = prior.variances(LAYOUT)[: told.size].reshape(told.shape)
+    assert pairs[0, -1] > 1.5 * pairs[20, -1]
 
 
 def test_without_information_the_prior_stays():

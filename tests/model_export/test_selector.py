@@ -39,6 +39,7 @@ def untaught(travel):
 
 def test_an_untaught_critic_expects_the_base_rate(untaught, travel):
     design, features, *_ = world(travel, 10)
+    design[:, travel.n_logits :] = 0.5  # the middle of each range
     assert untaught.logits(design, features) == pytest.approx(np.full(10, BASE_LOGIT))
 
 
@@ -58,9 +59,9 @@ def test_the_mode_makes_the_posterior_gradient_vanish(untaught, travel):
     mean = critic.mean()
     rows = critic.layout.rows(design, features).astype(np.float64)
     chance = 1 / (1 + np.exp(-(BASE_LOGIT + rows @ mean)))
-    gradient = rows.T @ (clicked - chance) - mean / critic.prior.variances(
-        critic.layout
-    )
+    moved = mean - critic.prior.mean(critic.layout)
+    pull = moved / critic.prior.variances(critic.layout)
+    gradient = rows.T @ (clicked - chance) - pull
     assert np.abs(gradient).max() < 0.05
 
 
@@ -78,6 +79,14 @@ def test_batches_add_up_whatever_their_order(untaught, travel):
     assert np.corrcoef(guesses[0], together)[0, 1] > 0.99
 
 
+def test_extremes_of_a_continuous_value_are_doubted_beforehand(untaught, travel):
+    design, features, *_ = world(travel, 1)
+    middle, end = design.copy(), design.copy()
+    middle[:, travel.n_logits :], end[:, travel.n_logits :] = 0.5, 1.0
+    logits = [untaught.logits(one, features)[0] for one in (middle, end)]
+    assert logits[0] - logits[1] == pytest.approx(3 * 0.04, rel=1e-4)
+
+
 def test_nothing_new_changes_nothing(untaught, travel):
     design, features, clicked, _ = world(travel, 1)
     assert untaught.update(design[:0], features[:0], clicked[:0]) is untaught
@@ -89,7 +98,8 @@ def test_a_new_prior_needs_no_second_pass_over_the_feedback(untaught, travel):
     prior = replace(critic.prior, level=critic.prior.level - 14.0)
     strict = replace(critic, prior=prior, eta=critic.eta.copy())
     n_pairs = critic.layout.n_looks * critic.layout.n_who
-    sizes = [np.abs(one.mean()[:n_pairs]).max() for one in (strict, critic)]
+    moved = [one.mean() - one.prior.mean(one.layout) for one in (strict, critic)]
+    sizes = [np.abs(one[:n_pairs]).max() for one in moved]
     assert sizes[0] < 0.02 < sizes[1]
 
 

@@ -129,17 +129,32 @@ def test_propensities_are_calibrated():
 def test_thompson_designs_are_the_best_of_the_mean_or_of_a_draw():
     model = LinearModel()
     picks = pick(Arm("champion", model), list(range(40)), thompson_share=1.0)
-    best = {
-        tuple(
-            block.start + worth[block].argmax()
-            for block in [SPACE.slices[name] for name in SPACE.categorical]
-        )
-        for worth in [*model.w_s.T, model.w_s.mean(1)]
-    }
-    shown = SPACE.encode(designs(picks))
-    columns = {tuple(np.flatnonzero(row[: SPACE.n_logits])) for row in shown}
-    assert columns <= best
+    columns = set(columns_of(picks))
+    assert columns <= best_columns([*model.w_s.T, model.w_s.mean(1)])
     assert len(columns) > 1
+
+
+def test_each_draw_with_a_design_in_the_pool_picks_that_design():
+    model = LinearModel()
+    picks = pick(Arm("champion", model), list(range(200)), exploration=0.0)
+    best = best_columns(model.w_s.T)
+    is_best = [columns in best for columns in columns_of(picks)]
+    assert np.mean(is_best) > 0.9  # the rest: a hard rule forbids the draw's own
+
+
+def best_columns(draws):
+    """Return the one-hot columns of the best design of each draw's weights."""
+    blocks = [SPACE.slices[name] for name in SPACE.categorical]
+    return {
+        tuple(block.start + worth[block].argmax() for block in blocks)
+        for worth in draws
+    }
+
+
+def columns_of(picks):
+    """Return the one-hot columns of each picked design."""
+    shown = SPACE.encode(designs(picks))
+    return [tuple(np.flatnonzero(row[: SPACE.n_logits])) for row in shown]
 
 
 def test_a_score_is_the_critics_of_the_same_design():

@@ -19,6 +19,8 @@ from model_export.posterior import best_designs
 from model_export.selector import ClickCritic
 
 _RANK = 8
+_DEVIATIONS = (0.12, 0.06)
+"""Of its prior: main weights, interactions."""
 _DRAWS = 32
 _ROWS = 1_000
 _LIBRARY = 200
@@ -34,7 +36,9 @@ class LinTS:
         projected = (roots - self._mean) @ rows[:_RANK].T
         self._matrix = rows[:_RANK].T / np.sqrt((projected**2).mean())
         self._layout = Layout.of(setting.space, _RANK)
-        self._critic = ClickCritic.untaught(self._layout)
+        untaught = ClickCritic.untaught(self._layout)
+        prior = Prior.untaught(self._layout, *_DEVIATIONS, square_mean=0.0)
+        self._critic = replace(untaught, prior=prior)
         self._scale = scale
         self._rng = np.random.default_rng([setting.seed, 22])
         self._library = setting.library[:_LIBRARY] if in_library else None
@@ -53,8 +57,7 @@ class LinTS:
 
     def learn(self, condition: Floats, design: Floats, clicked: Floats) -> None:
         """Update the posterior; the prior stays what it was."""
-        taught = self._critic.update(design, self._person(condition), clicked)
-        self._critic = replace(taught, prior=Prior.untaught(self._layout))
+        self._critic = self._critic.taught(design, self._person(condition), clicked)
         self._redraw()
 
     def _redraw(self) -> None:
