@@ -34,13 +34,13 @@ def read_frames(content: Bytes, bounds: Ints) -> tuple[Ints, Flags]:
         content: padded bytes.
         bounds: where each record begins, behind its length, and ends [n, 2].
     """
-    reader = Reader(content, bounds[:, 0] + 1, bounds[:, 1])
-    reader.varint(reader.all)
-    delta = reader.varint(reader.all)
-    reader.good &= (delta >= 0) & (delta <= MAX_DELTA)
+    reader = Reader(content, bounds[:, 0] + 1)
+    reader.varint()
+    delta = reader.varint()
     key = reader.nullable_span()
     value = reader.nullable_span()
-    return np.stack([delta, key, value], axis=1), reader.good
+    good = reader.good & (delta >= 0) & (delta <= MAX_DELTA)
+    return np.stack([delta, key, value], axis=1), good & (reader.at <= bounds[:, 1])
 
 
 def bounds(content: bytes, n_records: int) -> Ints:

@@ -20,6 +20,7 @@ PADDING = BLOCK
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 """2**64 / the golden ratio (Knuth, The Art of Computer Programming, 6.4)."""
+_SPACE, _LAST_PRINTABLE = np.uint8(ord(" ")), np.uint8(ord("~") - ord(" "))
 _HALF = np.uint64(32)
 _VOID = np.dtype(f"V{BLOCK}")
 _KEEP = (np.arange(BLOCK) < np.arange(BLOCK + 1)[:, None]).astype(np.uint8) * 255
@@ -30,6 +31,20 @@ _KEEP = _KEEP.view(_VOID)[:, 0]
 def padded(content: bytes) -> Bytes:
     """Return the bytes with zeros behind them."""
     return np.frombuffer(content + bytes(PADDING), np.uint8)
+
+
+def is_strange(content: Bytes) -> Flags:
+    """Return which bytes are not printable ASCII."""
+    strange: Flags = content - _SPACE > _LAST_PRINTABLE
+    return strange
+
+
+def word(content: Bytes, at: Ints) -> Hashes:
+    """Return the 8 bytes from each place [n] as a word; none lies behind the end."""
+    everywhere = np.ndarray(
+        (len(content) - WORD + 1,), "<u8", content.data, strides=(1,)
+    )
+    return everywhere[np.minimum(at, len(everywhere) - 1)]
 
 
 def equal(content: Bytes, one: Ints, other: Ints) -> Flags:
