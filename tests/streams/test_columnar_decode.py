@@ -15,11 +15,14 @@ from streams.batch.batch_header import CorruptBatchError
 from streams.batch.messages import messages
 from streams.core.admission import reason_to_reject
 from streams.core.columnar import compiled
+from streams.core.columnar.changelog import varint
 from streams.core.columnar.columns import cut
-from streams.core.columnar.frames import frames
+from streams.core.columnar.frames import bounds, frames
+from streams.core.columnar.framing import record_bounds
 from streams.core.columnar.from_records import record_columns
 from streams.core.columnar.payload import Payload
 from streams.core.columnar.plan import NULL
+from streams.core.columnar.vectors import padded
 from tests.streams.decoded_records import (
     KINDS,
     MANY,
@@ -136,6 +139,34 @@ def test_the_framing_is_read_as_the_message_reader_reads_it(seed):
             for delta, key, message in frames(content, payload.n_records)
         ]
         assert found == [(one.offset, one.key, one.value) for one in read]
+
+
+def misleading(rng):
+    """A records section in which messages begin where no value does."""
+    codec = Codec(Behavior, LockedIds())
+    records = []
+    for i in range(rng.randrange(1, 30)):
+        message = codec.encode(behavior(rng))
+        key = rng.choice([b"u", message, varint(rng.randrange(300)) + message])
+        value = rng.choice([message, message, key + message + b"\0", None])
+        records.append(framed(i, key, value, rng.choice([b"\0", b"\2\2a" + message])))
+    return Payload(b"".join(records), len(records) + rng.choice((0, 0, -1, 1)), 0, NOW)
+
+
+@MANY
+@given(seed=SEEDS)
+def test_records_are_found_at_once_where_reading_one_by_one_finds_them(seed):
+    rng = generator(seed)
+    made = [*payloads(rng, Behavior, damage=0.05), misleading(rng), misleading(rng)]
+    made += payloads(rng, Behavior, damage=0)
+    starts = np.cumsum([0, *(len(one.records) for one in made)])
+    content = padded(*(one.records for one in made))
+    ids = [LockedIds().id_of(Behavior)]
+    found, of = record_bounds(made, content, starts, ids)
+    for i, one in enumerate(made):
+        expected = bounds(bytes(one.records), one.n_records) + starts[i]
+        np.testing.assert_array_equal(found[of == i], expected)
+    assert (np.diff(of) >= 0).all()
 
 
 @pytest.mark.parametrize("use_compiled", TWINS)

@@ -37,6 +37,8 @@ class Columns:
     """[m, 4]: payload, offset, span of the key, span of the value."""
     malformed: tuple[tuple[int, int], ...] = ()
     """(payload, records framed before) where the record framing itself is broken."""
+    content: npt.NDArray[np.uint8] | None = None
+    """The payloads' records, joined and padded (`vectors.padded`), if that is made."""
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -52,6 +54,7 @@ class Columns:
             slots=self.slots[:, :n],
             names=self.names,
             odd=self.odd[self.odd[:, 1] < offset],
+            content=self.content,
         )
 
     def slot(self, name: str) -> Ints:

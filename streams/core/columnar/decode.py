@@ -33,7 +33,7 @@ def decode(
         plans: one per writer schema, with the same slots; others are odd.
         now: epoch ms, for instants that cannot be.
     """
-    content = padded(b"".join(payload.records for payload in payloads))
+    content = padded(*(payload.records for payload in payloads))
     framed = _Framed(payloads, content, from_offset, plans)
     slots = np.full((len(plans[0].names), len(framed.offsets)), NULL, np.int64)
     good = np.zeros(len(framed.offsets), np.bool_)
@@ -68,6 +68,7 @@ def decode(
             [framed.payloads[odd], framed.offsets[odd], keys[odd], values[odd]], axis=1
         ),
         malformed=tuple(framed.malformed),
+        content=content,
     )
 
 

@@ -90,7 +90,7 @@ def _fresh(
     rules: FoldRules, index: KeyIndex, window: Window, rows: Rows, columns: Columns
 ) -> Events:
     """Return the events whose id is new, with their row and category numbers."""
-    joined = padded(b"".join(bytes(one.records) for one in columns.payloads))
+    joined = _joined(columns)
     users = _within_joined(columns, "user_id")
     no_seed = np.zeros(len(columns), np.uint64)
     user_hashes = hash_bytes(joined, users, no_seed)
@@ -118,10 +118,17 @@ def _fresh(
 
 def recall(window: Window, columns: Columns) -> None:
     """See the event ids of columns without folding anything."""
-    joined = padded(b"".join(bytes(one.records) for one in columns.payloads))
+    joined = _joined(columns)
     no_seed = np.zeros(len(columns), np.uint64)
     users = hash_bytes(joined, _within_joined(columns, "user_id"), no_seed)
     window.add(hash_bytes(joined, _within_joined(columns, "event_id"), users))
+
+
+def _joined(columns: Columns) -> Bytes:
+    """Return the bytes of the payloads, padded."""
+    if columns.content is not None:
+        return columns.content
+    return padded(*(one.records for one in columns.payloads))
 
 
 def _within_joined(columns: Columns, name: str) -> Ints:

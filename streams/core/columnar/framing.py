@@ -71,7 +71,8 @@ def _guessed_ends(content: Bytes, end: int, schema_ids: Sequence[int]) -> Ints:
     is_one = (last < CONTINUED) & (zigzag & 1 == 0) & (ends <= end)
     # The number of headers is the last byte of a record.
     is_one &= content.take(ends - 1, mode="clip") == 0
-    return ends[is_one]
+    likely: Ints = ends[is_one]
+    return likely
 
 
 def _messages(content: Bytes, schema_id: int) -> Ints:

@@ -28,9 +28,9 @@ _KEEP = _KEEP.view(_VOID)[:, 0]
 """Masks of the first 0 to 32 bytes of a block."""
 
 
-def padded(content: bytes) -> Bytes:
-    """Return the bytes with zeros behind them."""
-    return np.frombuffer(content + bytes(PADDING), np.uint8)
+def padded(*contents: bytes | memoryview) -> Bytes:
+    """Return bytes, one after the other, with zeros behind them."""
+    return np.frombuffer(b"".join((*contents, bytes(PADDING))), np.uint8)
 
 
 def is_strange(content: Bytes) -> Flags:
