@@ -5,7 +5,7 @@ the receipt says how. Latest preferences (ads.preference.v1) fill requests that 
 no snapshot; which version answers whom is `arms`, which follows the releases.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -15,13 +15,14 @@ from schemas.records import Creative, CreativeRequest, Preference, Record
 from schemas.taxonomy import Taxonomy
 from streams.core.arms import Arms
 from streams.core.candidates import CATEGORY_STREAM
+from streams.core.columnar.columns import Columns
 from streams.core.counter_random import Words, fine_uniforms
 from streams.core.creative_messages import Answers, CreativeMessages
 from streams.core.explanation import favourites
 from streams.core.ids import derived_seeds
 from streams.core.model import Floats
 from streams.core.picking import Picker
-from streams.core.preference.vector import mixed, to_bytes
+from streams.core.preference.latest import READ, LatestPreferences
 from streams.core.stage import Incoming, Outgoing, StateRow
 from streams.settings import CreativesSettings
 
@@ -37,6 +38,8 @@ class Creatives:
 
     name = "creatives"
     sources: tuple[type[Record], ...] = (CreativeRequest, Preference)
+    columnar: Mapping[type[Record], tuple[str, ...]] = {Preference: READ}
+    use_compiled = True
 
     def __init__(
         self,
@@ -54,7 +57,7 @@ class Creatives:
         self._messages = messages
         self._life_ms = int(settings.expiry_s * 1000)
         self._no_preferences = bytes(4 * len(taxonomy))
-        self._preferences: dict[int, dict[str, bytes]] = {}
+        self._preferences = LatestPreferences(len(taxonomy))
         self._answered: dict[str, None] = {}
 
     def step(self, incoming: Sequence[Incoming], now: int) -> list[Outgoing]:
@@ -67,13 +70,33 @@ class Creatives:
                         snapshot = self._snapshot(request, record.partition)
                         asked.append((request, snapshot))
                 case Preference():
-                    self._remember(record.value, record.partition)
+                    self._preferences.put(record.partition, record.value, record.offset)
                 case None:
-                    self._preferences.get(record.partition, {}).pop(record.key, None)
+                    self._preferences.forget(
+                        record.partition, record.key, record.offset
+                    )
         answers = []
         for start in range(0, len(asked), self._settings.batch):
             answers += self._answer(asked[start : start + self._settings.batch], now)
         return answers
+
+    def fold(
+        self,
+        source: type[Record],  # noqa: ARG002 - only preferences come in columns
+        partition: int,
+        columns: Columns,
+        now: int,  # noqa: ARG002 - a preference is one at any time
+    ) -> list[Outgoing]:
+        """Learn preferences."""
+        self._preferences.fold(partition, columns)
+        return []
+
+    def recall(self, source: type[Record], partition: int, columns: Columns) -> None:
+        """Nothing to see again: later preferences win."""
+
+    def n_recalled(self, source: type[Record]) -> int:  # noqa: ARG002 - see `recall`
+        """Return 0."""
+        return 0
 
     def tick(self, now: int) -> list[Outgoing]:  # noqa: ARG002 - nothing waits here
         """Return nothing: expiry is the requests stage's matter."""
@@ -88,7 +111,7 @@ class Creatives:
 
     def drop(self, partition: int) -> None:
         """Forget the preferences of a partition."""
-        self._preferences.pop(partition, None)
+        self._preferences.drop(partition)
 
     def _is_due(self, request: CreativeRequest, now: int) -> bool:
         if request.request_id in self._answered:
@@ -101,23 +124,11 @@ class Creatives:
             del self._answered[next(iter(self._answered))]
         return True
 
-    def _remember(self, preference: Preference, partition: int) -> None:
-        users = self._preferences.setdefault(partition, {})
-        if preference.consent:
-            n_half_lives, n_categories = (
-                len(preference.half_lives_s),
-                len(self._taxonomy),
-            )
-            latest = mixed(preference.weights, n_half_lives, n_categories)
-            users[preference.user_id] = to_bytes(latest)
-        else:
-            users.pop(preference.user_id, None)
-
     def _snapshot(self, request: CreativeRequest, partition: int) -> bytes:
         """Return the preferences that a request brings, else the person's latest."""
         if request.preferences is not None:
             return request.preferences
-        latest = self._preferences.get(partition, {}).get(request.user_id)
+        latest = self._preferences.of(partition, request.user_id)
         return self._no_preferences if latest is None else latest
 
     def _answer(self, asked: Sequence[_Asked], now: int) -> list[Outgoing]:

@@ -23,13 +23,23 @@ def mixed(weights: bytes, n_half_lives: int, n_categories: int) -> Floats:
         n_half_lives: rows.
         n_categories: columns.
     """
-    rows = np.frombuffer(weights, "<f4").reshape(n_half_lives, n_categories)
-    liked = np.maximum(rows, 0)
-    totals = liked.sum(1, keepdims=True)
+    rows = np.frombuffer(weights, "<f4").reshape(1, n_half_lives, n_categories)
+    vector: Floats = mixed_rows(rows)[0]
+    return vector
+
+
+def mixed_rows(weights: Floats) -> Floats:
+    """Return `mixed` of many people [n, categories].
+
+    Args:
+        weights: float32 [n, half-lives, categories], in clicks.
+    """
+    liked = np.maximum(weights, 0)
+    totals = liked.sum(2, keepdims=True)  # (n, half-lives, 1)
     shares = np.divide(liked, totals, out=np.zeros_like(liked), where=totals > 0)
-    present = max(1, int((totals > 0).sum()))
-    mean: Floats = (shares.sum(0) / np.float32(present)).astype(np.float32)
-    return mean * totals[-1] if n_half_lives else mean
+    present = np.maximum(1, (totals > 0).sum(1))  # (n, 1)
+    mean: Floats = (shares.sum(1) / present.astype(np.float32)).astype(np.float32)
+    return mean * totals[:, -1] if weights.shape[1] else mean
 
 
 def cosine_distance(one: Floats, other: Floats) -> float:
