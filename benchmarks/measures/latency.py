@@ -14,28 +14,33 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 
 import numpy as np
 from aiokafka.client import AIOKafkaClient
-from aiokafka.record.memory_records import MemoryRecords
 
 from benchmarks.brokers import ROOT, Broker
 from benchmarks.dataset.events import KINDS, Columns, Spec
 from benchmarks.dataset.load import produce
 from benchmarks.dataset.store import Dataset
 from benchmarks.figures import Row, at_most, row
+from benchmarks.measures.arrivals import Arrivals, records_of, watch
 from benchmarks.measures.model import champion, released
 from benchmarks.measures.releases import release_batch
 from benchmarks.session import Session, note, resized
-from benchmarks.state import fetch
 from benchmarks.workers import Worker
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Preference
 from streams import die_with_parent
 from streams.settings import PreferencesSettings
-from streams.topics import BEHAVIOR, CREATIVE, MODEL_RELEASE, PREFERENCE
+from streams.topics import (
+    BEHAVIOR,
+    CREATIVE,
+    CREATIVE_REQUEST,
+    MODEL_RELEASE,
+    PREFERENCE,
+    Topic,
+)
 
 RATE = 100_000
 SECONDS = 12
@@ -52,26 +57,18 @@ _USER_BYTES = 28
 _PARTITIONS = 4
 
 
-@dataclass
-class Arrivals:
-    """Raw fetches and when they came."""
-
-    fetched: list[tuple[int, bytes]] = field(default_factory=list)
-    """Monotonic ns, record batches."""
-
-
 def preference_latency(session: Session) -> Iterator[Row]:
     """Event -> preference."""
     percentiles = []
     for _ in range(session.options.runs):
         with session.topics(_PARTITIONS) as (broker, prefix):
-            made, start, arrivals = _play(
+            made, start, (arrivals,) = _play(
                 session,
                 broker,
                 prefix,
                 _spec(session),
                 ("preferences",),
-                PREFERENCE.name,
+                (PREFERENCE,),
             )
             delays = _preference_delays(made.events, start, arrivals)
             percentiles.append(_noted("preference readable", delays))
@@ -88,11 +85,14 @@ def creative_latency(session: Session) -> Iterator[Row]:
         # Nobody asks for a creative for people who were active last year.
         spec = resized(_spec(session), first_instant=time.time_ns() // 1_000_000)
         with session.topics(_PARTITIONS) as (broker, prefix):
+            watched = (CREATIVE_REQUEST, CREATIVE)
             made, start, arrivals = _play(
-                session, broker, prefix, spec, stages, CREATIVE.name
+                session, broker, prefix, spec, stages, watched
             )
-            delays = _creative_delays(made.events, start, arrivals)
-            percentiles.append(_noted("creative on the topic", delays))
+            for what, came in zip(("request", "creative"), arrivals, strict=True):
+                delays = _new_user_delays(made.events, start, came)
+                found = _noted(f"{what} on the topic", delays)
+            percentiles.append(found)
         shutil.rmtree(made.folder)
     yield row("event to creative, p50", "ms", [low for low, _ in percentiles])
     p99 = [high for _, high in percentiles]
@@ -105,8 +105,8 @@ def _play(
     prefix: str,
     spec: Spec,
     stages: tuple[str, ...],
-    watched: str,
-) -> tuple[Dataset, int, Arrivals]:
+    watched: tuple[Topic, ...],
+) -> tuple[Dataset, int, list[Arrivals]]:
     made = session.dataset(spec)
     store, version = (
         champion(session.options.folder) if "creatives" in stages else (None, None)
@@ -114,6 +114,9 @@ def _play(
     settings = {
         "ADLOOM_PREFERENCES__FLUSH_MS": str(PreferencesSettings().flush_ms),
         "ADLOOM_MODEL__STORE": str(store),
+        # More than a thousand people a second are new here: pictures are made when
+        # they are looked at, as such a deployment has to set it.
+        "ADLOOM_CREATIVES__ASSETS": "on_demand",
     }
     with ExitStack() as stack:
         if version is not None:
@@ -148,7 +151,8 @@ def _play(
             )
         )
         seconds = 4.0 + _seconds(made.spec) + AFTERWARDS_S
-        arrivals = asyncio.run(_watch(broker.bootstrap, prefix + watched, seconds))
+        names = [prefix + topic.name for topic in watched]
+        arrivals = asyncio.run(watch(broker.bootstrap, names, _PARTITIONS, seconds))
         worst, _ = producer.communicate()
         note(f"the producer was {int(worst) / 1e6:.0f} ms late at the most")
     return made, start, arrivals
@@ -180,47 +184,6 @@ async def _send(bootstrap: str, topic: str, batch: bytes) -> None:
         await client.close()
 
 
-async def _watch(bootstrap: str, topic: str, seconds: float) -> Arrivals:
-    client = AIOKafkaClient(bootstrap_servers=bootstrap)
-    await client.bootstrap()
-    arrivals = Arrivals()
-    deadline = time.monotonic() + seconds
-    try:
-        await client.add_topic(topic)
-        # One connection answers in order, so partitions are asked without waiting.
-        offsets = dict.fromkeys(range(_PARTITIONS), 0)
-        while time.monotonic() < deadline:
-            found = False
-            for partition, offset in offsets.items():
-                _, payload = await fetch(client, topic, partition, offset, wait_ms=0)
-                if payload:
-                    found = True
-                    arrivals.fetched.append((time.monotonic_ns(), payload))
-                    offsets[partition] = _next_offset(payload, offset)
-            if not found:
-                await asyncio.sleep(0.002)
-    finally:
-        await client.close()
-    return arrivals
-
-
-def _next_offset(payload: bytes, offset: int) -> int:
-    records = MemoryRecords(payload)
-    while (batch := records.next_batch()) is not None:
-        offset = batch.next_offset
-    return offset
-
-
-def _records(arrivals: Arrivals) -> Iterator[tuple[int, bytes, bytes]]:
-    for at, payload in arrivals.fetched:
-        records = MemoryRecords(payload)
-        while (batch := records.next_batch()) is not None:
-            if not batch.is_control_batch:
-                for record in batch:
-                    if record.value is not None:
-                        yield at, record.key, record.value
-
-
 def _preference_delays(events: Columns, start: int, arrivals: Arrivals) -> np.ndarray:
     """Return ms per event after the warm-up; `LOST_MS` where none came."""
     codec = Codec(Preference, LockedIds())
@@ -232,7 +195,7 @@ def _preference_delays(events: Columns, start: int, arrivals: Arrivals) -> np.nd
             codec.decode_fields(value)["as_of"] - events.spec.first_instant,
             at,
         )
-        for at, key, value in _records(arrivals)
+        for at, key, value in records_of(arrivals)
     ]
     found = np.array(sorted(rows), np.int64).reshape(-1, 3)
     keys = found[:, 0] * span + found[:, 1]
@@ -245,16 +208,16 @@ def _preference_delays(events: Columns, start: int, arrivals: Arrivals) -> np.nd
     return delays[due >= WARM_UP_S * 1000]
 
 
-def _creative_delays(events: Columns, start: int, arrivals: Arrivals) -> np.ndarray:
+def _new_user_delays(events: Columns, start: int, arrivals: Arrivals) -> np.ndarray:
     """Return ms for each user who became known after the warm-up.
 
     A user is known with their first search, click or conversion: worth a click, which
     is what the requests stage waits for. Users who dismissed something are left out,
-    and those whose creative three views had brought before.
+    and those whose request three views had brought before.
     """
     known = _known_at(events)
     delays: dict[bytes, float] = {}
-    for at, key, _ in _records(arrivals):
+    for at, key, _ in records_of(arrivals):
         user = key[:_USER_BYTES]
         if user in known:
             delays.setdefault(user, (at - start) / 1e6 - known[user])
@@ -264,7 +227,7 @@ def _creative_delays(events: Columns, start: int, arrivals: Arrivals) -> np.ndar
         if at >= WARM_UP_S * 1000 and delays.get(user, 0.0) >= 0
     }
     n_missing = sum(delay == LOST_MS for delay in counted.values())
-    note(f"{n_missing:,} of {len(counted):,} new users got no creative")
+    note(f"{n_missing:,} of {len(counted):,} new users got none")
     return np.array(list(counted.values()))
 
 
