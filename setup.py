@@ -12,6 +12,7 @@ MODULES = (
     "_requests",
     "_avro_rows",
     "_digests",
+    "_worth",
 )
 
 
@@ -26,7 +27,7 @@ def extensions() -> list[Extension]:
             Extension(
                 f"streams.core.columnar.{name}",
                 [f"streams/core/columnar/{name}.pyx"],
-                extra_compile_args=["-O3"],
+                extra_compile_args=["-O3", "-ffp-contract=off"],
                 optional=True,
             )
             for name in MODULES

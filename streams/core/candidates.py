@@ -4,16 +4,15 @@ B requests with K candidates each are arrays, never objects: all draws, rules an
 one-hot codes are array operations. What a request gets depends on its own row alone.
 """
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_export.brand_rules import Rule
 from model_export.design_space import DesignSpace, SpaceError
 from streams.core.counter_random import Words, uniforms
+from streams.core.hard_rules import HardRules
 
 Vectors = NDArray[np.float32]
 Columns = NDArray[np.intp]
@@ -73,9 +72,7 @@ class Proposer:
         self._n_values = np.array(sizes, np.float64)
         self._starts = np.cumsum([0, *sizes])[:-1].astype(np.intp)
         self._spread = self._spread_of(sizes)
-        named = {name for rule in space.rules for name in rule.categories}
-        self._in_scope = {name: self._scope(name) for name in named}
-        self._always = self._scope("")
+        self._rules = HardRules(space)
 
     def sampled(
         self,
@@ -132,7 +129,7 @@ class Proposer:
                 return Candidates(chosen, continuous)
             drawn = self._drawn(k + k // 2, seeds[rows], RANDOM_STREAM + round_)
             wanted = [categories[row] for row in rows.tolist()]
-            is_legal = ~np.any(self.broken(drawn, wanted), 2)
+            is_legal = _unbroken(self._broken(drawn, wanted))
             place = n_found[rows, None] + np.cumsum(is_legal, 1) - 1
             row, column = np.nonzero(is_legal & (place < k))
             into = rows[row], place[row, column]
@@ -157,8 +154,8 @@ class Proposer:
             categories: advertised category of each request.
             seeds: uint64[B].
         """
-        broken = self.broken(candidates, categories)  # (B, K, rules)
-        is_legal: NDArray[np.bool_] = ~np.any(broken, 2)
+        broken = self._broken(candidates, categories)  # (W, B, K)
+        is_legal = _unbroken(broken)
         n_rejected = is_legal.shape[1] - is_legal.sum(1, dtype=np.int64)
         lost = np.flatnonzero(~is_legal.any(1))
         if len(lost):
@@ -167,67 +164,11 @@ class Proposer:
             candidates.chosen[:, lost, 0] = found.chosen[:, :, 0]
             candidates.continuous[lost, 0] = found.continuous[:, 0]
             is_legal[lost, 0] = True
-        return Pools(candidates, is_legal, n_rejected, np.any(broken, 1))
+        by_request = self._rules.unpacked(np.bitwise_or.reduce(broken, 2))
+        return Pools(candidates, is_legal, n_rejected, by_request)
 
-    def broken(
-        self, candidates: Candidates, categories: Sequence[str]
-    ) -> NDArray[np.bool_]:
-        """Return which hard rules each candidate breaks: [B, K, rules].
-
-        `DesignSpace.violations` says the same of vectors.
-        """
-        n, k, _ = candidates.continuous.shape
-        rules = self._space.rules
-        scopes = [self._in_scope.get(name, self._always) for name in categories]
-        answer = np.empty((n, k, len(rules)), bool)
-        answer[:] = np.array(scopes, bool).reshape(n, 1, len(rules))
-        for position, rule in enumerate(rules):
-            answer[:, :, position] &= self._meets(rule, candidates)
-        return answer
-
-    def scores(
-        self,
-        candidates: Candidates,
-        worth: NDArray[np.floating],
-        base: NDArray[np.floating],
-    ) -> NDArray[np.floating]:
-        """Return click logits of the designs by posterior draw: [B, K, S].
-
-        A design sets one column an attribute: its logit is a sum of a few rows of
-        `worth`, a fraction of a product with all of them.
-
-        Args:
-            candidates: of B requests.
-            worth: [B, F, S], what each look is worth (`critic_layout.Layout.looks`).
-            base: [B, S], the logit's part that no design moves.
-        """
-        n, n_looks, n_draws = worth.shape
-        rows = worth.reshape(n * n_looks, n_draws)
-        first = (np.arange(n) * n_looks)[:, None]
-        total = np.repeat(base[:, None], candidates.continuous.shape[1], 1)
-        for columns in candidates.chosen:  # (B, K)
-            total += rows[columns + first]
-        centred = 2.0 * candidates.continuous - 1.0
-        n_logits, n_continuous = self._space.n_logits, self._space.n_continuous
-        for column in range(n_continuous):
-            value = centred[:, :, column, None]
-            linear = worth[:, None, n_logits + column]
-            square = worth[:, None, n_logits + n_continuous + column]
-            total += value * (linear + value * square)
-        return total
-
-    def _meets(self, rule: Rule, candidates: Candidates) -> NDArray[np.bool_]:
-        """Return which candidates meet a rule's conditions, whatever their category."""
-        met = np.ones(candidates.continuous.shape[:2], bool)
-        for columns in rule.columns:
-            attribute = int(np.searchsorted(self._starts, columns[0], "right")) - 1
-            own = candidates.chosen[attribute]
-            met &= functools.reduce(np.logical_or, [own == one for one in columns])
-        for column, bound in rule.below:
-            met &= candidates.continuous[:, :, column - self._space.n_logits] < bound
-        for column, bound in rule.above:
-            met &= candidates.continuous[:, :, column - self._space.n_logits] > bound
-        return met
+    def _broken(self, candidates: Candidates, categories: Sequence[str]) -> Words:
+        return self._rules.broken(candidates.chosen, candidates.continuous, categories)
 
     def _drawn(self, k: int, seeds: Words, stream: int) -> Candidates:
         """Return k designs for each seed, rules or not."""
@@ -239,15 +180,15 @@ class Proposer:
         chosen = places + self._starts[:, None, None]
         return Candidates(chosen, unit[:, :, n_attributes:])
 
-    def _scope(self, category: str) -> NDArray[np.bool_]:
-        """Return which rules are about a category: [rules]."""
-        rules = self._space.rules
-        scope = [not rule.categories or category in rule.categories for rule in rules]
-        return np.array(scope, bool)
-
     def _spread_of(self, sizes: Sequence[int]) -> Columns:
         """Return the logit of each value of each attribute [V, A]; then the pad."""
         spread = np.full((max(sizes, default=0), len(sizes)), self._space.n_logits)
         for column, size in enumerate(sizes):
             spread[:size, column] = np.arange(size) + self._starts[column]
         return spread.astype(np.intp)
+
+
+def _unbroken(broken: Words) -> NDArray[np.bool_]:
+    """Return which designs break no rule: [W, B, K] -> [B, K]."""
+    unbroken: NDArray[np.bool_] = np.bitwise_or.reduce(broken, 0) == 0
+    return unbroken

@@ -218,8 +218,9 @@ class CreativeMessages:
         picks = answers.picks
         given = np.ascontiguousarray(answers.conditions, "<f4").view(np.uint8)
         broken = map(bytes, np.packbits(picks.broken, 1))
-        who = {arm: _answerer(arm) for arm in set(answers.arms)}
-        yield Pieces([who[arm] for arm in answers.arms])
+        answerers = {id(arm): arm for arm in answers.arms}
+        pieces = {key: _answerer(arm) for key, arm in answerers.items()}
+        yield Pieces([pieces[id(arm)] for arm in answers.arms])
         yield Longs(answers.seeds.astype(np.int64))
         yield varint(self._n_candidates)
         yield Longs(picks.n_rejected)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from model_export.design_space import DesignSpace
 from model_export.pick import click_probability, pick_probabilities
-from model_export.posterior import best_designs
 from streams.core.arms import Arm
 from streams.core.candidates import (
     LATENT_STREAM,
@@ -23,6 +22,7 @@ from streams.core.candidates import (
     Proposer,
     joined,
 )
+from streams.core.columnar import worth as looks
 from streams.core.counter_random import (
     Words,
     fine_uniforms,
@@ -86,11 +86,12 @@ class Picker:
             categories: category advertised, for the rules that depend on it.
             seeds: uint64[n], seed of each request.
         """
-        places: dict[Arm, list[int]] = {}
+        places: dict[int, list[int]] = {}  # by identity: arms are slow to hash
         for place, arm in enumerate(arms):
-            places.setdefault(arm, []).append(place)
+            places.setdefault(id(arm), []).append(place)
         parts = []
-        for arm, listed in places.items():
+        for listed in places.values():
+            arm = arms[listed[0]]
             own = np.array(listed, np.intp)
             wanted = [categories[place] for place in listed]
             group = Group(conditions[own], wanted, seeds[own])
@@ -118,7 +119,8 @@ class Picker:
         if self._n_thompson:
             parts.append(self._thompson(model, worth, group.seeds))
         pools = self._judged(joined(parts), group)
-        return pools, self._proposer.scores(pools.candidates, worth, base)
+        chosen, continuous = pools.candidates.chosen, pools.candidates.continuous
+        return pools, looks.scores(model.layout, chosen, continuous, worth, base)
 
     def _judged(self, candidates: Candidates, group: Group) -> Pools:
         return self._proposer.judged(candidates, group.categories, group.seeds)
@@ -142,15 +144,9 @@ class Picker:
         Whatever the generator proposes, the pool then has what the critic would choose
         by itself; the draws, each request's own, explore.
         """
-        n, _, n_draws = worth.shape
-        k = self._n_thompson
-        draws = self._draws(seeds, n_draws)
-        own = worth[np.arange(n)[:, None], :, draws]  # (n, k, F)
-        own[:, 0] = worth.mean(2)
-        chosen, continuous = best_designs(model.layout, own.reshape(n * k, -1))
-        return Candidates(
-            chosen.reshape(len(chosen), n, k), continuous.reshape(n, k, -1)
-        )
+        draws = self._draws(seeds, worth.shape[2])
+        draws[:, 0] = looks.MEAN
+        return Candidates(*looks.best(model.layout, worth, draws))
 
     def _choose(
         self, pools: Pools, scores: Floats | None, seeds: Words, shadow: int

@@ -8,6 +8,7 @@ from model_export import design_space
 from model_export.design_space import DesignSpace, SpaceError
 from streams.core.candidates import Proposer
 from streams.core.counter_random import seeds_of
+from streams.core.hard_rules import HardRules
 
 SPACE = design_space.load()
 PROPOSER = Proposer(SPACE)
@@ -69,18 +70,46 @@ def test_hard_rules_say_of_columns_what_they_say_of_vectors(seeds, data):
     logits = np.zeros((len(seeds), 30, SPACE.n_logits), np.float32)
     drawn = sampled(SPACE, logits, seeds_of(seeds))
     drawn.continuous[:] = np.random.default_rng(seeds[0]).random(drawn.continuous.shape)
-    broken = PROPOSER.broken(drawn, categories)
+    rules = HardRules(SPACE)
+    bits = rules.broken(drawn.chosen, drawn.continuous, categories)
+    broken = rules.unpacked(bits)
     flat = vectors(SPACE, drawn).reshape(-1, SPACE.size)
     repeated = [category for category in categories for _ in range(30)]
     expected = SPACE.violations(flat, repeated)
     assert (broken.reshape(expected.shape) == expected).all()
 
 
+def test_a_space_may_have_more_rules_than_a_word_has_bits():
+    many = [
+        f'[[forbid]]\nname = "r{n}"\nhue = {{ is = ["red"] }}\nsize = {{ below = {n} }}'
+        for n in range(1, 101)
+    ]
+    space = DesignSpace(
+        "\n".join(
+            [
+                'name = "s"',
+                "[categorical]",
+                'hue = ["red", "blue"]',
+                "[continuous]",
+                "size = [0.0, 200.0]",
+                *many,
+            ]
+        )
+    )
+    rules = HardRules(space)
+    chosen = np.array([[[0, 0, 1]]])
+    continuous = np.array([[[0.10], [0.25], [0.0]]], np.float32)  # of 200
+    broken = rules.unpacked(rules.broken(chosen, continuous, ["running"]))
+    assert broken.sum(2).tolist() == [[80, 50, 0]]
+    assert (broken[0, 0] == (np.arange(1, 101) > 20)).all()
+
+
 @given(st.lists(st.integers(0, 2**63), min_size=1, max_size=20))
 def test_random_designs_are_legal_and_their_columns_decode_as_vectors_do(seeds):
     categories = ["insurance"] * len(seeds)
     drawn = PROPOSER.uniform(7, categories, seeds_of(seeds))
-    assert not PROPOSER.broken(drawn, categories).any()
+    rules = HardRules(SPACE)
+    assert not rules.broken(drawn.chosen, drawn.continuous, categories).any()
     flat = vectors(SPACE, drawn).reshape(-1, SPACE.size)
     columns = drawn.chosen.reshape(len(SPACE.categorical), -1)
     continuous = drawn.continuous.reshape(-1, SPACE.n_continuous)

@@ -11,7 +11,6 @@ from model_export.conditioning import CONDITION_SIZE
 from model_export.critic_layout import Layout
 from schemas.records import ModelRelease
 from streams.core.arms import Arm, Arms
-from streams.core.candidates import Proposer
 from streams.core.counter_random import seeds_of
 from streams.core.picking import Picker
 from streams.core.picks import NO_SHADOW
@@ -155,21 +154,6 @@ def columns_of(picks):
     """Return the one-hot columns of each picked design."""
     shown = SPACE.encode(designs(picks))
     return [tuple(np.flatnonzero(row[: SPACE.n_logits])) for row in shown]
-
-
-def test_a_score_is_the_critics_of_the_same_design():
-    model = LinearModel()
-    rng = np.random.default_rng(3)
-    proposer = Proposer(SPACE)
-    seeds = np.arange(5, dtype=np.uint64)
-    drawn = proposer.uniform(7, ["running"] * 5, seeds)
-    worth = rng.normal(size=(5, model.layout.n_looks, 8)).astype(np.float32)
-    base = rng.normal(size=(5, 8)).astype(np.float32)
-    scores = proposer.scores(drawn, worth, base)
-    for row in range(5):
-        designs = SPACE.designs(drawn.chosen[:, row], drawn.continuous[row])
-        looks = model.layout.looks(SPACE.encode(designs))
-        assert scores[row] == pytest.approx(looks @ worth[row] + base[row], abs=1e-3)
 
 
 def test_a_shadow_that_fails_is_not_credited_and_serving_goes_on():

@@ -36,6 +36,9 @@ AVRO_ROWS = _module("_avro_rows")
 DIGESTS = _module("_digests")
 """The twin of `digests`."""
 
+WORTH = _module("_worth")
+"""The twin of `worth`."""
+
 
 _NAMES = (
     "_decode",
@@ -47,6 +50,7 @@ _NAMES = (
     "_requests",
     "_avro_rows",
     "_digests",
+    "_worth",
 )
 
 
