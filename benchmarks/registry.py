@@ -11,6 +11,7 @@ from benchmarks.measures.latency import creative_latency, preference_latency
 from benchmarks.measures.memory import memory
 from benchmarks.measures.preferences import preferences
 from benchmarks.measures.recovery import recovery
+from benchmarks.measures.sink_rows import feedback_rows
 from benchmarks.measures.stage_worker import attribution, sink
 from benchmarks.measures.stages import checkpoint, creatives, texts
 from benchmarks.measures.two_workers import two_workers
@@ -52,6 +53,7 @@ FIGURES: dict[str, Figure] = {
         Figure("creatives", "requests answered, K = 16, and one alone", creatives),
         Figure("texts", "short texts read", texts),
         Figure("sink", "rows into ClickHouse in process", sink),
+        Figure("sink-feedback", "feedback into Arrow blocks", feedback_rows),
         Figure("growth-users", "CPU an event, 10 thousand to 5 million", growth_users),
         Figure("growth-partitions", "CPU an event, 1 to 64", growth_partitions),
         Figure("two-workers", "two workers beside one", two_workers),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +16,7 @@ from schemas.records import Record
 from streams.core.columnar.columns import Columns, Ints
 from streams.core.columnar.plan import NULL
 from streams.core.columnar.strings import gather
+from streams.sink.designs import design_map
 from streams.sink.tables import META_COLUMNS
 
 INSTANT = pa.timestamp("ms", "UTC")
@@ -28,6 +30,8 @@ LOW_CARDINALITY = frozenset(
         "region",
         "age_band",
         "device",
+        "arm",
+        "model_name",
     )
 )
 """Strings that the tables keep as LowCardinality: each value is copied once a batch."""
@@ -39,9 +43,10 @@ _Build = Callable[[Columns, Ints], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
-    """A field of the record, as it is built from its slot."""
+class _Column:
+    """A column of the table, as it is built from the slot of a field."""
 
+    field: str
     name: str
     build: _Build
 
@@ -53,33 +58,45 @@ class ArrowColumns:
     ClickHouse; other strings and bytes are copied once, from the record batch.
 
     Args:
-        record: its fields are primitives, enums, arrays of longs, or one of them or
-            null.
+        record: its fields are primitives, enums, arrays of longs, designs, or one of
+            them or null.
     """
 
     def __init__(self, record: type[Record]) -> None:
-        schema = schema_of(record)
-        self._fields = [
-            _Field(field["name"], _encoded(field["name"], _builder(field["type"])))
-            for field in schema["fields"]
+        fields = schema_of(record)["fields"]
+        self.names: tuple[str, ...] = tuple(field["name"] for field in fields)
+        """The fields, in the order of the schema."""
+        self._columns = [
+            column for one in fields for column in _columns(one["name"], one["type"])
         ]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Return the fields, in the order of the schema."""
-        return tuple(field.name for field in self._fields)
 
     def batch(self, columns: Columns, tp: TP) -> pa.RecordBatch:
         """Return the rows of one partition, and where each came from."""
         n = len(columns)
-        arrays = [
-            field.build(columns, columns.slot(field.name)) for field in self._fields
-        ]
+        arrays = [one.build(columns, columns.slot(one.field)) for one in self._columns]
+        names = [one.name for one in self._columns]
         topic = pa.DictionaryArray.from_arrays(np.zeros(n, np.int8), [tp.topic])
         partition = np.full(n, tp.partition, np.int32)
         # Arrow keeps what it is given: a view would hold all decoded columns.
         arrays += [topic, pa.array(partition), pa.array(columns.offsets.copy())]
-        return pa.RecordBatch.from_arrays(arrays, names=[*self.names, *META_COLUMNS])
+        return pa.RecordBatch.from_arrays(arrays, names=[*names, *META_COLUMNS])
+
+
+def _columns(field: str, schema: Any) -> list[_Column]:
+    """Return the columns of a field: one, or one for each map of a design."""
+    inner = _not_null(schema)
+    if isinstance(inner, dict) and inner["type"] == "record":
+        return [
+            _Column(field, f"{field}_{part['name']}", partial(design_map, which))
+            for which, part in enumerate(inner["fields"])
+        ]
+    return [_Column(field, field, _encoded(field, _builder(inner)))]
+
+
+def _not_null(schema: Any) -> Any:
+    if isinstance(schema, list):
+        (schema,) = [branch for branch in schema if branch != "null"]
+    return schema
 
 
 def _encoded(name: str, build: _Build) -> _Build:
@@ -90,8 +107,6 @@ def _encoded(name: str, build: _Build) -> _Build:
 
 def _builder(schema: Any) -> _Build:
     """Return what builds the Arrow array of a field."""
-    if isinstance(schema, list):
-        (schema,) = [branch for branch in schema if branch != "null"]
     if not isinstance(schema, dict):
         return _BUILDERS[schema]
     if schema.get("logicalType") == "timestamp-millis":

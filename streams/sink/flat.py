@@ -1,8 +1,8 @@
 """Record batches of a flat record -> Arrow record batches, and what the codec judges.
 
-Flat are records of primitives, enums and arrays of longs: most of the volume. What the
-fast decoder does not vouch for goes through the codec, record by record, as it would
-without this; so do records that this stage doubts.
+Flat are records of primitives, enums, arrays of longs and designs: most of the volume.
+What the fast decoder does not vouch for goes through the codec, record by record, as it
+would without this; so do records that this stage doubts.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,18 +14,19 @@ import pyarrow as pa
 from faust.types import TP
 
 from schemas.avro import SchemaIds
-from schemas.records import Behavior, Preference, Record
+from schemas.records import Behavior, Feedback, Preference, Record
 from schemas.taxonomy import taxonomy
 from streams.batch.batch_header import CorruptBatchError
 from streams.batch.messages import Message, messages
 from streams.batch.record_batches import RecordSet
+from streams.core.admission_checks import MAX_CONDITIONS
 from streams.core.columnar.columns import Columns
 from streams.core.columnar.decoder import Decoder
 from streams.core.columnar.payload import Payload
 from streams.sink.arrow import ArrowColumns
 from streams.sink.tables import LATEST_INSTANT, instant_names
 
-FLAT: tuple[type[Record], ...] = (Behavior, Preference)
+FLAT: tuple[type[Record], ...] = (Behavior, Preference, Feedback)
 """Records that are read as columns; each is keyed by its user."""
 
 GROUP_RECORDS = 8_192
@@ -153,6 +154,18 @@ def _odd_vectors(batch: pa.RecordBatch) -> Flags:
     return _any_in(~np.isfinite(numbers), ends // 4)
 
 
+def _odd_conditions(batch: pa.RecordBatch) -> Flags:
+    """Return which feedback has a condition that is no finite float32 numbers."""
+    content = batch.column("condition")
+    ends = np.frombuffer(content.buffers()[1], np.int32)[: batch.num_rows + 1]
+    lengths = np.diff(ends)
+    odd: Flags = (lengths % 4 != 0) | (lengths > 4 * MAX_CONDITIONS)
+    if odd.any():
+        return odd | (lengths > 0)
+    numbers = np.frombuffer(content.buffers()[2] or b"", "<f4")
+    return _any_in(~np.isfinite(numbers), ends // 4)
+
+
 def _any_in(flags: Flags, bounds: npt.NDArray[np.integer]) -> Flags:
     """Return whether a flag is set between bounds[i] and bounds[i + 1] [n]."""
     counts = np.concatenate([[0], np.cumsum(flags)])
@@ -161,5 +174,6 @@ def _any_in(flags: Flags, bounds: npt.NDArray[np.integer]) -> Flags:
 
 
 _DOUBTS: dict[type[Record], Callable[[pa.RecordBatch], Flags]] = {
-    Preference: _odd_vectors
+    Preference: _odd_vectors,
+    Feedback: _odd_conditions,
 }

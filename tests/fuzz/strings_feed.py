@@ -95,3 +95,8 @@ class StringsFeed:
             strings.gather(payloads, row_starts, spans)
         except (ValueError, OverflowError):
             self._counts["strings refused"] += 1
+        for which in (0, 1):
+            try:
+                strings.entries(payloads, row_starts, spans, which)
+            except ValueError:
+                self._counts["designs refused"] += 1

@@ -9,15 +9,19 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from schemas.records import Behavior, Preference
+from schemas.records import Behavior, Design, Feedback, Preference
 from streams.core.columnar import compiled
+from streams.core.columnar.decoder import Decoder
+from streams.core.columnar.payload import Payload
 from streams.sink.consumer import write
 from streams.sink.cuts import WINDOW, arrow_blocks
+from streams.sink.designs import CHOICES, NUMBERS, entries_in_python
 from streams.sink.erasures import Erasures
 from streams.sink.flat import FLAT
 from streams.sink.intake import Intake
 from streams.sink.store import Store
 from streams.sink.tables import TABLES, blocks_of
+from tests.streams.hostile_records import generator, mutated
 from tests.streams.sink_record_sets import record_set
 from tests.streams.sink_records import (
     IDS,
@@ -52,6 +56,9 @@ behaviors = st.builds(
 )
 
 
+DESIGN = Design(categorical={"hue": "blue"}, continuous={"size": 1.5, "x": -0.25})
+
+
 def weights(*values):
     return np.resize(np.array(values, "<f4"), 64).tobytes()
 
@@ -66,6 +73,37 @@ preferences = st.builds(
     behavior_offset=st.integers(-1, 10**12),
     last_click_at=st.sampled_from([0, NOW]),
     exposures=st.binary(max_size=4).map(lambda one: one * 4),
+)
+
+
+SHORT = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), min_size=1)
+
+designs = st.builds(
+    Design,
+    categorical=st.dictionaries(SHORT, SHORT, max_size=5),
+    continuous=st.dictionaries(
+        SHORT, st.floats(allow_nan=False, allow_infinity=False), max_size=5
+    ),
+)
+
+feedbacks = st.builds(
+    a_feedback,
+    number=st.integers(0, 99),
+    outcome=st.sampled_from(["none", "click", "conversion", "dismiss"]),
+    arm=st.sampled_from(["control", "champion", "ü"]),
+    revision=st.integers(0, 2**31 - 1),
+    user_id=st.sampled_from(["u_1", "u_2"]),
+    value=st.none() | st.floats(0, 1e12),
+    valid=st.booleans(),
+    delay_ms=st.none() | st.integers(0, 10**12),
+    creative_id=st.none() | NAMES,
+    placement=st.none() | NAMES,
+    surface=st.sampled_from([None, "search", "social", "video", "device"]),
+    category=st.none() | NAMES,
+    item=st.none() | NAMES,
+    propensity=st.none() | st.floats(0, 1, exclude_min=True),
+    condition=st.none() | st.builds(weights, st.floats(0, 99, width=32)),
+    design=st.none() | designs,
 )
 
 
@@ -97,7 +135,10 @@ def by_column(intake):
     for batches in intake.batches_to_write().values():
         content = pa.Table.from_batches(batches)
         return {
-            name: [_plain(value) for value in content.column(name).to_pylist()]
+            name: [
+                _plain(value)
+                for value in content.column(name).to_pylist(maps_as_pydicts="strict")
+            ]
             for name in content.column_names
         }
     (rows,) = intake.rows_to_write().values()
@@ -111,7 +152,7 @@ def _plain(value):
     return value
 
 
-@pytest.mark.parametrize("records", [behaviors, preferences])
+@pytest.mark.parametrize("records", [behaviors, preferences, feedbacks])
 def test_columns_are_the_rows_that_the_codec_makes(records):
     @settings(max_examples=60, deadline=None)
     @given(st.lists(records, min_size=1, max_size=12))
@@ -131,6 +172,7 @@ def test_columns_are_the_rows_that_the_codec_makes(records):
         ("behavior", [an_impression(n, surface="video", value=n) for n in range(9)]),
         ("behavior", [an_impression(1), a_click(2, category="ü", user_agent="")]),
         ("preference", [a_preference(), a_preference("u_2", language="en")]),
+        ("feedback", [a_feedback(1), a_feedback(2, design=DESIGN, value=2.5)]),
     ],
 )
 def test_clickhouse_keeps_of_columns_what_it_keeps_of_rows(table, content, rows_by):
@@ -173,6 +215,34 @@ def test_a_preference_that_the_admission_refuses_is_passed_over(changes):
     assert columnar.skipped == {"ads.preference.v1": 1}
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"condition": b"123"},
+        {"condition": weights(math.inf)},
+        {"condition": bytes(4 * 1_025)},
+        {"propensity": 0.0},
+        {"reward": 1.5},
+        {"decided_at": 0},
+        {"design": Design(categorical={"": "a"}, continuous={})},
+        {"design": Design(categorical={"a": "b\n"}, continuous={})},
+        {"design": Design(categorical={"a": "b" * 129}, continuous={})},
+        {"design": Design(categorical={}, continuous={"a": math.nan})},
+        {"design": Design(categorical={}, continuous={"a": -math.inf})},
+    ],
+)
+def test_feedback_that_the_admission_refuses_is_passed_over(changes):
+    content = [a_feedback(n, condition=weights(1.0)) for n in range(4)]
+    content[2] = dataclasses.replace(content[2], **changes)
+    messages = [message(one, offset=n) for n, one in enumerate(content)]
+
+    columnar, one_by_one = both_ways(messages)
+
+    n_columnar, n_single = columnar.pending.n_columnar_rows, columnar.pending.n_rows
+    assert n_columnar + n_single == 3
+    assert columnar.skipped == one_by_one.skipped == {"ads.feedback.v1": 1}
+
+
 def test_bad_records_are_judged_one_by_one():
     good = [message(an_impression(n), offset=n) for n in range(6)]
     good[1] = dataclasses.replace(good[1], value=b"junk")
@@ -187,7 +257,7 @@ def test_bad_records_are_judged_one_by_one():
 
 
 def test_records_of_other_kinds_are_read_from_record_sets_too():
-    messages = [message(a_feedback(n), offset=n) for n in range(3)]
+    messages = [message(a_profile(at=NOW + n), offset=n) for n in range(3)]
 
     columnar, one_by_one = both_ways(messages)
 
@@ -200,7 +270,11 @@ def test_dictionaries_are_what_the_tables_keep_as_low_cardinality(record, clickh
     low = {row[0] for row in described if row[1].startswith("LowCardinality")}
     intake = Intake(IDS)
 
-    sample = {Behavior: an_impression, Preference: a_preference}[record]
+    sample = {
+        Behavior: an_impression,
+        Preference: a_preference,
+        Feedback: a_feedback,
+    }[record]
     intake.take_records(record_set([message(sample())]), 0, NOW)
 
     (((batch,),)) = intake.pending.batches.values()
@@ -322,3 +396,63 @@ def test_the_same_block_again_changes_nothing(clickhouse):
         write(intake, Store(clickhouse))
 
     assert clickhouse.query("SELECT count() FROM behavior").result_rows == [(3,)]
+
+
+def test_a_name_that_comes_twice_in_a_design_counts_once_and_the_last_time():
+    one = message(a_feedback(design=DESIGN), offset=0)
+    twice = one.value.replace(b"\x04\x08size", b"\x04\x08size").replace(
+        b"\x02x", b"\x08size"
+    )
+    messages = [dataclasses.replace(one, value=twice)]
+
+    columnar, one_by_one = both_ways(messages)
+
+    assert columnar.rows_to_write() == one_by_one.rows_to_write()
+    (row,) = columnar.rows_to_write()["ads.feedback.v1"]
+    assert row.record.design.continuous == {"size": -0.25}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(feedbacks, st.integers(0, 2**32)), min_size=1, max_size=6))
+def test_spoilt_feedback_is_what_the_codec_makes_of_it(content):
+    messages = [message(one, offset=n) for n, (one, _) in enumerate(content)]
+    spoilt = [
+        dataclasses.replace(one, value=mutated(generator(seed), one.value))
+        for one, (_, seed) in zip(messages, content, strict=True)
+    ]
+
+    columnar, one_by_one = both_ways([*spoilt, *messages])
+
+    assert columnar.skipped == one_by_one.skipped
+    assert n_rows(columnar) == n_rows(one_by_one)
+
+
+def n_rows(intake):
+    return intake.pending.n_rows + intake.pending.n_columnar_rows
+
+
+spans_of_designs = st.lists(st.none() | designs, max_size=6)
+
+
+@settings(deadline=None)
+@given(spans_of_designs, st.sampled_from([CHOICES, NUMBERS]))
+@pytest.mark.skipif(compiled.STRINGS is None, reason="nothing is compiled")
+def test_both_twins_find_the_same_entries(content, which):
+    reader = Decoder(Feedback, IDS, ("design",), "user_id")
+    messages = [message(a_feedback(n, design=one)) for n, one in enumerate(content)]
+    payloads = record_set(messages).payloads if messages else ()
+    columns = reader.decode(payloads, 0, NOW)
+    args = (columns.payloads, columns.row_starts, columns.slot("design").copy(), which)
+    ours, theirs = compiled.STRINGS.entries(*args), entries_in_python(*args)
+    assert [one.tolist() for one in ours] == [one.tolist() for one in theirs]
+
+
+@pytest.mark.skipif(compiled.STRINGS is None, reason="nothing is compiled")
+@pytest.mark.parametrize(
+    "content", [b"", b"\x01", b"\x02\x02a", b"\x02\x80", b"\x04\0\0"]
+)
+def test_a_span_that_points_at_no_design_is_an_error(content):
+    payload, starts = Payload(content, 1, 0, 0), np.array([0, 1])
+    for length in range(len(content) + 2):
+        with pytest.raises(ValueError, match="no design"):
+            compiled.STRINGS.entries([payload], starts, np.array([length]), NUMBERS)

@@ -2,20 +2,22 @@
 
 The same bounds as `streams.core.admission`, as data:
 tests/streams/test_columnar_decode.py holds that nothing gets through here which the
-admission refuses. Only half-lives and weights of a Preference are not judged: `restore`
-takes those that have our shape.
+admission refuses. Only vectors are not judged, half-lives and weights of a Preference
+and the condition of a Feedback: `restore` takes those that have our shape, and the sink
+judges them itself.
 """
 
 from dataclasses import fields
 from typing import Any, cast
 
-from schemas.records import Behavior, Preference, Record
+from schemas.records import Behavior, Feedback, Preference, Record
 from streams.core.admission import MAX_AGENT_CHARACTERS
 from streams.core.admission_checks import BIG, DAY_MS, EARLIEST, MAX_ID_CHARACTERS
 from streams.core.columnar.plan import Check, Limits
 
 _INSTANT = Limits(Check.INSTANT, low=EARLIEST, high=DAY_MS)
 _COUNT = Limits(Check.RANGE, low=0, high=BIG)
+_INT = Limits(Check.RANGE, low=0, high=2**31 - 1)
 _OFFSET = Limits(Check.RANGE, low=-1, high=BIG)
 
 _OWN: dict[type[Record], dict[str, Limits]] = {
@@ -23,6 +25,16 @@ _OWN: dict[type[Record], dict[str, Limits]] = {
         "user_agent": Limits(Check.TEXT, limit=MAX_AGENT_CHARACTERS),
         "occurred_at": _INSTANT,
         "value": _COUNT,
+    },
+    Feedback: {
+        "shown_at": _INSTANT,
+        "decided_at": Limits(Check.RANGE, low=EARLIEST - DAY_MS, high=BIG),
+        "reward": Limits(Check.RANGE, low=-1, high=1),
+        "value": _COUNT,
+        "delay_ms": _COUNT,
+        "revision": _INT,
+        "model_version": _INT,
+        "propensity": Limits(Check.RANGE, low=5e-324, high=1),  # above 0
     },
     Preference: {
         "as_of": _INSTANT,

@@ -1,7 +1,8 @@
 """Writer schema, reader schema -> the steps that decode one flat record into slots.
 
 A plan is data: the compiled and the pure decoder walk the same steps. It covers records
-whose fields are primitives, enums, arrays of longs and unions of one of them with null.
+whose fields are primitives, enums, arrays of longs, designs (a map of strings and one
+of doubles) and unions of one of them with null.
 A writer schema that needs more has no plan, and its records are decoded one by one.
 
 A plan is stricter than Avro: what it does not recognise as ordinary (`Step.check`, the
@@ -30,6 +31,8 @@ class Op(IntEnum):
     DOUBLE = 4
     ENUM = 5
     LONGS = 6
+    DESIGN = 7
+    """A record of a map of strings and a map of doubles; its span is all of it."""
 
 
 class Check(IntEnum):
@@ -152,6 +155,7 @@ class _Shape:
     op: Op
     null_branch: int
     symbols: tuple[str, ...] = ()
+    """Of an enum; of a design, the names of its maps."""
 
 
 def _shape(schema: Any) -> _Shape | None:
@@ -165,7 +169,19 @@ def _shape(schema: Any) -> _Shape | None:
         return _Shape(Op.ENUM, -1, tuple(schema["symbols"]))
     if schema["type"] == "array":
         return _Shape(Op.LONGS, -1) if schema["items"] in ("long", "int") else None
+    if schema["type"] == "record":
+        return _design(schema["fields"])
     return _shape(schema["type"])
+
+
+def _design(fields: Sequence[Mapping[str, Any]]) -> _Shape | None:
+    """Return the shape of a record of a map of strings and a map of doubles."""
+    kinds = [one["type"] for one in fields]
+    if not all(isinstance(kind, dict) and kind["type"] == "map" for kind in kinds):
+        return None
+    if [kind["values"] for kind in kinds] != ["string", "double"]:
+        return None
+    return _Shape(Op.DESIGN, -1, tuple(one["name"] for one in fields))
 
 
 def _optional(branches: list[Any]) -> _Shape | None:
@@ -182,10 +198,14 @@ def _readable(theirs: _Shape, mine: _Shape | None) -> bool:
     """Return whether the reader takes this without conversion."""
     if mine is None or theirs.op != mine.op:
         return False
+    if theirs.op is Op.DESIGN and theirs.symbols != mine.symbols:
+        return False
     return theirs.null_branch < 0 or mine.null_branch >= 0
 
 
 def _mapping(theirs: _Shape, mine: _Shape | None) -> tuple[int, ...]:
+    if theirs.op is not Op.ENUM:
+        return ()
     known = mine.symbols if mine else ()
     return tuple(
         known.index(symbol) if symbol in known else -1 for symbol in theirs.symbols

@@ -27,7 +27,7 @@ _MOST_LONGS = 64
 
 def is_span(step: Step) -> bool:
     """Return whether a step's slot holds a span."""
-    return step.op in {Op.STRING, Op.BYTES, Op.LONGS}
+    return step.op in {Op.STRING, Op.BYTES, Op.LONGS, Op.DESIGN}
 
 
 class Walk(Reader):
@@ -81,8 +81,8 @@ class Walk(Reader):
             return byte.astype(np.int64)
         if step.op is Op.DOUBLE:
             return self._double(step.limits, which)
-        if step.op is Op.LONGS:
-            return self._longs(which)
+        if step.op in {Op.LONGS, Op.DESIGN}:
+            return self._many(step, which)
         value = self.varint(which)
         if step.op is Op.ENUM:
             return self._symbol(step, value, which)
@@ -160,6 +160,13 @@ class Walk(Reader):
             base = self._now if limits.check is Check.INSTANT else 0
             high = base + int(limits.high)
             self._require((value >= limits.low) & (value <= high), which)
+
+    def _many(self, step: Step, which: Cursors) -> Ints:
+        """Read an array of longs; two maps of any length are left to the codec."""
+        if step.op is Op.LONGS:
+            return self._longs(which)
+        self.good[which] = False
+        return np.zeros(len(self.at[which]), np.int64)
 
     def _longs(self, which: Cursors) -> Ints:
         """Step over an array of longs that is one short block, as writers make it."""
