@@ -194,10 +194,11 @@ def _quality(
         torch.split(latents, N_AT_ONCE), torch.split(wanted, N_AT_ONCE), strict=True
     )
     drawn = torch.cat([generator(z, category) for z, category in parts])
-    return {
-        whose: _rounded(judged._asdict())
-        for whose, judged in judge.quality(drawn.numpy(), seed)._asdict().items()
+    judged = {
+        "drawn": judge.judged(drawn.numpy(), seed),
+        **judge.references(seed)._asdict(),
     }
+    return {whose: _rounded(found._asdict()) for whose, found in judged.items()}
 
 
 def _rounded(losses: dict[str, float]) -> dict[str, float]:

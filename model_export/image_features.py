@@ -42,18 +42,27 @@ def _edges(unit: Pictures) -> Features:
     # In units of an orientation; its centre is at the whole number.
     turn = np.mod(np.arctan2(down, across), np.pi) / np.pi * N_ORIENTATIONS - 0.5
     lower = np.floor(turn)
-    upper_share = turn - lower
+    upper_votes = (turn - lower) * length
     lower = lower.astype(np.int64)
-    cell = CELL_PX[side]
-    k = side // cell
-    cells = np.empty((n, k, k, N_ORIENTATIONS), np.float32)
-    for orientation in range(N_ORIENTATIONS):
-        share = np.where(lower % N_ORIENTATIONS == orientation, 1 - upper_share, 0)
-        share += np.where((lower + 1) % N_ORIENTATIONS == orientation, upper_share, 0)
-        votes = (share * length).reshape(n, k, cell, k, cell)
-        cells[..., orientation] = votes.sum((2, 4))
-    cells /= (np.linalg.norm(cells, axis=-1, keepdims=True) + SMALLEST) * k
-    return cells.reshape(n, -1)
+    cells = _histograms(lower, length - upper_votes)
+    cells += _histograms(lower + 1, upper_votes)
+    longest = np.linalg.norm(cells, axis=-1, keepdims=True) + SMALLEST
+    k = side // CELL_PX[side]
+    return np.asarray((cells / longest / k).reshape(n, -1), np.float32)
+
+
+def _histograms(
+    orientation: NDArray[np.int64], votes: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Sum votes [n, S, S] by cell and orientation (of any turn): [n, k * k, 8]."""
+    n, side, _ = votes.shape
+    row = np.arange(side) // CELL_PX[side]
+    k = side // CELL_PX[side]
+    cell = row[:, None] * k + row  # (S, S)
+    place = np.arange(n)[:, None, None] * k * k + cell
+    slot = place * N_ORIENTATIONS + orientation % N_ORIENTATIONS
+    sums = np.bincount(slot.ravel(), votes.ravel(), n * k * k * N_ORIENTATIONS)
+    return np.asarray(sums.reshape(n, k * k, N_ORIENTATIONS), np.float64)
 
 
 def _colours(unit: Pictures) -> Features:

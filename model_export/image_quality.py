@@ -44,11 +44,9 @@ class Judged(NamedTuple):
     """Sliced Wasserstein distance of patches; smaller is nearer."""
 
 
-class Quality(NamedTuple):
-    """Pictures, baselines and photographs, judged alike."""
+class References(NamedTuple):
+    """What a generator's pictures are compared with, judged alike."""
 
-    drawn: Judged
-    """The generator's pictures."""
     linear: Judged
     """A Gaussian over 64 principal components; its class is drawn by chance."""
     linear_by_class: Judged
@@ -98,11 +96,10 @@ class Judge:
             ),
         )
 
-    def quality(self, drawn: Pictures, seed: int) -> Quality:
-        """Judge a generator's pictures of the wanted classes, and what to compare.
+    def references(self, seed: int) -> References:
+        """Judge the baselines, and photographs of the training.
 
         Args:
-            drawn: [n, C, S, S] in [-1, 1].
             seed: of the baselines, the sample of photographs and the patches.
         """
         rng = np.random.default_rng(seed)
@@ -110,8 +107,7 @@ class Judge:
         linear = PrincipalComponents.fitted(self._known, rng)
         by_class = linear.drawn_of(self._taught.categories, self.wanted, rng)
         sample = self.judged(self._known[rng.permutation(len(self._known))[:n]], seed)
-        return Quality(
-            drawn=self.judged(drawn, seed),
+        return References(
             linear=self.judged(linear.drawn(n, rng), seed),
             linear_by_class=self.judged(by_class, seed),
             photographs=sample._replace(

@@ -30,14 +30,14 @@ from model_export.weight_average import WeightAverage
 class ImageVaeConfig:
     """How an image VAE is trained."""
 
-    epochs: int = 24
-    plain_epochs: int = 12
+    epochs: int = 18
+    plain_epochs: int = 6
     """Of reconstruction and KL alone, at most half of all."""
     batch: int = 32
     seed: int = 0
     learning_rate: float = 4e-4
     beta: float = 3e-3
-    fidelity: float = 1.0
+    fidelity: float = 0.5
     """Weight of the reconstruction beside the discriminator."""
 
 

@@ -21,7 +21,7 @@ from benchmarks.data_files import data_file
 from benchmarks.figures import Row, UnavailableError, at_least, at_most, beside, row
 from benchmarks.session import Session, note
 from model_export.image_dataset import ImageSize, load_photographs
-from model_export.image_quality import Judge, Judged, Quality
+from model_export.image_quality import Judge, Judged, References
 
 Recipe = Literal["gan", "vae"]
 
@@ -46,16 +46,17 @@ def images(session: Session) -> Iterator[Row]:
     data = data_file(PHOTOGRAPHS)
     for size in SIZES:
         judge = Judge(*load_photographs(data, size).split())
-        runs: list[Quality] = []
+        seeds = range(session.options.runs)
+        references = [judge.references(seed) for seed in seeds]
+        yield from _told(f"images {size}", references)
         for recipe in RECIPES:
             folder = session.options.folder / "images" / f"{recipe}-{size}"
             model = _trained(folder, data, recipe, size)
-            runs = [
-                judge.quality(_drawn(model, judge.wanted, seed), seed)
-                for seed in range(session.options.runs)
+            drawn = [
+                judge.judged(_drawn(model, judge.wanted, seed), seed) for seed in seeds
             ]
-            yield from _compared(f"images {recipe} {size}", runs)
-        yield from _references(f"images {size}", runs)
+            linear = [run.linear for run in references]
+            yield from _compared(f"images {recipe} {size}", drawn, linear)
 
 
 def _trained(folder: Path, data: Path, recipe: Recipe, size: ImageSize) -> Path:
@@ -96,9 +97,9 @@ def _drawn(model: Path, wanted: NDArray[np.int64], seed: int) -> NDArray[np.floa
     return np.concatenate(pictures)
 
 
-def _compared(name: str, runs: Sequence[Quality]) -> Iterator[Row]:
-    drawn = [run.drawn for run in runs]
-    linear = [run.linear for run in runs]
+def _compared(
+    name: str, drawn: Sequence[Judged], linear: Sequence[Judged]
+) -> Iterator[Row]:
     for what, unit, field in (
         ("Frechet distance", "of edges and colour", "frechet"),
         ("1-NN accuracy", "share", "neighbours"),
@@ -112,7 +113,7 @@ def _compared(name: str, runs: Sequence[Quality]) -> Iterator[Row]:
     yield row(f"{name}, nearest photograph taught", "x a held-out one's", novelty)
 
 
-def _references(name: str, runs: Sequence[Quality]) -> Iterator[Row]:
+def _told(name: str, runs: Sequence[References]) -> Iterator[Row]:
     for label, field in (
         (_LINEAR, "linear"),
         (f"{_LINEAR} by class", "linear_by_class"),

@@ -14,21 +14,21 @@ from benchmarks.session import Options, Session  # noqa: E402
 from model_export.image_dataset import SAMPLE  # noqa: E402
 from model_export.image_export import export_generator  # noqa: E402
 from model_export.image_networks import ImageGenerator  # noqa: E402
-from model_export.image_quality import Judged, Quality  # noqa: E402
+from model_export.image_quality import Judged  # noqa: E402
 
 GOOD = Judged(0.1, 0.6, 0.7, 0.9, 0.1)
 BAD = Judged(0.2, 0.9, 0.2, 1.1, 0.2)
 
 
 def test_a_generator_nearer_than_the_baseline_reaches_its_targets():
-    rows = list(images._compared("it", [Quality(GOOD, BAD, BAD, GOOD)]))
+    rows = list(images._compared("it", [GOOD], [BAD]))
     assert [row.reached for row in rows] == [True, True, True, True, None]
     assert [row.ratio for row in rows[:2]] == pytest.approx([0.5, 0.6 / 0.9])
     assert rows[3].value == 70
 
 
 def test_a_generator_farther_than_the_baseline_does_not():
-    rows = list(images._compared("it", [Quality(BAD, GOOD, GOOD, GOOD)]))
+    rows = list(images._compared("it", [BAD], [GOOD]))
     assert [row.reached for row in rows] == [False, False, False, False, None]
 
 
