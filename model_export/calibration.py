@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-KEPT_EXAMPLES = 30_000.0
-"""Impressions that the sums remember: about a thousand clicks."""
+KEPT_EXAMPLES = 15_000.0
+"""Impressions that the sums remember: some five hundred clicks. The curse grows while
+the pick gets better, so a longer memory lags behind it."""
 
 _PRIOR_CLICKS = 30.0
 """Clicks at the predicted rate that are believed in beforehand."""
