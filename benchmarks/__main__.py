@@ -12,7 +12,7 @@ from kafka.errors import KafkaError
 
 from benchmarks.brokers import ROOT
 from benchmarks.figures import Row, UnavailableError, to_json, to_text
-from benchmarks.learning import __main__ as learning
+from benchmarks.learning import __main__ as learning, summary
 from benchmarks.machine import busy, describe
 from benchmarks.registry import FIGURES
 from benchmarks.session import Options, Session, note
@@ -26,11 +26,14 @@ def main(arguments: list[str] | None = None) -> int:
     asked = sys.argv[1:] if arguments is None else arguments
     if asked[:1] == ["learning"]:  # a programme of its own: worlds, methods, seeds
         return learning.main(asked[1:])
+    if asked[:1] == ["learning-figures"]:
+        return summary.main(asked[1:])
     given = _parser().parse_args(asked)
     if given.list:
         for figure in FIGURES.values():
             print(f"{figure.name:16}{figure.what}")
         print(f"{'learning':16}what is learnt from clicks; see learning --help")
+        print(f"{'learning-figures':16} what is asked of that, and what is reached")
         return 0
     unknown = [name for name in given.names if name not in FIGURES]
     if unknown:

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from benchmarks.figures import Row
 from benchmarks.learning.real.figure import learning_real
+from benchmarks.measures.fine_tune import fine_tune
 from benchmarks.measures.images import images
 from benchmarks.measures.join import join
 from benchmarks.measures.latency import creative_latency, preference_latency
 from benchmarks.measures.memory import memory
 from benchmarks.measures.preferences import preferences
+from benchmarks.measures.promotion import promotion
 from benchmarks.measures.recovery import recovery
 from benchmarks.measures.sink_rows import feedback_rows
 from benchmarks.measures.stage_worker import attribution, sink
@@ -57,6 +59,8 @@ FIGURES: dict[str, Figure] = {
         Figure("growth-users", "CPU an event, 10 thousand to 5 million", growth_users),
         Figure("growth-partitions", "CPU an event, 1 to 64", growth_partitions),
         Figure("two-workers", "two workers beside one", two_workers),
+        Figure("fine-tune", "a job of 10,000 examples, and its export", fine_tune),
+        Figure("promotion", "right and wrong verdicts of 1,000 canaries", promotion),
         Figure("learning-real", "policies learnt from real logs", learning_real),
         Figure("images", "drawn clothes beside photographs and PCA", images),
     )

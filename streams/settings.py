@@ -123,7 +123,13 @@ class RolloutSettings(_Section):
         1_000, ge=10, description="Impressions per arm before a verdict."
     )
     max_canary_impressions: int = Field(
-        50_000, ge=10, description="Decide by now: promoted unless it is worse."
+        50_000, ge=10, description="Decide by now: what is not promoted goes back."
+    )
+    max_loss: float = Field(
+        0.06,
+        gt=0,
+        le=1,
+        description="Loss of clicks that a promotion rules out; 1: unless it is worse.",
     )
 
 

@@ -1,32 +1,19 @@
 """`adloom bench learning`: every method in every world; a run can go on later."""
 
 import argparse
-import hashlib
 import json
 import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from benchmarks.figures import UnavailableError
+from benchmarks.learning.kept import FOLDER, made
 from benchmarks.learning.methods.catalogue import METHODS
 from benchmarks.learning.page import page
 from benchmarks.learning.results import Runs, rows, to_text
-from benchmarks.learning.run import run
 from benchmarks.learning.world import KINDS
 
-ROOT = Path(__file__).resolve().parents[2]
 SEEDS = "0-4,10-14"
 """Worlds that are reported; nothing was tuned on them."""
-
-_CODE = (
-    "benchmarks/learning/*.py",
-    "benchmarks/learning/methods/*.py",
-    "model_export/*.py",
-    "streams/core/picking.py",
-    "streams/core/candidates.py",
-    "streams/inference.py",
-)
-"""What a result depends on: with other code it is measured again."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -39,26 +26,16 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"unknown: {', '.join(unknown)}; expected {known}\n")
         return 2
     tasks = [
-        (kind, seed, method)
+        (kind, seed, method, given.impressions)
         for seed in seeds(given.seeds)
         for kind in kinds
         for method in methods
     ]
-    folder = given.folder / _digest()
-    folder.mkdir(parents=True, exist_ok=True)
     runs: Runs = {}
     try:
-        with ProcessPoolExecutor(given.jobs) as pool:
-            waiting = {
-                pool.submit(
-                    _kept, folder, *task, given.impressions, warm=given.warm
-                ): task
-                for task in tasks
-            }
-            for done in as_completed(waiting):
-                kind, seed, method = waiting[done]
-                runs[kind, method, seed] = done.result()
-                sys.stderr.write(f"{kind} {seed} {method}: done\n")
+        for task, points in made(given.folder, tasks, given.jobs, warm=given.warm):
+            kind, seed, method, _ = task
+            runs[kind, method, seed] = points
     except UnavailableError as error:
         sys.stderr.write(f"learning: skipped: {error}\n")
         return 0
@@ -91,30 +68,6 @@ def seeds(text: str) -> list[int]:
     return found
 
 
-def _kept(
-    folder: Path, kind: str, seed: int, method: str, total: int, *, warm: bool
-) -> list[dict[str, float]]:
-    """Return a run's points, from its file when it was made before."""
-    name = f"{kind}-{seed}-{method}-{total}{'-warm' if warm else ''}.json"
-    file = folder / name
-    if file.exists():
-        kept: list[dict[str, float]] = json.loads(file.read_text("utf-8"))
-        return kept
-    points = run(kind, seed, method, total, warm=warm)
-    part = file.with_suffix(".part")
-    part.write_text(json.dumps(points), "utf-8")
-    part.replace(file)  # a killed run leaves no half result
-    return points
-
-
-def _digest() -> str:
-    sha = hashlib.sha256()
-    for pattern in _CODE:
-        for file in sorted(ROOT.glob(pattern)):
-            sha.update(file.read_bytes())
-    return sha.hexdigest()[:12]
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="adloom bench learning", description="What is learnt from clicks."
@@ -127,9 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--impressions", type=int, default=100_000)
     parser.add_argument("--warm", action="store_true", help="20,000 logged ones first")
     parser.add_argument("--jobs", type=int, default=1, help="processes at once")
-    parser.add_argument(
-        "--folder", type=Path, default=ROOT / "var" / "bench" / "learning"
-    )
+    parser.add_argument("--folder", type=Path, default=FOLDER)
     return parser
 
 

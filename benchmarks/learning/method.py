@@ -1,7 +1,7 @@
 """What a method may see and has to do."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,19 @@ class Setting:
     seed: int
 
 
+class Batch(NamedTuple):
+    """Impressions to learn from: the newest, then late clicks on older ones."""
+
+    number: NDArray[np.int64]
+    """int64[n]: of the impression; a late click repeats one."""
+    condition: Floats
+    """float32[n, 71]."""
+    design: Floats
+    """float32[n, D]."""
+    clicked: Floats
+    """float32[n], 0 or 1."""
+
+
 class Method(Protocol):
     """Chooses designs and learns from what people do with them."""
 
@@ -36,5 +49,5 @@ class Method(Protocol):
     def greedy(self, condition: Floats) -> Floats:
         """Return the designs that it believes best: float32[n, D]."""
 
-    def learn(self, condition: Floats, design: Floats, clicked: Floats) -> None:
+    def learn(self, batch: Batch) -> None:
         """Learn from a batch of impressions: it chose these designs."""

@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.learning.method import Floats, Setting
+from benchmarks.learning.late import Post
+from benchmarks.learning.method import Floats, Method, Setting
 from benchmarks.learning.methods.catalogue import METHODS
-from benchmarks.learning.methods.product import Product
-from benchmarks.learning.world import Crowd, World
+from benchmarks.learning.methods.product import VARIANTS, Product
+from benchmarks.learning.truth import Crowd, Rates
+from benchmarks.learning.world import KINDS, World
 from model_export.pools import diversity
 
 CHECKPOINTS = (10_000, 30_000, 100_000, 300_000)
@@ -17,8 +19,9 @@ _STEPS = ((10_000, 2_500), (100_000, 5_000), (10**12, 10_000))
 _WARM = 20_000
 """Impressions of library designs that a warm start learns from first."""
 
-DRIFT_AT, RETURN_AT = 100_000, 150_000
-"""Impressions at which tastes turn, and turn back, in a drifting world."""
+DRIFT_AT, RETURN_AT, BACK_AT = 100_000, 150_000, 200_000
+"""Impressions at which tastes turn, and turn back, in a drifting world; and at which
+they have been back for as long as they were away."""
 
 Point = dict[str, Any]
 
@@ -39,25 +42,28 @@ def run(
     setting = Setting(world.space, world.library(), world.onlookers(), seed)
     started = time.process_time()
     method = METHODS[name](setting)
+    post = Post(KINDS[kind].late, np.random.default_rng([seed, 31]))
     if warm:
         crowd = world.visitors(_WARM)
         rng = np.random.default_rng([seed, 30])
         shown = setting.library[rng.integers(0, len(setting.library), _WARM)]
-        method.learn(crowd.condition, shown, world.clicks(crowd, shown))
+        clicked = world.clicks(crowd, shown)
+        method.learn(post.delivered(crowd.condition, shown, clicked))
     points: list[Point] = []
-    n, sum_rates, turned = 0, 0.0, 0
+    n, sum_rates, alarm = 0, 0.0, Alarm()
     while n < total:
-        turned = _turned(world, kind, n, turned)
+        world.turn_if_due(_phase(world, n))
         size = next(step for until, step in _STEPS if n < until)
         crowd = world.visitors(size)
         shown = method.choose(crowd.condition)
         rates = world.rates(crowd, shown)
         clicked = world.clicks(crowd, shown)
         extra = _calibration(method, crowd, shown, rates)
-        method.learn(crowd.condition, shown, clicked)
+        method.learn(post.delivered(crowd.condition, shown, clicked))
+        alarm.listen(method, world)
         n += size
         sum_rates += float(rates.sum())
-        if n in CHECKPOINTS or (kind == "drifting" and n in (RETURN_AT, 200_000)):
+        if n in _checkpoints(world):
             points.append(
                 {
                     "impressions": n,
@@ -68,24 +74,58 @@ def run(
                     "cpu_s": time.process_time() - started,
                     **_rates(world, method),
                     **extra,
+                    **alarm.said,
+                    **_home(world, method, n),
                 }
             )
     return points
 
 
-def _turned(world: World, kind: str, n: int, turned: int) -> int:
-    phase = int(kind == "drifting" and DRIFT_AT <= n < RETURN_AT)
-    if phase != turned:
-        world.turn(phase)
-    return phase
+def _checkpoints(world: World) -> tuple[int, ...]:
+    return (*CHECKPOINTS, RETURN_AT, BACK_AT) if world.kind.drifts else CHECKPOINTS
 
 
-def _rates(world: World, method: Any) -> dict[str, float]:
+def _phase(world: World, n: int) -> int:
+    return int(world.kind.drifts and DRIFT_AT <= n < RETURN_AT)
+
+
+class Alarm:
+    """Waits for the product to set aside the value that fake clicks are aimed at."""
+
+    def __init__(self) -> None:
+        self.said: dict[str, float] = {}
+
+    def listen(self, method: Method, world: World) -> None:
+        """Note how many fake clicks there had been when it was first heard."""
+        if not isinstance(method, Product):
+            return
+        aside = method.set_aside
+        if world.target in aside:
+            self.said.setdefault("fakes_at_alarm", world.n_fakes)
+        self.said["n_fakes"] = world.n_fakes
+        wrong = len(aside) - (world.kind.fakes > 0 and world.target in aside)
+        self.said["wrong_alarms"] = self.said.get("wrong_alarms", 0) + int(wrong > 0)
+
+
+def _home(world: World, method: Method, n: int) -> dict[str, float]:
+    """Return the greedy click rate for tastes that have turned back this moment."""
+    if not world.kind.drifts or n != RETURN_AT:
+        return {}
+    world.turn_if_due(0)
+    design = method.greedy(world.held_out.condition)
+    return {
+        "ctr_home": _rate(world, design),
+        "random_home": world.random_rate,
+        "oracle_home": world.oracle_rate,
+    }
+
+
+def _rates(world: World, method: Method) -> dict[str, float]:
     """Return the greedy click rate on held-out people, and ours by variant."""
     crowd = world.held_out
     rates = {"ctr": _rate(world, method.greedy(crowd.condition))}
     if isinstance(method, Product):
-        for variant in ("generated", "exact"):
+        for variant in VARIANTS:
             design = method.greedy(crowd.condition, variant)
             rates[f"ctr_{variant}"] = _rate(world, design)
     return rates
@@ -96,7 +136,7 @@ def _rate(world: World, design: Floats) -> float:
 
 
 def _calibration(
-    method: Any, crowd: Crowd, shown: Floats, rates: np.ndarray
+    method: Method, crowd: Crowd, shown: Floats, rates: Rates
 ) -> dict[str, float]:
     """Return predicted over true clicks of what was just served."""
     if not isinstance(method, Product):

@@ -1,51 +1,55 @@
-"""Simulated worlds: hidden tastes, people who are seen through a few events.
+"""Simulated worlds by kind: hidden tastes, people who are seen through a few events.
 
-The reference worlds are a programme of their own (`world.py` of the study this
-benchmark follows), found beside the checkout or in $ADLOOM_BENCH_WORLDS. Only what a
-learner may see leaves this module: conditions and clicks. Everybody here is simulated.
+A kind is a truth and what is done to its clicks before a learner hears of them. Only
+what a learner may see leaves this module: conditions and clicks. Everybody here is
+simulated.
 """
 
-import importlib.util
-import json
-import os
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks.figures import UnavailableError
-from model_export.conditioning import SURFACES, condition
-from model_export.design_space import DesignSpace
+from benchmarks.learning.own_world import Own
+from benchmarks.learning.reference_world import Reference
+from benchmarks.learning.truth import Crowd, Floats, Rates, Truth
 
-Floats = NDArray[np.float32]
-
-KINDS: dict[str, dict[str, Any]] = {
-    "bilinear": {},
-    "interactions": {"pair_share": 2.0},
-    "hardly-known": {"events": (3, 12)},
-    "poisoned": {},
-    "drifting": {},
-    "shuffled": {},
-}
-"""Kind of world -> arguments of the reference world."""
-
-_HOLDOUT = 4_000
-_HOLDOUT_SEED = 4321
-_FAKES = 0.02
-_TARGET = (2, 5)
-"""Attribute and value that fake clicks are aimed at: a value that nobody loves."""
+OWN = "own"
+"""The kind that needs nothing from outside the project."""
 
 
 @dataclass(frozen=True)
-class Crowd:
-    """Some people in some places: what is seen of them, and who they are."""
+class Kind:
+    """How a world is made."""
 
-    condition: Floats
-    hidden: Any
-    context: Any
+    truth: Callable[[int], Truth]
+    fakes: float = 0.0
+    """Fake clicks, as a share of impressions, all aimed at one value."""
+    late: float = 0.0
+    """Share of clicks that are heard batches later."""
+    is_shuffled: bool = False
+    """Clicks are given to other impressions: nothing can be learnt."""
+    drifts: bool = False
+    """Tastes turn, and turn back."""
+
+
+KINDS: dict[str, Kind] = {
+    "bilinear": Kind(Reference),
+    "interactions": Kind(partial(Reference, pair_share=2.0)),
+    "hardly-known": Kind(partial(Reference, events=(3, 12))),
+    "non-linear": Kind(partial(Reference, is_bent=True)),
+    "late": Kind(Reference, late=0.3),
+    "poisoned": Kind(Reference, fakes=0.02),
+    "drifting": Kind(Reference, drifts=True),
+    "shuffled": Kind(Reference, is_shuffled=True),
+    OWN: Kind(Own),
+}
+
+_HOLDOUT = 4_000
+_HOLDOUT_SEED = 4321
+_TARGET = ("hero", 5)
+"""Attribute and value that fake clicks are aimed at: a value that nobody loves."""
 
 
 class World:
@@ -56,61 +60,57 @@ class World:
         seed: of everything in it.
 
     Raises:
-        UnavailableError: the reference worlds are not there.
+        UnavailableError: the kind needs the reference worlds, and they are not there.
     """
 
     def __init__(self, kind: str, seed: int) -> None:
-        self._module = _reference()
-        self._world = self._module.World(seed, **KINDS[kind])
-        self.kind, self.seed = kind, seed
-        self.space = _space(self._module)
+        self.kind, self.seed = KINDS[kind], seed
+        self._truth = self.kind.truth(seed)
+        self.space = self._truth.space
+        self.target = self.space.slices[_TARGET[0]].start + _TARGET[1]
+        """One-hot column that fake clicks are aimed at."""
+        self.n_fakes = 0
+        """Fake clicks so far."""
+        self._phase = 0
         self._rng = np.random.default_rng(seed + 5_000)
-        self._shuffle = np.random.default_rng(seed + 6_000)
-        self.held_out = self._crowd(_HOLDOUT, np.random.default_rng(_HOLDOUT_SEED))
+        self._other = np.random.default_rng(seed + 6_000)
+        self.held_out = self._truth.held_out(
+            _HOLDOUT, np.random.default_rng(_HOLDOUT_SEED)
+        )
         self._measure()
 
     def _measure(self) -> None:
         crowd, rng = self.held_out, np.random.default_rng(0)
-        self.random_rate = float(
-            np.mean([self.rates(crowd, self._random(rng)).mean() for _ in range(5)])
-        )
-        best = self._world.oracle(crowd.hidden, crowd.context)
-        self.oracle_rate = float(
-            self._world.click_prob(crowd.hidden, best, crowd.context).mean()
-        )
+        random = [self._truth.random(_HOLDOUT, rng) for _ in range(5)]
+        self.random_rate = float(np.mean([self.rates(crowd, one) for one in random]))
+        best = self._truth.best(crowd)
+        self.oracle_rate = float(self.rates(crowd, best).mean())
 
     def library(self, n: int = 1_000) -> Floats:
         """Return the advertiser's designs: float32[n, D]."""
-        encoded: Floats = self._module.encode(*self._world.library(n))
-        return encoded
+        return self._truth.library(n)
 
     def onlookers(self, n: int = 20_000) -> Floats:
         """Return conditions of people whose behaviour is known and who saw no ad."""
-        return self._crowd(n, np.random.default_rng(self.seed + 31_337)).condition
+        rng = np.random.default_rng(self.seed + 31_337)
+        return self._truth.visitors(n, rng).condition
 
     def visitors(self, n: int) -> Crowd:
         """Return the next people."""
-        return self._crowd(n, self._rng)
+        return self._truth.visitors(n, self._rng)
 
     def clicks(self, crowd: Crowd, design: Floats) -> Floats:
-        """Return what the learner hears of their clicks: float32[n]."""
-        more: dict[str, Any] = {"rng": self._rng}
-        if self.kind == "poisoned":
-            more |= {"poison": _FAKES, "target": _TARGET}
-        decoded = self._module.decode(design)
-        clicked, _ = self._world.feedback(crowd.hidden, decoded, crowd.context, **more)
-        if self.kind == "shuffled":
-            clicked = self._shuffle.permutation(clicked)
-        heard: Floats = clicked.astype(np.float32)
-        return heard
+        """Return what the learner hears, sooner or later: float32[n]."""
+        clicked = self._truth.clicks(crowd, design, self._rng)
+        if self.kind.fakes:
+            clicked = np.maximum(clicked, self._fakes(design))
+        if self.kind.is_shuffled:
+            clicked = self._other.permutation(clicked)
+        return clicked
 
-    def rates(self, crowd: Crowd, design: Floats) -> NDArray[np.float64]:
+    def rates(self, crowd: Crowd, design: Floats) -> Rates:
         """Return the true click probabilities: [n]. For the judge alone."""
-        decoded = self._module.decode(design)
-        rates: NDArray[np.float64] = self._world.click_prob(
-            crowd.hidden, decoded, crowd.context
-        )
-        return rates
+        return self._truth.rates(crowd, design)
 
     def gap(self, design: Floats) -> float:
         """Return the share of the way from random to the best that designs go.
@@ -121,48 +121,17 @@ class World:
         rate = float(self.rates(self.held_out, design).mean())
         return (rate - self.random_rate) / (self.oracle_rate - self.random_rate)
 
-    def turn(self, phase: int) -> None:
-        """Let tastes drift (1) or return (0); the bounds are measured again."""
-        self._world.set_phase(phase)
-        self._measure()
+    def turn_if_due(self, phase: int) -> None:
+        """Let tastes drift (1) or return (0); the bounds are then measured again."""
+        if phase != self._phase:
+            self._phase = phase
+            self._truth.turn(phase)
+            self._measure()
 
-    def _random(self, rng: np.random.Generator) -> Floats:
-        encoded: Floats = self._module.encode(
-            *self._module.random_designs(_HOLDOUT, rng)
-        )
-        return encoded
-
-    def _crowd(self, n: int, rng: np.random.Generator) -> Crowd:
-        hidden = self._world.sample_users(n, rng)
-        context = self._world.sample_context(n, rng)
-        names = [SURFACES[i] for i in context["surface"]]
-        seen = condition(hidden.counts.astype(np.float64), names, context["hour"])
-        return Crowd(seen, hidden, context)
-
-
-@lru_cache(maxsize=1)
-def _reference() -> Any:
-    beside = Path(__file__).resolve().parents[3] / "shared" / "worlds"
-    folder = Path(os.environ.get("ADLOOM_BENCH_WORLDS", beside))
-    spec = importlib.util.spec_from_file_location(
-        "reference_world", folder / "world.py"
-    )
-    if spec is None or spec.loader is None or not (folder / "world.py").exists():
-        raise UnavailableError(
-            f"no reference worlds in {folder}: expected world.py there, or "
-            "ADLOOM_BENCH_WORLDS to say where it is"
-        )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def _space(module: Any) -> DesignSpace:
-    """Return the worlds' attributes as a creative space, in their order."""
-    sizes = zip(module.ATTRS, module.SIZES, strict=True)
-    lines = ['name = "reference-world"', "[categorical]"]
-    lines += [
-        f"{name} = {json.dumps([f'{name}-{i}' for i in range(n)])}" for name, n in sizes
-    ]
-    lines += ["[continuous]", *(f"{name} = [0.0, 1.0]" for name in module.CONT)]
-    return DesignSpace("\n".join(lines))
+    def _fakes(self, design: Floats) -> Floats:
+        """Return the fake clicks on a batch: where the target is shown, float32[n]."""
+        hit = design[:, self.target] > 0
+        chance = min(1.0, self.kind.fakes / max(float(hit.mean()), 1e-6))
+        fakes = hit & (self._other.random(len(design)) < chance)
+        self.n_fakes += int(fakes.sum())
+        return fakes.astype(np.float32)

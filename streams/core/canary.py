@@ -1,27 +1,62 @@
 """Clicks and impressions of two arms -> better, worse, or not known yet.
 
-The interval of the difference is looked at more than once, and each look at a plain
-95 % interval is another chance to err: seven looks at equal arms would condemn or crown
-about one in five. So looks are few (when the smaller arm reaches n, 2n, 4n, ...) and
-the 5 % are divided equally among them (Bonferroni: whatever the looks have in common,
-the chance of any error stays below 5 %, 2.5 % on each side). Pocock's and O'Brien and
-Fleming's constants are a little less strict, but assume equal steps between looks.
+The arms are compared more than once, and each look is another chance to err: seven
+looks at plain 95 % intervals of equal arms would condemn or crown about one in five.
+So looks are few (when the smaller arm reaches n, 2n, 4n, ...) and share their errors.
 
-Impressions of one person are counted as if they were independent; where people differ
-much the true interval is somewhat wider.
+- **Worse** is a canary whose click rate is surely below the champion's. Every look has
+  the same part of the 2.5 % (Bonferroni): what harms people is seen early.
+- **Better** is a canary that surely loses less than `max_loss` of the champion's clicks
+  and, as far as is known, none. A version of a loop that learns need not be proven
+  better each time, but it must not be a step back. Most of this error is kept for the
+  last look, by the cube of the impressions so far (an error spending function: Kim,
+  DeMets 1987, "Design and Analysis of Group Sequential Tests Based on the Type I Error
+  Spending Rate Function", Biometrika 74). What a look may spend it spends as if alone,
+  so nothing is assumed about what the looks have in common.
+
+Two equal models are promoted about as often as not, and nobody loses by it. What is
+neither by the last look goes back: a canary so small shows nothing about a candidate.
+
+Impressions of one person resemble each other, so they say less than as many people
+would. How much less is measured: people are thrown into `N_GROUPS` groups, and clicks
+that differ more between groups than chance allows widen all intervals by as much (the
+random group method: Wolter 1985, "Introduction to Variance Estimation", chapter 2; the
+design effect: Kish 1965, "Survey Sampling").
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
 from statistics import NormalDist
 from typing import Literal
+from zlib import crc32
 
-from schemas.records import Verdict
+from schemas.records import GateResult, Verdict
 
-ERROR = 0.05
-"""Chance, over all looks, of finding a difference between equal arms."""
+ERROR = 0.025
+"""Chance, over all looks, of rolling back a candidate that is the champion's equal."""
+
+BAD_ERROR = 0.005
+"""Chance, over all looks, of promoting a candidate that loses just `max_loss`: half of
+the 1 % that is allowed, for intervals are a little narrow where a few people come very
+often."""
+
+_SPENDING = 3.0
+"""Power of the impressions so far that the error is spent by."""
+
+MAX_LOSS = 0.06
+"""Part of the champion's clicks that a promotion has to rule out losing."""
+
+N_GROUPS = 64
+"""Groups of people in each arm."""
 
 Finding = Literal["better", "worse", "unsure"]
+
+_NORMAL = NormalDist()
+_RESULTS: dict[Finding, GateResult] = {
+    "better": "pass",
+    "worse": "fail",
+    "unsure": "unsure",
+}
 
 
 @dataclass(slots=True)
@@ -30,25 +65,52 @@ class Tally:
 
     n: int = 0
     clicks: int = 0
+    groups: list[list[int]] = field(default_factory=list)
+    """The same [n, clicks] for each group of people; empty: not known."""
+
+    def add(self, group: int, n: int, clicks: int) -> None:
+        """Count (or, below zero, take back) impressions of a group of people."""
+        if not self.groups:
+            self.groups = [[0, 0] for _ in range(N_GROUPS)]
+        self.n += n
+        self.clicks += clicks
+        self.groups[group][0] += n
+        self.groups[group][1] += clicks
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Click rate of the canary less the champion's, with its interval."""
+    """Click rate of the canary less (a part of) the champion's, with its interval."""
 
     value: float
     low: float
     high: float
 
-    @property
-    def finding(self) -> Finding:
-        """What the interval says."""
-        if self.low > 0:
-            return "better"
-        return "worse" if self.high < 0 else "unsure"
+
+def group_of(user_id: str) -> int:
+    """Return the group of a person, whatever arm they are in."""
+    return crc32(user_id.encode()) % N_GROUPS
 
 
-def wilson(clicks: int, n: int, z: float) -> tuple[float, float]:
+def design_effect(*arms: Tally) -> float:
+    """Return the variance of clicks beside that of independent impressions, at least 1.
+
+    Args:
+        arms: tallies whose groups are known; the others are left out.
+    """
+    seen = expected = 0.0
+    for arm in arms:
+        n = sum(group[0] for group in arm.groups)
+        if not n:
+            continue
+        rate = sum(group[1] for group in arm.groups) / n
+        off = sum((clicks - rate * size) ** 2 for size, clicks in arm.groups)
+        seen += off * N_GROUPS / (N_GROUPS - 1)
+        expected += n * rate * (1.0 - rate)
+    return max(1.0, seen / expected) if expected else 1.0
+
+
+def wilson(clicks: float, n: float, z: float) -> tuple[float, float]:
     """Return the score interval of a proportion; everything is possible at n = 0.
 
     Wilson, "Probable inference, the law of succession, and statistical inference",
@@ -66,20 +128,33 @@ def wilson(clicks: int, n: int, z: float) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def difference(canary: Tally, champion: Tally, z: float) -> Difference:
-    """Return the difference of two proportions with its hybrid score interval.
+def difference(
+    canary: Tally, champion: Tally, z: float, kept: float = 1.0
+) -> Difference:
+    """Return canary - kept x champion with its hybrid score interval.
 
     Newcombe, "Interval estimation for the difference between independent proportions",
-    Statistics in Medicine 17 (1998), method 10. Its own example, 56 of 70 less 48 of
-    80:
+    Statistics in Medicine 17 (1998), method 10; with a factor: Zou, Donner,
+    "Construction of confidence limits about effect measures", ibid. 27 (2008).
+    Newcombe's own example, 56 of 70 less 48 of 80:
 
     >>> found = difference(Tally(70, 56), Tally(80, 48), 1.96)
     >>> round(found.value, 4), round(found.low, 4), round(found.high, 4)
     (0.2, 0.0524, 0.3339)
+
+    Args:
+        canary: its tally.
+        champion: its tally.
+        z: normal deviates on each side.
+        kept: part of the champion's rate to compare with.
     """
-    ours, theirs = _rate(canary), _rate(champion)
-    our_low, our_high = wilson(canary.clicks, canary.n, z)
-    their_low, their_high = wilson(champion.clicks, champion.n, z)
+    ours, theirs = _rate(canary), kept * _rate(champion)
+    effect = design_effect(canary, champion)
+    our_low, our_high = wilson(canary.clicks / effect, canary.n / effect, z)
+    their_low, their_high = (
+        kept * bound
+        for bound in wilson(champion.clicks / effect, champion.n / effect, z)
+    )
     value = ours - theirs
     return Difference(
         value=value,
@@ -120,36 +195,69 @@ def due_look(sizes: list[int], done: int, canary: Tally, champion: Tally) -> int
     return reached - 1 if reached > done else None
 
 
-def look(canary: Tally, champion: Tally, n_looks: int) -> tuple[Finding, Verdict]:
+def spent(sizes: list[int], index: int) -> float:
+    """Return the part of `BAD_ERROR` that a look may spend.
+
+    >>> sizes = looks(1_000, 50_000)
+    >>> [round(spent(sizes, i) / BAD_ERROR, 3) for i in range(len(sizes))]
+    [0.0, 0.0, 0.0, 0.004, 0.029, 0.229, 0.738]
+    """
+    before = sizes[index - 1] if index else 0
+    last = float(sizes[-1])
+    share, shared = (float((n / last) ** _SPENDING) for n in (sizes[index], before))
+    return BAD_ERROR * (share - shared)
+
+
+def look(
+    canary: Tally,
+    champion: Tally,
+    sizes: list[int],
+    index: int,
+    max_loss: float = MAX_LOSS,
+) -> tuple[Finding, Verdict]:
     """Compare the arms.
 
     Args:
         canary: its tally.
         champion: its tally, of the same time.
-        n_looks: looks that there will be at most; they share the error.
+        sizes: from `looks`.
+        index: of this look.
+        max_loss: part of the champion's clicks that `better` rules out losing; with 1
+            whatever is not worse is better.
     """
-    z = NormalDist().inv_cdf(1 - ERROR / (2 * n_looks))
-    found = difference(canary, champion, z)
-    words = (
-        f"canary {_rate(canary):.2%} of {canary.n:,}, "
-        f"champion {_rate(champion):.2%} of {champion.n:,}: {found.finding}; "
-        f"the interval holds over all {n_looks} looks"
-    )
-    results: dict[Finding, Literal["pass", "fail", "unsure"]] = {
-        "better": "pass",
-        "worse": "fail",
-        "unsure": "unsure",
-    }
+    finding = _finding(canary, champion, sizes, index, max_loss)
+    beside = difference(canary, champion, _worse_z(sizes))
     verdict = Verdict(
         gate="canary",
-        result=results[found.finding],
-        value=found.value,
-        threshold=0.0,
-        low=found.low,
-        high=found.high,
-        detail=words,
+        result=_RESULTS[finding],
+        value=beside.value,
+        threshold=-max_loss * _rate(champion),
+        low=beside.low,
+        high=beside.high,
+        detail=f"canary {_rate(canary):.2%} of {canary.n:,}, "
+        f"champion {_rate(champion):.2%} of {champion.n:,}: {finding}; look "
+        f"{index + 1} of {len(sizes)}; better: surely less than {max_loss:.0%} "
+        "of the clicks lost",
     )
-    return found.finding, verdict
+    return finding, verdict
+
+
+def _finding(
+    canary: Tally, champion: Tally, sizes: list[int], index: int, max_loss: float
+) -> Finding:
+    beside = difference(canary, champion, _worse_z(sizes))
+    if beside.high < 0:
+        return "worse"
+    if max_loss >= 1.0:
+        return "better" if index == len(sizes) - 1 or beside.low > 0 else "unsure"
+    sure = -_NORMAL.inv_cdf(spent(sizes, index))
+    kept = difference(canary, champion, sure, 1.0 - max_loss)
+    return "better" if kept.low > 0 and beside.value > 0 else "unsure"
+
+
+def _worse_z(sizes: list[int]) -> float:
+    """Return the normal deviates by which a worse canary is below the champion."""
+    return -_NORMAL.inv_cdf(ERROR / len(sizes))
 
 
 def _rate(tally: Tally) -> float:

@@ -19,7 +19,7 @@ from dataclasses import replace
 
 from schemas.records import Creative, Feedback, ModelRelease, Record
 from streams.core.alarms import Alarms
-from streams.core.canary import due_look, look, looks
+from streams.core.canary import due_look, group_of, look, looks
 from streams.core.keyed_state import KeyedState
 from streams.core.promotion import Promotion
 from streams.core.rollout_state import (
@@ -180,6 +180,7 @@ class Rollout:
             n=int(feedback.valid),
             clicks=int(feedback.valid and feedback.reward > 0),
             is_mature=is_none or (before is not None and before.is_mature),
+            group=group_of(feedback.user_id),
         )
         self._counted.put(partition, key, after)
         if not after.is_mature:
@@ -206,11 +207,13 @@ class Rollout:
             return
         trial.n_looks = due + 1
         is_last = trial.n_looks == len(self._sizes)
-        finding, verdict = look(trial.canary, trial.champion, len(self._sizes))
-        if finding == "worse":
-            self._promotion.roll_back(standing, trial, verdict, now)
-        elif finding == "better" or is_last:
+        finding, verdict = look(
+            trial.canary, trial.champion, self._sizes, due, self._settings.max_loss
+        )
+        if finding == "better":
             self._promotion.promote(standing, trial, verdict, now)
+        elif finding == "worse" or is_last:
+            self._promotion.roll_back(standing, trial, verdict, now)
 
 
 def _is_concurrent(standing: Standing, trial: Trial, feedback: Feedback) -> bool:
@@ -223,5 +226,6 @@ def _is_concurrent(standing: Standing, trial: Trial, feedback: Feedback) -> bool
 
 def _add(trial: Trial, after: Counted, before: Counted | None) -> None:
     tally = trial.canary if after.arm == "canary" else trial.champion
-    tally.n += after.n - (before.n if before else 0)
-    tally.clicks += after.clicks - (before.clicks if before else 0)
+    tally.add(after.group, after.n, after.clicks)
+    if before is not None:
+        tally.add(before.group, -before.n, -before.clicks)

@@ -51,6 +51,8 @@ class Counted:
     n: int
     clicks: int
     is_mature: bool
+    group: int = 0
+    """Of the person (`canary.group_of`); rows of before there were groups have none."""
 
 
 def encode_standing(standing: Standing) -> bytes:

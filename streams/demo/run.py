@@ -49,6 +49,7 @@ FAST_FORWARD = {
     "ADLOOM_ROLLOUT__CANARY_SHARE": "0.5",
     "ADLOOM_ROLLOUT__CANARY_IMPRESSIONS": "300",
     "ADLOOM_ROLLOUT__MAX_CANARY_IMPRESSIONS": "600",
+    "ADLOOM_ROLLOUT__MAX_LOSS": "1",  # 600 impressions rule nothing out
 }
 """Days of an ad account in two minutes; what the user has set wins."""
 

@@ -11,13 +11,10 @@ probability is logistic in the sum of
   from what the person likes best,
 
 scaled so that random designs and each person's best design get the configured click
-rates. Values of any creative space get an effect: it is drawn from the seed and the
-value's own name.
+rates.
 """
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -28,6 +25,7 @@ from schemas.records import AgeBand, Surface
 from schemas.taxonomy import taxonomy
 from streams.core.ids import derived_seed
 from streams.core.placements import PLACEMENTS
+from streams.simulate.likings import Likings
 
 Floats = NDArray[np.float64]
 
@@ -96,29 +94,30 @@ class Population:
     def __init__(self, config: PeopleConfig, space: DesignSpace) -> None:
         self.config = config
         self._space = space
+        self.likings = Likings(config.seed, config.n_tastes, config.common_share)
         rng = np.random.default_rng(derived_seed("people", config.seed))
         n, k = config.n_people, config.n_tastes
         centres = rng.normal(size=(config.n_groups, k))
         group = rng.integers(0, config.n_groups, n)
-        self._taste = centres[group] + config.individuality * rng.normal(size=(n, k))
-        self._taste /= np.sqrt((self._taste**2).mean())  # (people, tastes)
+        self.tastes = centres[group] + config.individuality * rng.normal(size=(n, k))
+        self.tastes /= np.sqrt((self.tastes**2).mean())  # (people, tastes)
         n_categories = len(taxonomy())
         loadings = 1.1 * rng.normal(size=(n_categories, k))
         popularity = 0.6 * rng.normal(size=n_categories)
-        liking = popularity + self._taste @ loadings.T  # (people, categories)
+        liking = popularity + self.tastes @ loadings.T  # (people, categories)
         odds = np.exp(liking - liking.max(1, keepdims=True))
-        self._shares = odds / odds.sum(1, keepdims=True)
-        self._cumulative = np.cumsum(self._shares, 1)
-        self._fit = (liking - liking.mean(1, keepdims=True)) / liking.std()
+        self.shares = odds / odds.sum(1, keepdims=True)
+        self._cumulative = np.cumsum(self.shares, 1)
+        self.fit = (liking - liking.mean(1, keepdims=True)) / liking.std()
         spread = config.surface_spread
-        self._surface: dict[Surface, float] = {
+        self.surfaces: dict[Surface, float] = {
             placement.surface: float(spread * rng.normal())
             for placement in PLACEMENTS.values()
         }
         self.people = tuple(self._person(number, rng) for number in range(n))
         activity = rng.pareto(2.0, n) + 0.3  # a few come often
         self._visits = np.cumsum(activity) / activity.sum()
-        self._scale, self._offset = self._calibrated(rng)
+        self.scale, self.offset = self._calibrated(rng)
 
     def visitor(self, draw: float) -> Person:
         """Return whose visit comes next; `draw` is uniform in [0, 1)."""
@@ -133,7 +132,7 @@ class Population:
     def likes(self, person: Person, category: str) -> bool:
         """Return whether a person likes a category more than their average one."""
         column = taxonomy().column(category)
-        return column is not None and bool(self._fit[person.number, column] > 0)
+        return column is not None and bool(self.fit[person.number, column] > 0)
 
     def click_probability(
         self,
@@ -150,60 +149,34 @@ class Population:
             category: what is advertised; None for nothing in particular.
             surface: where.
         """
-        taste = self._taste[person.number]
-        worth = 0.0
-        for attribute, value in design["categorical"].items():
-            worth += self._worth(attribute, value, taste)
-        for attribute, value in design["continuous"].items():
-            worth += self._distance_cost(attribute, float(value), taste)
+        worth = self._worth(design, self.tastes[person.number])
         column = None if category is None else taxonomy().column(category)
-        fit = 0.0 if column is None else float(self._fit[person.number, column])
+        fit = 0.0 if column is None else float(self.fit[person.number, column])
         log_odds = (
-            self._offset
-            + self._scale * worth
+            self.offset
+            + self.scale * worth
             + self.config.category_pull * fit
-            + self._surface[surface]
+            + self.surfaces[surface]
         )
         return float(1.0 / (1.0 + np.exp(-log_odds)))
 
     def best_design(self, person: Person) -> dict[str, Any]:
         """Return the design that this person likes best, hard rules aside."""
-        taste = self._taste[person.number]
-        return {
-            "categorical": {
-                attribute: max(
-                    values, key=lambda value: self._worth(attribute, value, taste)
-                )
-                for attribute, values in self._space.categorical.items()
-            },
-            "continuous": {
-                attribute: low + (high - low) * self._optimum(attribute, taste)
-                for attribute, (low, high) in self._space.continuous.items()
-            },
-        }
+        taste = self.tastes[person.number][None]
+        vectors = self.likings.best(self._space, taste).astype(np.float32)
+        (design,) = self._space.decode(vectors)
+        return {"categorical": design.categorical, "continuous": design.continuous}
 
-    def _worth(self, attribute: str, value: str, taste: Floats) -> float:
-        common, loadings = _effect(
-            self.config.seed, attribute, value, self.config.n_tastes
-        )
-        share = self.config.common_share
-        personal = float(loadings @ taste) / np.sqrt(self.config.n_tastes)
-        return float(np.sqrt(share) * common + np.sqrt(1 - share) * personal)
-
-    def _optimum(self, attribute: str, taste: Floats) -> float:
-        """Return the position in [0, 1] of what a taste likes best."""
-        common, loadings = _effect(
-            self.config.seed, attribute, "optimum", self.config.n_tastes
-        )
-        shift = 0.12 * common + 0.15 * float(loadings @ taste)
-        return float(np.clip(0.5 + shift, 0.05, 0.95))
-
-    def _distance_cost(self, attribute: str, value: float, taste: Floats) -> float:
-        if attribute not in self._space.continuous:
-            return 0.0
-        low, high = self._space.continuous[attribute]
-        at = (value - low) / (high - low)
-        return -4.0 * (at - self._optimum(attribute, taste)) ** 2
+    def _worth(self, design: dict[str, Any], taste: Floats) -> float:
+        likings, worth = self.likings, 0.0
+        for attribute, value in design["categorical"].items():
+            worth += float(likings.worth(attribute, value, taste))
+        for attribute, value in design["continuous"].items():
+            if attribute in self._space.continuous:
+                low, high = self._space.continuous[attribute]
+                at = (float(value) - low) / (high - low)
+                worth += float(likings.distance_cost(attribute, at, taste))
+        return worth
 
     def _person(self, number: int, rng: np.random.Generator) -> Person:
         config = self.config
@@ -225,9 +198,12 @@ class Population:
     def _calibrated(self, rng: np.random.Generator) -> tuple[float, float]:
         """Return (scale, offset) that give the configured click rates."""
         chosen = [self.people[i] for i in rng.integers(0, len(self.people), 400)]
-        sampled = list(self._sampled(chosen, rng))
-        random_worth = np.array([worths for worths, _ in sampled])  # (people, designs)
-        best_worth = np.array([best for _, best in sampled])  # (people,)
+        tastes = self.tastes[[person.number for person in chosen]]
+        random_worth = np.stack(
+            [self._random_worth(taste, rng) for taste in tastes]
+        )  # (people, designs)
+        best = self.likings.best(self._space, tastes)
+        best_worth = self.likings.total(self._space, best, tastes)  # (people,)
         other = np.array([self._context(person, rng) for person in chosen])
         target, wanted = self.config.random_ctr, self.config.best_lift
         low, high, offset = 0.0, 20.0, 0.0
@@ -238,52 +214,18 @@ class Population:
             low, high = (scale, high) if lift < wanted else (low, scale)
         return (low + high) / 2, offset
 
-    def _sampled(
-        self, people: Sequence[Person], rng: np.random.Generator
-    ) -> Iterator[tuple[list[float], float]]:
-        """Yield for each person the worth of random designs and of their best one."""
-        for person in people:
-            vectors = self._space.random(_CALIBRATION_DESIGNS, rng)
-            taste = self._taste[person.number]
-            designs = [
-                {"categorical": design.categorical, "continuous": design.continuous}
-                for design in self._space.decode(vectors)
-            ]
-            worths = [
-                self._total(each, taste)
-                for each in [*designs, self.best_design(person)]
-            ]
-            yield worths[:-1], worths[-1]
-
-    def _total(self, design: dict[str, Any], taste: Floats) -> float:
-        return sum(
-            self._worth(attribute, value, taste)
-            for attribute, value in design["categorical"].items()
-        ) + sum(
-            self._distance_cost(attribute, value, taste)
-            for attribute, value in design["continuous"].items()
-        )
+    def _random_worth(self, taste: Floats, rng: np.random.Generator) -> Floats:
+        """Return what random designs are worth to a taste: [designs]."""
+        vectors = self._space.random(_CALIBRATION_DESIGNS, rng)
+        same = np.repeat(taste[None], len(vectors), 0)
+        return self.likings.total(self._space, vectors.astype(np.float64), same)
 
     def _context(self, person: Person, rng: np.random.Generator) -> float:
         """Return the log-odds of a typical place and category for a person."""
         column = taxonomy().column(self.category(person, float(rng.random()))) or 0
-        places = list(self._surface.values())
-        pull = self.config.category_pull * self._fit[person.number, column]
+        places = list(self.surfaces.values())
+        pull = self.config.category_pull * self.fit[person.number, column]
         return float(pull) + places[rng.integers(len(places))]
-
-
-@lru_cache(maxsize=4_096)
-def _effect(
-    seed: int, attribute: str, value: str, n_tastes: int
-) -> tuple[float, Floats]:
-    """Return (worth to everybody, worth per taste [n_tastes]) of an attribute value.
-
-    Attributes matter unequally: each has a weight of its own.
-    """
-    weight = np.random.default_rng(derived_seed("attribute", seed, attribute))
-    importance = float(np.exp(0.5 * weight.normal()))
-    rng = np.random.default_rng(derived_seed("value", seed, attribute, value))
-    return importance * float(rng.normal()), importance * rng.normal(size=n_tastes)
 
 
 def _sigmoid(log_odds: Floats) -> Floats:

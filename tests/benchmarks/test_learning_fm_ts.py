@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.learning.method import Setting
+from benchmarks.learning.method import Batch, Setting
 from benchmarks.learning.methods import fm_ts
 from benchmarks.learning.methods.fm_ts import FactorisationMachine, Slots
 from model_export.conditioning import random_people
@@ -92,7 +92,9 @@ def test_a_pair_that_is_clicked_is_found_unless_clicks_are_shuffled(
         clicked = rng.random(3_000) < np.where(is_pair, 0.3, 0.02)
         if is_shuffled:
             clicked = rng.permutation(clicked)
-        machine.learn(people, shown, clicked.astype(np.float32))
+        number = np.arange(len(shown))
+        clicked = clicked.astype(np.float32)
+        machine.learn(Batch(number, people, shown, clicked))
     found = machine.greedy(random_people(400, rng))
     share = ((found[:, 1] > 0) & (found[:, 5] > 0)).mean()
     assert (share < 0.5) == is_shuffled

@@ -12,7 +12,18 @@ from schemas.records import (
     ModelRelease,
     Receipt,
 )
-from streams.core.canary import Tally, difference, due_look, look, looks
+from streams.core.canary import (
+    BAD_ERROR,
+    N_GROUPS,
+    Tally,
+    design_effect,
+    difference,
+    due_look,
+    group_of,
+    look,
+    looks,
+    spent,
+)
 from streams.core.rollout import Rollout
 from streams.core.stage import Incoming
 from streams.settings import RolloutSettings
@@ -195,15 +206,35 @@ def test_a_much_better_canary_becomes_champion():
     assert new.verdicts[0].result == "pass"
 
 
-def test_an_unsure_canary_goes_on_and_is_promoted_at_the_end():
-    stage = in_canary()
+@pytest.mark.parametrize(
+    ("max_loss", "stage_after", "result"),
+    [(0.06, ("rolled_back", 2, 1), "unsure"), (1.0, ("champion", 2, 2), "pass")],
+)
+def test_an_unsure_canary_goes_on_and_goes_back_at_the_end(
+    max_loss, stage_after, result
+):
+    stage = in_canary(QUICK.model_copy(update={"max_loss": max_loss}))
     stage.step(incoming(*arm("champion", 1, 500, 50)), NOW)
     stage.step(incoming(*arm("canary", 2, 399, 40)), NOW)
     assert sent(stage) == []
     stage.step(incoming(shown("canary", 2, 399)), NOW)
     (new,) = sent(stage)
-    assert stages([new]) == [("champion", 2, 2)]
-    assert new.verdicts[0].result == "unsure"
+    assert stages([new]) == [stage_after]
+    assert new.verdicts[0].result == result
+
+
+def test_clicks_of_few_people_prove_less():
+    """The same counts, of one person in each arm or of a hundred."""
+
+    def after(user):
+        stage = in_canary()
+        arms = [*arm("champion", 1, 100, 2), *arm("canary", 2, 100, 25)]
+        people = [replace(one, user_id=user(i, one)) for i, one in enumerate(arms)]
+        stage.step(incoming(*people), NOW)
+        return stages(sent(stage))
+
+    assert after(lambda i, _: f"u{i}") == [("champion", 2, 2)]
+    assert after(lambda _, one: f"u{one.reward}{one.arm}") == []
 
 
 def test_only_valid_concurrent_feedback_of_the_two_versions_counts():
@@ -362,7 +393,7 @@ def test_a_canary_whose_state_is_lost_goes_on_from_the_topic():
     assert stages(sent(stage)) == [("champion", 2, 2)]
 
 
-@hypothesis_settings(max_examples=60)
+@hypothesis_settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32))
 def test_a_candidate_gets_one_verdict_whatever_crashes(seed):
     """Feedback comes in another order after each crash; the verdict stays."""
@@ -414,6 +445,51 @@ def test_the_interval_holds_the_estimate_and_turns_with_the_arms(n, m, a, b):
     assert ours.low == pytest.approx(-theirs.high)
 
 
+def test_a_look_spends_a_part_of_the_error_and_all_looks_all_of_it():
+    sizes = looks(1_000, 50_000)
+    parts = [spent(sizes, i) for i in range(len(sizes))]
+    assert sum(parts) == pytest.approx(BAD_ERROR)
+    assert parts == sorted(parts)
+
+
+def test_a_person_is_in_one_group_and_groups_are_alike():
+    groups = [group_of(f"user-{i}") for i in range(64_000)]
+    assert groups == [group_of(f"user-{i}") for i in range(64_000)]
+    counts = np.bincount(groups, minlength=N_GROUPS)
+    assert len(counts) == N_GROUPS
+    assert counts.min() > 800
+    assert counts.max() < 1_200
+
+
+def tally(n_groups, rates):
+    return Tally(
+        groups=[[100, round(100 * rate)] for rate in np.resize(rates, n_groups)]
+    )
+
+
+def test_groups_that_differ_more_than_chance_allows_widen_the_interval():
+    assert design_effect() == design_effect(Tally(100, 4)) == 1.0
+    assert design_effect(tally(N_GROUPS, [0.04])) == 1.0
+    # A spread of 0.04 against the sqrt(0.06 x 0.94 / 100) of independent impressions.
+    assert design_effect(tally(N_GROUPS, [0.02, 0.10])) == pytest.approx(
+        100 * 0.04**2 / (0.06 * 0.94) * 64 / 63
+    )
+    plain, grouped = Tally(6_400, 384), tally(N_GROUPS, [0.02, 0.10])
+    grouped.n, grouped.clicks = 6_400, 384
+    one, other = difference(plain, plain, 1.96), difference(grouped, plain, 1.96)
+    assert other.high - other.low > 1.3 * (one.high - one.low)
+
+
+def test_what_is_taken_back_is_as_if_never_counted():
+    taken = Tally()
+    taken.add(3, 1, 1)
+    taken.add(5, 1, 0)
+    taken.add(3, -1, -1)
+    assert (taken.n, taken.clicks) == (1, 0)
+    assert taken.groups[3] == [0, 0]
+    assert taken.groups[5] == [1, 0]
+
+
 def verdicts(lift, n_canaries=300, rate=0.03, first=1_000, last=32_000):
     """Return the share of canaries found better, worse and unsure to the end."""
     rng = np.random.default_rng(11)
@@ -421,26 +497,28 @@ def verdicts(lift, n_canaries=300, rate=0.03, first=1_000, last=32_000):
     sizes = looks(first, last)
     for _ in range(n_canaries):
         canary, champion, finding = Tally(), Tally(), "unsure"
-        for size in sizes:
+        for index, size in enumerate(sizes):
             step = size - canary.n
             canary.n += step
             canary.clicks += int(rng.binomial(step, rate * lift))
             champion.n += step
             champion.clicks += int(rng.binomial(step, rate))
-            finding, _ = look(canary, champion, len(sizes))
+            finding, _ = look(canary, champion, sizes, index)
             if finding != "unsure":
                 break
         found[finding] += 1
     return {name: count / n_canaries for name, count in found.items()}
 
 
-def test_equal_models_are_seldom_told_apart_although_they_are_compared_often():
-    shares = verdicts(1.0)
-    assert shares["worse"] <= 0.045  # 2.5 % and three standard errors
-    assert shares["better"] <= 0.045
+def test_equal_models_are_seldom_told_worse_although_they_are_compared_often():
+    assert verdicts(1.0)["worse"] <= 0.045  # 2.5 % and three standard errors
 
 
-def test_a_worse_model_is_rolled_back():
+def test_a_model_that_loses_too_much_is_hardly_ever_promoted():
+    assert verdicts(0.94, n_canaries=1_000)["better"] <= 0.016  # 0.75 % and three
+
+
+def test_a_much_worse_model_is_rolled_back():
     shares = verdicts(0.8)
     assert shares["worse"] >= 0.95
     assert shares["better"] == 0

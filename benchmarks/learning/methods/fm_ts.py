@@ -13,7 +13,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.learning.method import Floats, Setting
+from benchmarks.learning.method import Batch, Floats, Setting
 from model_export.conditioning import N_CATEGORIES, WHERE_WHEN
 from model_export.design_space import DesignSpace
 
@@ -102,13 +102,13 @@ class FactorisationMachine:
         """Return designs climbed to under the fitted weights."""
         return self._slots.design(self._climbed(self._weights, self._around(condition)))
 
-    def learn(self, condition: Floats, design: Floats, clicked: Floats) -> None:
+    def learn(self, batch: Batch) -> None:
         """Keep the batch and go on fitting, from the weights so far."""
-        batch = np.concatenate(
-            [self._slots.one_hot(design), self._around(condition)], 1
+        rows = np.concatenate(
+            [self._slots.one_hot(batch.design), self._around(batch.condition)], 1
         )
-        self._rows = np.concatenate([self._rows, batch])[-_KEPT:]
-        self._clicked = np.concatenate([self._clicked, clicked])[-_KEPT:]
+        self._rows = np.concatenate([self._rows, rows])[-_KEPT:]
+        self._clicked = np.concatenate([self._clicked, batch.clicked])[-_KEPT:]
         self._fit()
         self._deviation = self._uncertainty()
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.learning.method import Floats, Setting
+from benchmarks.learning.method import Batch, Floats, Setting
 from model_export.conditioning import N_CATEGORIES, WHERE_WHEN
 from model_export.critic_layout import Layout
 from model_export.critic_prior import Prior
@@ -55,9 +55,11 @@ class LinTS:
             condition, self._mean_weights, np.zeros(len(condition), np.intp)
         )
 
-    def learn(self, condition: Floats, design: Floats, clicked: Floats) -> None:
+    def learn(self, batch: Batch) -> None:
         """Update the posterior; the prior stays what it was."""
-        self._critic = self._critic.taught(design, self._person(condition), clicked)
+        self._critic = self._critic.taught(
+            batch.design, self._person(batch.condition), batch.clicked
+        )
         self._redraw()
 
     def _redraw(self) -> None:

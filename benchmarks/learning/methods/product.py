@@ -6,15 +6,18 @@ generator, all candidates are Thompson designs.
 """
 
 import json
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.learning.method import Floats, Setting
+from benchmarks.learning.method import Batch, Floats, Setting
 from model_export import pretrain, taste
+from model_export.checkpoint import Model
 from model_export.dataset import FeedbackArrays
 from model_export.fine_tune import tuned
+from model_export.ledger import keys_of
 from model_export.model_files import CARD
 from model_export.onnx_export import OPSET, export
 from model_export.pick import click_probability
@@ -30,7 +33,9 @@ _ROWS = 256
 _NOBODYS = ""
 """Category advertised: the worlds have none."""
 
-Variant = Literal["served", "generated", "exact"]
+Variant = Literal["served", "generated", "pretrained", "exact"]
+VARIANTS: tuple[Variant, ...] = ("generated", "pretrained", "exact")
+"""What greedy policies are measured beside the one that is served."""
 
 
 class Product:
@@ -60,7 +65,7 @@ class Product:
         share = 0.375 if with_generator else 1.0
         self._picker = Picker(CreativesSettings(thompson_share=share), self._space)
         self._generated = Picker(CreativesSettings(thompson_share=0.0), self._space)
-        self._n_shown = self._n_seeds = 0
+        self._n_seeds = 0
         self._propensity = np.zeros(0)
         self._jobs = 0
         self._load()
@@ -85,10 +90,11 @@ class Product:
 
         Args:
             condition: float32[n, 71].
-            variant: of the pool as it is served, of 16 generated designs, or the
-                critic's exact maximum.
+            variant: of the pool as it is served, of 16 designs of the generator or of
+                the generator as it was pre-trained, or the critic's exact maximum.
         """
-        picker = self._generated if variant == "generated" else self._picker
+        picker = self._picker if variant == "served" else self._generated
+        served = self._untuned() if variant == "pretrained" else self._served
         parts = []
         for start in range(0, len(condition), _ROWS):
             rows = condition[start : start + _ROWS]
@@ -99,7 +105,7 @@ class Product:
                 worth, _ = self._served.worth(self._served.person(rows))
                 columns, continuous = best_designs(self._served.layout, worth.mean(2))
             else:
-                pools, scores = picker.pools(self._served, group)
+                pools, scores = picker.pools(served, group)
                 value = click_probability(scores if scores is not None else np.zeros(0))
                 best = np.where(pools.is_legal, value, -1.0).argmax(1)
                 every = np.arange(len(rows))
@@ -119,21 +125,23 @@ class Product:
             parts.append(click_probability(logits))
         return np.concatenate(parts).astype(np.float32)
 
-    def learn(self, condition: Floats, design: Floats, clicked: Floats) -> None:
-        """Run a fine-tune job on the batch."""
-        n = len(clicked)
-        first = self._n_shown
-        self._n_shown += n
+    def learn(self, batch: Batch) -> None:
+        """Run a fine-tune job on the batch, late clicks as corrections."""
+        n = len(batch.clicked)
+        propensity = np.full(n, np.nan)  # those of corrections are not kept
+        propensity[: len(self._propensity)] = self._propensity[:n]
+        names = [str(number) for number in batch.number.tolist()]
         feedback = FeedbackArrays(
-            design=design,
-            condition=condition,
-            clicked=clicked,
-            propensity=self._propensity,
+            design=batch.design,
+            condition=batch.condition,
+            clicked=batch.clicked,
+            propensity=propensity,
             control=np.zeros(n, bool),
-            users=tuple(f"person-{first + i}" for i in range(n)),
+            users=tuple(f"person-{name}" for name in names),
             categories=(None,) * n,
-            shown_at=np.arange(first, first + n, dtype=np.int64),
+            shown_at=batch.number,
             skipped={},
+            key=keys_of(names),
         )
         self._jobs += 1
         if self._is_tuned:
@@ -143,10 +151,25 @@ class Product:
             self._model = self._model.taught(feedback.lessons)
         self._load()
 
+    @property
+    def set_aside(self) -> list[int]:
+        """Return the one-hot columns that teach nothing: the poison alarm's."""
+        columns: list[int] = self._model.knowledge.suspects.columns().tolist()
+        return columns
+
     def _load(self) -> None:
+        self._served = self._loaded(self._model)
+
+    def _untuned(self) -> OnnxModel:
+        """Return the model with its generator as it was pre-trained, same critic."""
+        networks = self._model.networks
+        before = replace(networks, generator=networks.anchor)
+        return self._loaded(replace(self._model, networks=before))
+
+    def _loaded(self, model: Model) -> OnnxModel:
         card = {"opset": OPSET, "space_sha256": self._space.digest}
-        files = {**export(self._model), CARD: json.dumps(card).encode()}
-        self._served = OnnxModel("creative", self._jobs, "", files)
+        files = {**export(model), CARD: json.dumps(card).encode()}
+        return OnnxModel("creative", self._jobs, "", files)
 
     def _seeds(self, n: int) -> list[int]:
         self._n_seeds += n

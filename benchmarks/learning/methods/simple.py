@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.learning.method import Floats, Setting
+from benchmarks.learning.method import Batch, Floats, Setting
 
 _ARMS = 50
 
@@ -22,7 +22,7 @@ class Random:
         """Return random designs."""
         return self.choose(condition)
 
-    def learn(self, condition: Floats, design: Floats, clicked: Floats) -> None:
+    def learn(self, batch: Batch) -> None:
         """Learn nothing."""
 
 
@@ -44,8 +44,8 @@ class BestFixed:
         best = int((self._clicked / self._shown).argmax())
         return np.repeat(self._arms[best][None], len(condition), 0)
 
-    def learn(self, condition: Floats, design: Floats, clicked: Floats) -> None:  # noqa: ARG002
+    def learn(self, batch: Batch) -> None:
         """Count."""
-        arm = (design[:, None] == self._arms[None]).all(2).argmax(1)
+        arm = (batch.design[:, None] == self._arms[None]).all(2).argmax(1)
         np.add.at(self._shown, arm, 1.0)
-        np.add.at(self._clicked, arm, clicked)
+        np.add.at(self._clicked, arm, batch.clicked)

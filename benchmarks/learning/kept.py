@@ -1,0 +1,80 @@
+"""Runs that were made are kept under a digest of the code, and are not made again."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+from benchmarks.learning.run import Point, run
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "var" / "bench" / "learning"
+
+_CODE = (
+    "benchmarks/learning/*world.py",
+    "benchmarks/learning/late.py",
+    "benchmarks/learning/method.py",
+    "benchmarks/learning/run.py",
+    "benchmarks/learning/truth.py",
+    "benchmarks/learning/methods/*.py",
+    "model_export/*.py",
+    "streams/core/picking.py",
+    "streams/core/candidates.py",
+    "streams/inference.py",
+    "streams/simulate/likings.py",
+    "streams/simulate/people.py",
+)
+"""What a result depends on: with other code it is measured again."""
+
+Task = tuple[str, int, str, int]
+"""Kind of world, seed, method, impressions."""
+
+
+def made(
+    folder: Path, tasks: Iterable[Task], jobs: int, *, warm: bool = False
+) -> Iterator[tuple[Task, list[Point]]]:
+    """Yield every task with its points as they are done, running what is missing.
+
+    Args:
+        folder: of all results.
+        tasks: what is asked.
+        jobs: processes at once.
+        warm: learn from logged impressions first.
+
+    Raises:
+        UnavailableError: a kind needs the reference worlds, and they are not there.
+    """
+    own = folder / _digest()
+    own.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(jobs) as pool:
+        waiting = {pool.submit(_kept, own, task, warm=warm): task for task in tasks}
+        for done in as_completed(waiting):
+            points, task = done.result(), waiting[done]
+            kind, seed, method, _ = task
+            sys.stderr.write(f"{kind} {seed} {method}: done\n")
+            yield task, points
+
+
+def _kept(folder: Path, task: Task, *, warm: bool) -> list[Point]:
+    """Return a run's points, from its file when it was made before."""
+    kind, seed, method, total = task
+    name = f"{kind}-{seed}-{method}-{total}{'-warm' if warm else ''}.json"
+    file = folder / name
+    if file.exists():
+        kept: list[Point] = json.loads(file.read_text("utf-8"))
+        return kept
+    points = run(kind, seed, method, total, warm=warm)
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(points), "utf-8")
+    part.replace(file)  # a killed run leaves no half result
+    return points
+
+
+def _digest() -> str:
+    sha = hashlib.sha256()
+    for pattern in _CODE:
+        for file in sorted(ROOT.glob(pattern)):
+            sha.update(file.read_bytes())
+    return sha.hexdigest()[:12]
