@@ -13,6 +13,10 @@ from streams.errors import StateError
 
 EARLIEST = -2
 
+_WAIT_MS = 5
+"""A broker answers with the high watermark at once, also where there are no records: a
+partition that is at its end need not be waited for."""
+
 
 class BeyondEndError(LookupError):
     """A start lies beyond the end of its partition: the topic was made anew."""
@@ -69,7 +73,7 @@ async def read_batches(
     """
     if not starts:
         return
-    fetcher = Fetcher(connection, max_wait_ms=100)
+    fetcher = Fetcher(connection, max_wait_ms=_WAIT_MS)
     await fetcher.start()
     try:
         fetcher.assign(starts)
@@ -81,7 +85,7 @@ async def read_batches(
                     f"changelog not read to its end within {deadline_s:g} s: {names}; "
                     "check that the topic exists and its leader answers"
                 )
-            pieces = await fetcher.fetch(timeout_s=0.1)
+            pieces = await fetcher.fetch(timeout_s=2 * _WAIT_MS / 1000)
             for tp in left:
                 _check_start(fetcher, tp, starts[tp])
             for fetched in pieces:

@@ -184,3 +184,27 @@ def test_nobody_is_found_where_there_is_no_row(make):
     index, rows = make(), np.zeros(0, DTYPE)
     assert index.find(b"u", rows) == -1
     assert index.remove(b"u", rows) == -1
+
+
+@pytest.mark.parametrize("make", INDEXES)
+def test_rows_of_a_snapshot_come_back_with_their_ids_over_those_that_are_there(make):
+    """More than two blocks of the compiled loader, forgotten people among them."""
+    put = key_index.put_rows
+    if compiled.STATE is not None and make is compiled.STATE.KeyIndex:
+        put = compiled.STATE.put_rows
+    ids = [b"user-%d" % i for i in range(1_000)]
+    written, rows = make(), np.zeros(1_000, DTYPE)
+    for one in ids:
+        rows["n_events"][written.add(one, rows)] = int(one[5:]) + 1
+    gone = ids[::7]
+    for one in gone:
+        rows[written.remove(one, rows)] = np.zeros((), DTYPE)
+    kept = sorted(set(ids) - set(gone), key=ids.index)
+    index, target = make(), np.zeros(2_000, DTYPE)
+    target["n_events"][index.add(kept[3], target)] = 9_999
+    put(index, target, rows.tobytes(), b"".join(kept))
+    found = {one: target["n_events"][index.find(one, target)] for one in kept}
+    assert found == {one: int(one[5:]) + 1 for one in kept}
+    assert all(index.find(one, target) == -1 for one in gone)
+    with pytest.raises(ValueError, match="end too early"):
+        put(make(), np.zeros(2_000, DTYPE), rows.tobytes(), b"".join(kept)[:-1])

@@ -52,7 +52,7 @@ cdef class KeyIndex:
         cdef int64_t number
         cdef Row* row
         if (self.n_keys + 1) * 4 > <int64_t>(self.mask + 1) * 3:
-            self.grow_slots()
+            self.grow_slots(self.mask * 2 + 2)
         if self.arena_used + n > self.arena_size:
             self.grow_arena(n)
         if self.free_rows:
@@ -87,18 +87,31 @@ cdef class KeyIndex:
         self.arena_size = size
         return 0
 
-    cdef int grow_slots(self) except -1:
+    cdef int grow_slots(self, uint64_t size) except -1:
+        """Place all keys anew in `size` slots, a power of two."""
         cdef uint64_t* old = self.slots
-        cdef uint64_t size = self.mask + 1, i
-        cdef uint64_t* grown = <uint64_t*>calloc(size * 2, 8)
+        cdef uint64_t old_size = self.mask + 1, i
+        cdef uint64_t* grown = <uint64_t*>calloc(size, 8)
         if grown == NULL:
             raise MemoryError
+        huge_pages(grown, size * 8)
         self.slots = grown
-        self.mask = size * 2 - 1
-        for i in range(size):
+        self.mask = size - 1
+        for i in range(old_size):
             if old[i]:
                 self.place(old[i] >> 32, number_in(old[i]))
         free(old)
+        return 0
+
+    cdef int reserve(self, int64_t n, int64_t n_bytes) except -1:
+        """Make room for `n` more keys of `n_bytes` together, in one step."""
+        cdef uint64_t size = self.mask + 1
+        while (self.n_keys + n) * 4 > <int64_t>size * 3:
+            size *= 2
+        if size > self.mask + 1:
+            self.grow_slots(size)
+        if self.arena_used + n_bytes > self.arena_size:
+            self.grow_arena(n_bytes)
         return 0
 
     def find(self, const uint8_t[::1] key, rows):
@@ -177,27 +190,41 @@ def put_rows(KeyIndex index, rows, const uint8_t[::1] content, const uint8_t[::1
     """Put rows from a snapshot in; a person who is there already is overwritten."""
     cdef uint8_t[::1] memory = rows.view(np.uint8)
     cdef int64_t stride = rows.itemsize, n = content.shape[0] // stride, i, number
-    cdef int64_t at = 0
+    cdef int64_t at = 0, first = 0, last
+    cdef int64_t starts[BLOCK]
+    cdef uint64_t hashes[BLOCK]
     cdef uint32_t key_start
     cdef uint64_t h
     cdef uint64_t* place
+    cdef const uint8_t* key
     cdef const Row* row
     cdef Row* target
     if content.shape[0] % stride or rows.shape[0] - index.n_rows < n:
         raise ValueError(f"expected room for {n} rows of {stride} bytes")
-    for i in range(n):
-        row = <const Row*>(&content[0] + i * stride)
-        if row.key_length == 0:
-            continue
-        if at + row.key_length > keys.shape[0]:
-            raise ValueError("the ids of a snapshot end too early")
-        h = hash_bytes(&keys[at], row.key_length, 0)
-        number = index.find_hashed(&keys[at], row.key_length, h, &memory[0], stride, &place)
-        if number < 0:
-            number = index.add_hashed(&keys[at], row.key_length, h, &memory[0], stride)
-        target = <Row*>(&memory[0] + number * stride)
-        key_start = target.key_start
-        memcpy(target, row, stride)
-        target.key_start = key_start
-        target.dirty = 0
-        at += row.key_length
+    index.reserve(n, keys.shape[0])
+    while first < n:
+        last = min(first + BLOCK, n)
+        for i in range(first, last):
+            row = <const Row*>(&content[0] + i * stride)
+            starts[i - first] = at
+            if at + row.key_length > keys.shape[0]:
+                raise ValueError("the ids of a snapshot end too early")
+            if row.key_length:
+                hashes[i - first] = hash_bytes(&keys[at], row.key_length, 0)
+                PREFETCH(index.slot_of(hashes[i - first]))
+            at += row.key_length
+        for i in range(first, last):
+            row = <const Row*>(&content[0] + i * stride)
+            if row.key_length == 0:
+                continue
+            key = &keys[starts[i - first]]
+            h = hashes[i - first]
+            number = index.find_hashed(key, row.key_length, h, &memory[0], stride, &place)
+            if number < 0:
+                number = index.add_hashed(key, row.key_length, h, &memory[0], stride)
+            target = <Row*>(&memory[0] + number * stride)
+            key_start = target.key_start
+            memcpy(target, row, stride)
+            target.key_start = key_start
+            target.dirty = 0
+        first = last

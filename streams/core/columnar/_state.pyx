@@ -11,6 +11,7 @@ from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcmp, memcpy, memset
 
+from streams.core.columnar._memory cimport huge_pages
 from streams.core.columnar._read cimport hash_bytes, power_of_two
 
 cdef extern from *:
@@ -27,6 +28,7 @@ cdef enum:
     LENGTH_BITS = 24
     LENGTH_MASK = 0xFFFFFF
     BLOCK = 128
+    AHEAD = 16
     TICK_BITS = 9
     N_UNCLICKED = 6
     N_SURFACES = 5
@@ -73,3 +75,10 @@ include "_key_index.pxi"
 include "_window.pxi"
 include "_fold.pxi"
 include "_changelog.pxi"
+
+
+def use_huge_pages(rows):
+    """Ask the kernel to back a big array that has grown with huge pages."""
+    cdef uint8_t[::1] memory = rows.view(np.uint8)
+    if memory.shape[0]:
+        huge_pages(&memory[0], memory.shape[0])

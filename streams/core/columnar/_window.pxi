@@ -64,7 +64,10 @@ cdef class Window:
         self.n_before = self.n_now
         self.now = <uint64_t*>calloc(self.now_mask + 1, 8)
         self.n_now = 0
-        return 1 if self.now != NULL else -1
+        if self.now == NULL:
+            return -1
+        huge_pages(self.now, (self.now_mask + 1) * 8)
+        return 1
 
     cdef int grow(self) noexcept nogil:
         cdef uint64_t* old = self.now
@@ -72,6 +75,7 @@ cdef class Window:
         cdef uint64_t* grown = <uint64_t*>calloc(size * 2, 8)
         if grown == NULL:
             return -1
+        huge_pages(grown, size * 16)
         self.now_mask = size * 2 - 1
         for i in range(size):
             if old[i]:
@@ -85,11 +89,16 @@ cdef class Window:
 
     def add(self, const uint64_t[::1] hashes):
         """See ids one after the other; return which of them are new [n]."""
-        cdef int64_t i
+        cdef int64_t i, n = hashes.shape[0]
         cdef int seen
-        fresh = np.empty(hashes.shape[0], np.bool_)
+        fresh = np.empty(n, np.bool_)
         cdef uint8_t[::1] flags = fresh.view(np.uint8)
-        for i in range(hashes.shape[0]):
+        while min(self.n_now + n, self.size) * 2 > <int64_t>self.now_mask:
+            if self.grow() < 0:
+                raise MemoryError
+        for i in range(n):
+            if i + AHEAD < n:
+                self.prefetch(hashes[i + AHEAD])
             seen = self.see(hashes[i])
             if seen < 0:
                 raise MemoryError

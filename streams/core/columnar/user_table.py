@@ -41,6 +41,9 @@ class UserTable:
         self.index: Any = module.KeyIndex() if module else KeyIndex()
         self.window: Any = module.Window(window) if module else Window(window)
         self._fold: Callable[..., tuple[int, int]] = module.fold if module else fold
+        self._grown: Callable[[Rows], None] = (
+            module.use_huge_pages if module else lambda _: None
+        )
         self.kernel_rules: Any = module.Folder(rules) if module else rules
         """The rules as the twin in use wants them."""
         self._dirty: list[Ints] = []
@@ -54,6 +57,7 @@ class UserTable:
         if needed > len(self.rows):
             size = max(needed, len(self.rows) + len(self.rows) // _GROWTH, _LEAST_ROWS)
             self.rows.resize(size, refcheck=False)
+            self._grown(self.rows)
 
     def fold(self, columns: Columns) -> int:
         """Fold Behavior columns in; return how many events were new."""
