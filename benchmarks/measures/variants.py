@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from benchmarks.dataset.events import Spec
 from benchmarks.figures import Row, Target, at_least, at_most, beside, row
+from benchmarks.measures.bare_reader import bare_read
 from benchmarks.measures.ours import OurRun, run_ours
 from benchmarks.session import Session, resized
 from benchmarks.workers import PURE_PYTHON
@@ -53,12 +54,14 @@ def pure_python(session: Session) -> Iterator[Row]:
 
 
 def local(session: Session) -> Iterator[Row]:
-    """Compare the local broker with Apache Kafka."""
+    """Compare the local broker with Apache Kafka, a reader of bytes beside us."""
     here, there = [], []
+    bare: dict[str, list[float]] = {"local": [], "apache": []}
     for _ in range(session.options.runs):
         for kind, found in (("local", here), ("apache", there)):
             with session.round(session.options.spec, kind) as loaded:
                 found.append(run_ours(session, loaded))
+                bare[kind].append(bare_read(loaded))
     yield beside(
         "preferences local broker",
         "events/s",
@@ -66,6 +69,20 @@ def local(session: Session) -> Iterator[Row]:
         "Apache Kafka",
         [run.rates.events_s for run in there],
         LOCAL,
+    )
+    yield beside(
+        "bare reader local broker",
+        "events/s",
+        bare["local"],
+        "Apache Kafka",
+        bare["apache"],
+    )
+    yield beside(
+        "broker's CPU, local broker",
+        "s/million events",
+        [run.broker_cpu_per_million for run in here],
+        "Apache Kafka",
+        [run.broker_cpu_per_million for run in there],
     )
 
 
