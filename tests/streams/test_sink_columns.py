@@ -76,7 +76,9 @@ preferences = st.builds(
 )
 
 
-SHORT = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), min_size=1)
+SHORT = st.text(
+    st.characters(exclude_categories=["C", "Zl", "Zp"]), min_size=1, max_size=20
+)
 
 designs = st.builds(
     Design,
