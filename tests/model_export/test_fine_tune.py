@@ -134,7 +134,11 @@ def test_a_job_adds_a_candidate_with_lineage_and_verdicts(store, travel, name):
 def test_the_taste_model_is_fitted_once_and_then_frozen(store, travel):
     name = "creative-vae"
     first = FeedbackRead(feedback(travel, 1_600, seed=6), 0)
-    second = FeedbackRead(feedback(travel, 1_600, seed=7), 0)
+    others = [
+        replace(one, impression_id=f"later-{one.impression_id}")
+        for one in feedback(travel, 1_600, seed=7)
+    ]
+    second = FeedbackRead(others, 0)
     fine_tune.fine_tune(store, job(name), first, created_at=9)
     fine_tune.fine_tune(store, job(name, base_version=2), second, created_at=9)
     cards = [store.card(name, version) for version in (1, 2, 3)]
