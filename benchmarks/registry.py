@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from benchmarks.figures import Row
 from benchmarks.learning.real.figure import learning_real
+from benchmarks.measures.feedback_latency import critic_latency, generator_latency
 from benchmarks.measures.fine_tune import fine_tune
 from benchmarks.measures.images import images
 from benchmarks.measures.join import join
@@ -61,6 +62,12 @@ FIGURES: dict[str, Figure] = {
         Figure("two-workers", "two workers beside one", two_workers),
         Figure("fine-tune", "a job of 10,000 examples, and its export", fine_tune),
         Figure("promotion", "right and wrong verdicts of 1,000 canaries", promotion),
+        Figure("feedback-latency", "feedback to critic in serving", critic_latency),
+        Figure(
+            "generator-latency",
+            "feedback to tuned generator in serving",
+            generator_latency,
+        ),
         Figure("learning-real", "policies learnt from real logs", learning_real),
         Figure("images", "drawn clothes beside photographs and PCA", images),
     )

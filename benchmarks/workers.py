@@ -35,7 +35,7 @@ PURE_PYTHON = {"ADLOOM_PREFERENCES__KERNELS": "python"}
 
 _HOST = "127.0.0.1"
 
-_COMMANDS = {"sink": ("sink",)}
+_COMMANDS = {name: (name,) for name in ("sink", "learner", "trainer")}
 _PROGRESS = {"sink": "adloom_sink_rows_total"}
 
 Ends = dict[tuple[str, int], int]

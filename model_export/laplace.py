@@ -150,12 +150,13 @@ def climb(
         weight: [n], the w in it.
         start: where to begin.
     """
-    inverse = np.linalg.inv(believed.precision + gain)
+    curvature = believed.precision + gain
     point, logit = start, rows.logits(start)
     height = believed.height(point) + rows.likelihood(logit)
     for _ in range(_STEPS):
         slope = believed.slope(point) + rows.gradient(rows.residual(logit))
-        step = inverse @ slope
+        # A few solutions are cheaper than an inverse.
+        step = np.linalg.solve(curvature, slope)
         for _ in range(_HALVINGS):
             if np.abs(step).max() < _SMALL:
                 return point, rows.weight(logit), True

@@ -22,6 +22,9 @@ LOG = structlog.get_logger(__name__)
 LEARNT = Gauge("adloom_posterior_records", "Feedback records read.", ["version"])
 REFUSED = Counter("adloom_posterior_refused", "Posteriors that were not announced.")
 
+BEHIND = 1_000
+"""Records that lie ahead from which older feedback is caught up with first."""
+
 CATCH_UP_S = 10.0
 """Longest time without an announcement while older feedback is still read."""
 
@@ -92,14 +95,15 @@ class VersionLearner:
         is_quiet = not self._is_exact and now - self._read_at > QUIET_S
         if now < self._due_at or not (is_new or is_quiet):
             return None
-        if self._tail.lag and now < self._due_at + CATCH_UP_S:
+        if self._tail.lag > BEHIND and now < self._due_at + CATCH_UP_S:
             return None
         self._learnt_to, self._is_exact = self._tail.n_read, is_quiet
+        spent = time.process_time()
         learnt = self._live.learnt(exact=is_quiet)
         draws = learnt.knowledge.draws(self._seed)
         # A refit of many impressions must not starve the reading.
-        took = time.monotonic() - now
-        self._due_at = now + max(self._publish_s, 3.0 * took)
+        spent = time.process_time() - spent
+        self._due_at = now + max(self._publish_s, 2.0 * spent)
         why = refusal(self._base, learnt.knowledge, draws)
         if why is not None:
             REFUSED.inc()

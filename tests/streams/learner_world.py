@@ -72,7 +72,7 @@ class World:
         wire = wire_of(self.settings)
         codec = wire.codec(Feedback)
         self.send(
-            (FEEDBACK, wire.partition_of(one.user_id), codec.encode(one))
+            (FEEDBACK, wire.partition_of(FEEDBACK, one.user_id), codec.encode(one))
             for one in records
         )
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,12 +31,21 @@ from streams.core.creatives import Creatives
 from streams.core.picking import Picker
 from streams.core.regeneration import regenerate
 from streams.rendering.renderer import Renderer
-from streams.topics import POSTERIOR
+from streams.topics import FEEDBACK, POSTERIOR
 from tests.model_export.feedback_records import feedback
 from tests.streams.learner_world import NAME, PARTITIONS, World
 from tests.streams.test_creatives import CODEC, NOW, SETTINGS, ask
 
 N = 600
+
+
+@pytest.fixture(autouse=True)
+def sockets():
+    """Let go of sockets that kafka-python closes late: those still connecting."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +112,7 @@ def knows_at_once(files, records, settings):
     )
     wire = wire_of(settings)
     for one in records:
-        live.take(one, wire.partition_of(one.user_id))
+        live.take(one, wire.partition_of(FEEDBACK, one.user_id))
     return live.learnt(exact=True).knowledge.draws(checked.card["seed"])
 
 
