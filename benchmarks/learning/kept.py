@@ -58,14 +58,17 @@ def made(
 
 
 def _kept(folder: Path, task: Task, *, warm: bool) -> list[Point]:
-    """Return a run's points, from its file when it was made before."""
+    """Return a run's points, from its file, or a longer run's, when there is one."""
     kind, seed, method, total = task
-    name = f"{kind}-{seed}-{method}-{total}{'-warm' if warm else ''}.json"
-    file = folder / name
-    if file.exists():
-        kept: list[Point] = json.loads(file.read_text("utf-8"))
-        return kept
+    name = f"{kind}-{seed}-{method}-"
+    end = "-warm.json" if warm else ".json"
+    for file in folder.glob(f"{name}*{end}"):
+        length = file.name[len(name) : -len(end)]
+        if length.isdigit() and int(length) >= total:
+            kept: list[Point] = json.loads(file.read_text("utf-8"))
+            return [point for point in kept if point["impressions"] <= total]
     points = run(kind, seed, method, total, warm=warm)
+    file = folder / f"{name}{total}{end}"
     part = file.with_suffix(".part")
     part.write_text(json.dumps(points), "utf-8")
     part.replace(file)  # a killed run leaves no half result
