@@ -7,6 +7,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training: extra [train] is missing")
 
 from benchmarks.learning import asked, summary  # noqa: E402
+from benchmarks.learning.kept import _kept  # noqa: E402
 from benchmarks.learning.world import OWN  # noqa: E402
 
 SEEDS = (1, 2)
@@ -128,3 +129,13 @@ def test_one_call_runs_what_is_missing_and_prints_the_table(tmp_path, capsys):
 def test_an_unknown_kind_is_refused(capsys):
     assert summary.main(["--kinds", "flat"]) == 2
     assert "flat" in capsys.readouterr().err
+
+
+def test_a_longer_run_that_was_kept_serves_a_shorter_one(tmp_path):
+    points = [
+        {"impressions": 10_000, "ctr": 0.03},
+        {"impressions": 30_000, "ctr": 0.04},
+    ]
+    (tmp_path / "own-7-lints-30000.json").write_text(json.dumps(points))
+    assert _kept(tmp_path, ("own", 7, "lints", 10_000), warm=False) == points[:1]
+    assert _kept(tmp_path, ("own", 7, "lints", 30_000), warm=False) == points
