@@ -30,7 +30,7 @@ from model_export.weight_average import WeightAverage
 class ImageVaeConfig:
     """How an image VAE is trained."""
 
-    epochs: int = 18
+    epochs: int = 15
     plain_epochs: int = 6
     """Of reconstruction and KL alone, at most half of all."""
     batch: int = 32
