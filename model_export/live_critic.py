@@ -204,7 +204,7 @@ class LiveCritic:
         """Return the critic at the mode of the rows."""
         layout, rows = known.layout, self._rows
         prior = np.diag(1.0 / known.prior.variances(layout))
-        believed = Gaussian(prior + known.precision, known.eta)
+        believed = Gaussian(prior + known.precision, known.pointed())
         counted = Rows.of(
             layout,
             rows["design"][mask],
@@ -232,7 +232,7 @@ class LiveCritic:
         return replace(
             known,
             precision=precision,
-            eta=(prior + precision) @ self._mode,
+            eta=(prior + precision) @ self._mode - prior @ known.prior.mean(layout),
             n_examples=known.n_examples + int(mask.sum()),
             n_clicks=known.n_clicks + int(rows["clicked"][mask].sum()),
         )

@@ -108,7 +108,7 @@ class ClickCritic:
         point = self._point(batch, self.mean() if start is None else start)
         gain = self._gain(batch, point)
         for _ in range(_NEWTON_STEPS):
-            slope = self._pointed() + point.gradient - self._pull(point.weights)
+            slope = self.pointed() + point.gradient - self._pull(point.weights)
             step = np.linalg.solve(self._total(gain), slope)
             higher = self._higher(batch, point, step.astype(np.float64))
             if higher is None:
@@ -147,7 +147,7 @@ class ClickCritic:
         critic = self
         for _ in range(_REVISIONS):
             covariance = np.linalg.inv(critic._total())
-            mean = covariance @ critic._pointed()
+            mean = covariance @ critic.pointed()
             prior = critic.prior.revised(
                 self.layout, mean - critic.prior.mean(self.layout), np.diag(covariance)
             )
@@ -171,12 +171,12 @@ class ClickCritic:
         precision[np.ix_(kept, kept)] = (
             self.precision[np.ix_(kept, kept)] - share @ across.T
         )
-        eta[kept] = self.eta[kept] - share @ self.eta[gone]
+        eta[kept] = self.eta[kept] - share @ self.pointed()[gone]
         return replace(self, precision=precision, eta=eta)
 
     def mean(self) -> Vector:
         """Return the posterior mean of the weights: [P]."""
-        return np.linalg.solve(self._total(), self._pointed()).astype(np.float64)
+        return np.linalg.solve(self._total(), self.pointed()).astype(np.float64)
 
     def logits(self, design: Floats, person: Floats) -> Vector:
         """Return the posterior mean click logit of each design: [n]."""
@@ -197,7 +197,7 @@ class ClickCritic:
         With mu +- scale L^-T e the draws' mean is the posterior mean for an even n.
         """
         total = self._total()
-        mean = np.linalg.solve(total, self._pointed())
+        mean = np.linalg.solve(total, self.pointed())
         upper = np.linalg.cholesky(total).T
         noise = rng.normal(size=(len(mean), (n + 1) // 2))
         half = scale * np.linalg.solve(upper, noise)
@@ -209,7 +209,7 @@ class ClickCritic:
         total[np.diag_indices_from(total)] += 1.0 / self.prior.variances(self.layout)
         return total
 
-    def _pointed(self) -> Vector:
+    def pointed(self) -> Vector:
         """Return eta with the prior's: [P]; over the total it is the mean."""
         prior, layout = self.prior, self.layout
         pointed: Vector = self.eta + prior.mean(layout) / prior.variances(layout)
@@ -239,7 +239,7 @@ class ClickCritic:
 
     def _point(self, batch: "_Batch", weights: Vector) -> "_Point":
         """Return the log posterior and its gradient at the weights."""
-        height = float(self._pointed() @ weights - 0.5 * weights @ self._pull(weights))
+        height = float(self.pointed() @ weights - 0.5 * weights @ self._pull(weights))
         design, person, clicked = batch
         looks, who = self.layout.looks(design), self.layout.who(person)
         pairs, context = self.layout.parts(weights.astype(np.float32))
