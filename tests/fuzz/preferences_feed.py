@@ -82,7 +82,7 @@ class PreferencesFeed:
         """Bring people back as hostile records say they were."""
         columns = self._decode(Preference, content, n)
         state = self._stage._partition(0)
-        self._stage._restore(state, columns)
+        self._stage._restoring.put(state, columns)
         if self._rng.random() < 0.1:
             state.restored([self._offset] * 3)
             for number in range(0, state.table.index.n_rows, 7):

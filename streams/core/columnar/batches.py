@@ -31,13 +31,13 @@ def python_sections(pairs: Iterable[Pair], max_bytes: int = MAX_BYTES) -> Sectio
     parts: list[bytes] = []
     size = 0
     for key, value in pairs:
-        record = _record(len(parts), key, value)
-        if parts and size + len(record) > max_bytes:
+        one = record(len(parts), key, value)
+        if parts and size + len(one) > max_bytes:
             found.append((b"".join(parts), len(parts)))
             parts, size = [], 0
-            record = _record(0, key, value)
-        parts.append(record)
-        size += len(record)
+            one = record(0, key, value)
+        parts.append(one)
+        size += len(one)
     return [*found, (b"".join(parts), len(parts))] if parts else found
 
 
@@ -71,7 +71,8 @@ def records_section(pairs: Iterable[Pair]) -> bytes:
     return found[0][0] if found else b""
 
 
-def _record(number: int, key: bytes | None, value: bytes | None) -> bytes:
+def record(number: int, key: bytes | None, value: bytes | None) -> bytes:
+    """Return one record of a section, in place `number` from 0."""
     return sized(b"".join((b"\0\0", varint(number), _field(key), _field(value), b"\0")))
 
 

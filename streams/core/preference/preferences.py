@@ -7,38 +7,29 @@ within the window changes nothing at any offset.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 
-import numpy as np
-
-from schemas.avro import AvroError, Codec
+from schemas.avro import Codec
 from schemas.records import Behavior, Preference, Profile, Record, TextSignal
 from schemas.taxonomy import Taxonomy
-from streams.core.admission import reason_to_reject
-from streams.core.admission_checks import DAY_MS
-from streams.core.columnar import changelog, compiled
-from streams.core.columnar.changelog import sized, varint
+from streams.core.columnar import compiled
+from streams.core.columnar.batches import records_section
 from streams.core.columnar.columns import Columns, Ints, cut
-from streams.core.columnar.decoder import Decoder
 from streams.core.columnar.frames import frames
 from streams.core.columnar.from_records import (
     FOLDED,
     behavior_columns,
-    preference_columns,
 )
 from streams.core.columnar.payload import Payload
-from streams.core.columnar.plan import NULL
-from streams.core.columnar.rows import instant
 from streams.core.columnar.rules import KIND_WEIGHTS, fold_rules
 from streams.core.columnar.sections import sections
 from streams.core.columnar.user_table import UserTable
-from streams.core.columnar.vectors import Flags
 from streams.core.preference import snapshot
 from streams.core.preference.partition import (
     SOURCES,
     PreferencePartition,
     encoded_lives,
 )
+from streams.core.preference.restoring import Restoring
 from streams.core.stage import Incoming, Outgoing, Section, StateRow
 from streams.settings import PreferencesSettings
 
@@ -46,8 +37,6 @@ __all__ = ["KIND_WEIGHTS", "Preferences"]
 
 MAX_SECTION_BYTES = 800_000
 """A record batch stays below Kafka's default limit of 1 MB."""
-
-_PROFILE_FIELDS = ("language", "region", "age_band", "device")
 
 
 class Preferences:
@@ -75,13 +64,7 @@ class Preferences:
         self._rules = fold_rules(settings.half_lives_s, taxonomy.ids)
         self._columns = {name: i for i, name in enumerate(taxonomy.ids)}
         self._lives = encoded_lives(settings.half_lives_s)
-        self._decoder = Decoder(
-            Preference,
-            codec.ids,
-            changelog.FIELDS,
-            "user_id",
-            use_compiled=self.use_compiled,
-        )
+        self._restoring = Restoring(codec, self._lives, use_compiled=self.use_compiled)
         self._partitions: dict[int, PreferencePartition] = {}
 
     # -- events -------------------------------------------------------------------
@@ -152,7 +135,8 @@ class Preferences:
             back = [user for user in partition.gone if partition.table.find(user) < 0]
             partition.gone.clear()
             if back:
-                found.append(Section(number, _tombstones(back), len(back)))
+                tombstones = records_section((user.encode(), None) for user in back)
+                found.append(Section(number, tombstones, len(back)))
         return found
 
     def _sections(
@@ -191,61 +175,15 @@ class Preferences:
             pairs = by_partition.setdefault(row.partition, [])
             pairs.append((row.key.encode(), row.value))
         for number, pairs in by_partition.items():
-            records = b"".join(_record(i, *pair) for i, pair in enumerate(pairs))
-            self.restore_payloads(number, [Payload(records, len(pairs), 0, 0)], 0)
+            payload = Payload(records_section(pairs), len(pairs), 0, 0)
+            self.restore_payloads(number, [payload], 0)
             self.restored(number, {})
 
     def restore_payloads(
         self, partition: int, payloads: Sequence[Payload], from_offset: int
     ) -> None:
-        """Take people back from record batches of the changelog, in offset order.
-
-        A batch is restored up to its first odd record (a tombstone), then that record,
-        then the rest: later records win.
-        """
-        state = self._partition(partition)
-        for payload in payloads:
-            columns = self._decoder.decode([payload], from_offset, _ANY_TIME)
-            if not len(columns.odd):
-                self._restore(state, columns)
-                continue
-            start = from_offset
-            for offset, key, value in columns.odd_records():
-                before = (columns.offsets >= start) & (columns.offsets < offset)
-                self._restore(state, _only(columns, before))
-                self._restore_odd(state, (key or b"").decode(errors="replace"), value)
-                start = offset + 1
-            self._restore(state, _only(columns, columns.offsets >= start))
-
-    def _restore(self, state: PreferencePartition, columns: Columns) -> None:
-        if not len(columns):
-            return
-        table = state.table
-        table.reserve(len(columns))
-        state.make_room_for_replayed()
-        put = changelog.restore
-        if table.is_compiled and compiled.STATE is not None:
-            put = compiled.STATE.restore
-        put(
-            table.kernel_rules,
-            table.index,
-            table.rows,
-            columns,
-            self._lives,
-            state.replayed,
-            _profile_numbers(state, columns),
-        )
-
-    def _restore_odd(
-        self, state: PreferencePartition, user_id: str, value: bytes | None
-    ) -> None:
-        if value is None:
-            state.table.remove(user_id)
-            return
-        with suppress(AvroError):  # nobody here wrote it: the requests stage says so
-            record = self._codec.decode(value)
-            if reason_to_reject(record, _ANY_TIME) is None:
-                self._restore(state, preference_columns(record))
+        """Take people back from record batches of the changelog, in offset order."""
+        self._restoring.restore(self._partition(partition), payloads, from_offset)
 
     def restored(self, partition: int, positions: Mapping[type[Record], int]) -> None:
         """End a restore: `positions` are where the sources will be read from."""
@@ -278,44 +216,3 @@ class Preferences:
             )
             self._partitions[number] = PreferencePartition(table, self._columns)
         return self._partitions[number]
-
-
-_ANY_TIME = instant(2**32) - DAY_MS - 1
-"""A clock for what was admitted once: any time goes that has a tick, up to 2069."""
-
-
-def _only(columns: Columns, chosen: Flags) -> Columns:
-    """Return some rows of the columns of one payload."""
-    return Columns(
-        payloads=columns.payloads,
-        row_starts=np.array([0, int(chosen.sum())], np.int64),
-        offsets=columns.offsets[chosen],
-        keys=columns.keys[chosen],
-        slots=np.ascontiguousarray(columns.slots[:, chosen]),
-        names=columns.names,
-        odd=columns.odd[:0],
-    )
-
-
-def _profile_numbers(state: PreferencePartition, columns: Columns) -> Ints:
-    """Return the number of each record's profile [n]."""
-    numbers = np.zeros(len(columns), np.int64)
-    spans = np.stack([columns.slot(name) for name in _PROFILE_FIELDS])
-    for i in np.flatnonzero((spans != NULL).any(0)).tolist():
-        at = int(np.searchsorted(columns.row_starts, i, side="right")) - 1
-        suffix = b"".join(
-            b"\0" if value is None else b"\2" + sized(value)
-            for value in (cut(columns.payloads[at], int(s)) for s in spans[:, i])
-        )
-        numbers[i] = state.profile_number(suffix)
-    return numbers
-
-
-def _tombstones(users: Sequence[str]) -> bytes:
-    return b"".join(_record(i, user.encode(), None) for i, user in enumerate(users))
-
-
-def _record(number: int, key: bytes, value: bytes | None) -> bytes:
-    """Return one record of a records section."""
-    body = sized(value) if value is not None else varint(-1)
-    return sized(b"\0\0" + varint(number) + sized(key) + body + b"\0")

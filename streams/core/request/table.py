@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from streams.core.columnar.changelog import sized, varint
+from streams.core.columnar.batches import record, records_section
 from streams.core.columnar.columns import Columns, Ints, cut
 from streams.core.columnar.frames import frames
 from streams.core.columnar.key_index import KeyIndex
@@ -182,8 +182,8 @@ class PeopleTable:
         self._dirty = []
         numbers = np.unique(numbers[self._rows["dirty"][numbers] > 0])
         gone, self._gone = list(self._gone), {}
-        tombstones = [_record(i, one.encode(), None) for i, one in enumerate(gone)]
-        found = [(b"".join(tombstones), len(gone))] if gone else []
+        tombstones = records_section((one.encode(), None) for one in gone)
+        found = [(tombstones, len(gone))] if gone else []
         return found + self._sections(numbers, max_bytes)
 
     def _sections(self, numbers: Ints, max_bytes: int) -> list[tuple[bytes, int]]:
@@ -201,7 +201,7 @@ class PeopleTable:
             if person is not None:
                 key = self.user_id(number).encode()
                 row = encode_person(person, self._n_categories)
-                parts.append(_record(len(parts), key, row))
+                parts.append(record(len(parts), key, row))
             if sum(map(len, parts)) >= max_bytes:
                 found.append((b"".join(parts), len(parts)))
                 parts = []
@@ -224,9 +224,3 @@ class PeopleTable:
             if row is not None:
                 number = self._index.add(key, self._rows)
                 self.store(number, decode_person(row, self._n_categories))
-
-
-def _record(number: int, key: bytes, value: bytes | None) -> bytes:
-    """Return one record of a records section."""
-    body = sized(value) if value is not None else varint(-1)
-    return sized(b"\0\0" + varint(number) + sized(key) + body + b"\0")
