@@ -10,6 +10,7 @@ from rich.table import Table
 
 from streams.clickhouse import analytics
 from streams.clickhouse.client import connect_to_read
+from streams.clickhouse.effects import effect_by_arm
 from streams.errors import ConfigurationError
 from streams.settings import Settings
 
@@ -25,7 +26,7 @@ def run(settings: Settings, *, as_json: bool) -> int:
             "CLICKHOUSE_URL is not set: expected the address that `adloom up` prints"
         )
     client = connect_to_read(settings.clickhouse_url)
-    effects = analytics.effect_by_arm(client)
+    effects = effect_by_arm(client)
     report: dict[str, Any] = {
         "arms": [asdict(effect) for effect in effects],
         "freshness": asdict(analytics.event_to_creative(client)),

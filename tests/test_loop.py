@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.clickhouse.analytics import rows
 from streams.clickhouse.client import connect_to_read
+from streams.clickhouse.queries import rows
 from streams.local.stack import LocalStack
 from streams.settings import load
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from benchmarks.figures import Row, Target, at_least, at_most
 from benchmarks.session import Session, note
-from streams.core.canary import N_GROUPS, Tally, due_look, look, looks, wilson
+from streams.core.canary import N_GROUPS, Tally, due_look, look, looks
+from streams.core.intervals import wilson
 from streams.settings import RolloutSettings
 
 DECISIONS = 1_000

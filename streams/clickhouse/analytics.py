@@ -1,22 +1,14 @@
-"""ClickHouse -> the figures of the report: counts, effect, freshness, releases.
+"""ClickHouse -> the figures of the report: counts, freshness, releases.
 
 Every function takes any clickhouse-connect client of the migrated database: the engine
 in process, its HTTP door, or a server. All instants are epoch milliseconds.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
-from typing import Any, TypeVar
 
 from clickhouse_connect.driver.client import Client
 
-from streams.clickhouse.client import explained
-
-CONTROL = "control"
-"""Arm whose people get a random creative."""
-
-T = TypeVar("T")
+from streams.clickhouse.queries import rows, typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,34 +27,6 @@ class Cell:
     placement: str
     impressions: int
     clicks: int
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """Click-through rate of one arm and model version, with Wilson's 95 % interval."""
-
-    arm: str
-    model_name: str
-    model_version: int
-    impressions: int
-    clicks: int
-    ctr: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class Lift:
-    """Difference of two click-through rates (absolute), with its 95 % interval."""
-
-    difference: float
-    low: float
-    high: float
-
-    @property
-    def is_clear(self) -> bool:
-        """Return True when the interval leaves zero out."""
-        return self.low > 0 or self.high < 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +100,7 @@ def counts(client: Client, placement_prefix: str = "") -> Counts:
         "SELECT countIf(kind = 'impression'), countIf(kind = 'click') "
         "FROM behavior FINAL WHERE startsWith(ifNull(placement, ''), %(prefix)s)"
     )
-    return _typed(client, Counts, sql, prefix=placement_prefix)[0]
+    return typed(client, Counts, sql, prefix=placement_prefix)[0]
 
 
 def ctr_by_item_position(client: Client, placement_prefix: str = "") -> list[Cell]:
@@ -146,100 +110,12 @@ def ctr_by_item_position(client: Client, placement_prefix: str = "") -> list[Cel
         "clicks FROM ctr_by_item_position "
         "WHERE startsWith(place, %(prefix)s) ORDER BY item, place"
     )
-    return _typed(client, Cell, sql, prefix=placement_prefix)
-
-
-def effect_by_arm(client: Client) -> list[Effect]:
-    """Return the effect of each arm and model version, control first.
-
-    Counted are valid impressions whose outcome is known, by their latest feedback.
-    The intervals take impressions as independent; one person's are not quite.
-    """
-    sql = (
-        "SELECT arm, model_name, model_version, impressions, clicks, ctr, low, high "
-        "FROM effect_by_arm "
-        "ORDER BY arm = %(control)s DESC, arm, model_name, model_version"
-    )
-    return _typed(client, Effect, sql, control=CONTROL)
-
-
-def concurrent_control(client: Client) -> dict[tuple[str, int], Effect]:
-    """Return, for each (arm, model version), the control arm while it was shown.
-
-    Audiences change by the hour and creatives wear out: an arm that was shown late is
-    fairly compared only with the control of the same hours.
-    """
-    sql = """
-        SELECT shown.arm, shown.version, count(),
-            countIf(control.outcome IN ('click', 'conversion'))
-        FROM (
-            SELECT arm, ifNull(model_version, 0) AS version, min(shown_at) AS first,
-                max(shown_at) AS last
-            FROM feedback FINAL WHERE valid GROUP BY arm, version
-        ) AS shown
-        CROSS JOIN (
-            SELECT shown_at, outcome FROM feedback FINAL
-            WHERE valid AND arm = %(control)s
-        ) AS control
-        WHERE control.shown_at BETWEEN shown.first AND shown.last
-        GROUP BY shown.arm, shown.version
-    """
-    found = {}
-    for arm, version, impressions, clicks in rows(client, sql, control=CONTROL):
-        low, high = wilson(clicks, impressions)
-        ctr = clicks / impressions
-        found[arm, version] = Effect(
-            CONTROL, "", 0, impressions, clicks, ctr, low, high
-        )
-    return found
-
-
-def lift(effect: Effect, control: Effect) -> Lift:
-    """Return how much higher `effect`'s rate is than `control`'s.
-
-    R. G. Newcombe, 1998, "Interval estimation for the difference between independent
-    proportions", method 10: the two Wilson intervals, joined by squares.
-    """
-    difference = effect.ctr - control.ctr
-    below = sqrt((effect.ctr - effect.low) ** 2 + (control.high - control.ctr) ** 2)
-    above = sqrt((effect.high - effect.ctr) ** 2 + (control.ctr - control.low) ** 2)
-    return Lift(difference, difference - below, difference + above)
-
-
-def pooled(effects: Sequence[Effect], arm: str) -> Effect | None:
-    """Return the effect of an arm over all its model versions; None without any.
-
-    The interval is Wilson's, computed from the sums.
-    """
-    chosen = [effect for effect in effects if effect.arm == arm]
-    n = sum(effect.impressions for effect in chosen)
-    if n == 0:
-        return None
-    clicks = sum(effect.clicks for effect in chosen)
-    low, high = wilson(clicks, n)
-    latest = max(chosen, key=lambda effect: effect.model_version)
-    return Effect(
-        arm, latest.model_name, latest.model_version, n, clicks, clicks / n, low, high
-    )
-
-
-def wilson(successes: int, n: int, z: float = 1.959963984540054) -> tuple[float, float]:
-    """Return Wilson's score interval of a proportion (E. B. Wilson, 1927).
-
-    >>> low, high = wilson(10, 100)
-    >>> round(low, 4), round(high, 4)
-    (0.0552, 0.1744)
-    """
-    rate, z2 = successes / n, z * z
-    centre = rate + z2 / (2 * n)
-    spread = z * sqrt(rate * (1 - rate) / n + z2 / (4 * n * n))
-    scale = 1 + z2 / n
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+    return typed(client, Cell, sql, prefix=placement_prefix)
 
 
 def dead_letters(client: Client) -> list[RefusedCount]:
     """Return how many bad records each stage reported, by their topic."""
-    return _typed(
+    return typed(
         client,
         RefusedCount,
         "SELECT source_topic, stage, records FROM dead_letters_by_topic "
@@ -255,7 +131,7 @@ def freshness(client: Client) -> Freshness:
         "quantileExactOrNull(0.5)(shown_ms) / 1000, "
         "quantileExactOrNull(0.99)(shown_ms) / 1000 FROM freshness"
     )
-    return _typed(client, Freshness, sql)[0]
+    return typed(client, Freshness, sql)[0]
 
 
 def event_to_creative(client: Client) -> Latency:
@@ -294,7 +170,7 @@ def releases(client: Client, model_name: str = "") -> list[Release]:
         "base_version, job_id, sha256, toUnixTimestamp64Milli(released_at) AS at "
         "FROM releases WHERE %(name)s IN ('', model_name) ORDER BY at, version"
     )
-    return _typed(client, Release, sql, name=model_name)
+    return typed(client, Release, sql, name=model_name)
 
 
 def gate_verdicts(client: Client, model_name: str = "") -> list[GateVerdict]:
@@ -305,19 +181,4 @@ def gate_verdicts(client: Client, model_name: str = "") -> list[GateVerdict]:
         "FROM gate_verdicts WHERE %(name)s IN ('', model_name) "
         "ORDER BY at, version, gate"
     )
-    return _typed(client, GateVerdict, sql, name=model_name)
-
-
-def rows(client: Client, sql: str, **parameters: Any) -> Sequence[Sequence[Any]]:
-    """Return the rows of a query.
-
-    Raises:
-        UnavailableError: ClickHouse does not answer, or took too long.
-        StateError: ClickHouse refused the query.
-    """
-    with explained():
-        return client.query(sql, parameters=parameters or None).result_rows
-
-
-def _typed(client: Client, row: type[T], sql: str, **parameters: Any) -> list[T]:
-    return [row(*values) for values in rows(client, sql, **parameters)]
+    return typed(client, GateVerdict, sql, name=model_name)

@@ -8,7 +8,7 @@ from clickhouse_connect.driver.client import Client
 
 from schemas.records import Asset
 from schemas.taxonomy import taxonomy
-from streams.clickhouse.analytics import rows
+from streams.clickhouse.queries import rows
 from streams.core.preference.vector import from_bytes, mixed
 
 N_TOP = 5

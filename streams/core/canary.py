@@ -25,12 +25,12 @@ design effect: Kish 1965, "Survey Sampling").
 """
 
 from dataclasses import dataclass, field
-from math import sqrt
 from statistics import NormalDist
 from typing import Literal
 from zlib import crc32
 
 from schemas.records import GateResult, Verdict
+from streams.core.intervals import Interval, subtracted, wilson
 
 ERROR = 0.025
 """Chance, over all looks, of rolling back a candidate that is the champion's equal."""
@@ -78,15 +78,6 @@ class Tally:
         self.groups[group][1] += clicks
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Click rate of the canary less (a part of) the champion's, with its interval."""
-
-    value: float
-    low: float
-    high: float
-
-
 def group_of(user_id: str) -> int:
     """Return the group of a person, whatever arm they are in."""
     return crc32(user_id.encode()) % N_GROUPS
@@ -110,37 +101,11 @@ def design_effect(*arms: Tally) -> float:
     return max(1.0, seen / expected) if expected else 1.0
 
 
-def wilson(clicks: float, n: float, z: float) -> tuple[float, float]:
-    """Return the score interval of a proportion; everything is possible at n = 0.
-
-    Wilson, "Probable inference, the law of succession, and statistical inference",
-    JASA 22 (1927).
-
-    >>> low, high = wilson(10, 100, 1.96)
-    >>> round(low, 4), round(high, 4)
-    (0.0552, 0.1744)
-    """
-    if n == 0:
-        return 0.0, 1.0
-    rate, square = clicks / n, z * z
-    centre = (rate + square / (2 * n)) / (1 + square / n)
-    half = z * sqrt(rate * (1 - rate) / n + square / (4 * n * n)) / (1 + square / n)
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def difference(
-    canary: Tally, champion: Tally, z: float, kept: float = 1.0
-) -> Difference:
+def difference(canary: Tally, champion: Tally, z: float, kept: float = 1.0) -> Interval:
     """Return canary - kept x champion with its hybrid score interval.
 
-    Newcombe, "Interval estimation for the difference between independent proportions",
-    Statistics in Medicine 17 (1998), method 10; with a factor: Zou, Donner,
-    "Construction of confidence limits about effect measures", ibid. 27 (2008).
-    Newcombe's own example, 56 of 70 less 48 of 80:
-
-    >>> found = difference(Tally(70, 56), Tally(80, 48), 1.96)
-    >>> round(found.value, 4), round(found.low, 4), round(found.high, 4)
-    (0.2, 0.0524, 0.3339)
+    Newcombe's method (`intervals.subtracted`) with a factor: Zou, Donner, "Construction
+    of confidence limits about effect measures", Statistics in Medicine 27 (2008).
 
     Args:
         canary: its tally.
@@ -148,19 +113,13 @@ def difference(
         z: normal deviates on each side.
         kept: part of the champion's rate to compare with.
     """
-    ours, theirs = _rate(canary), kept * _rate(champion)
     effect = design_effect(canary, champion)
-    our_low, our_high = wilson(canary.clicks / effect, canary.n / effect, z)
-    their_low, their_high = (
-        kept * bound
-        for bound in wilson(champion.clicks / effect, champion.n / effect, z)
-    )
-    value = ours - theirs
-    return Difference(
-        value=value,
-        low=value - sqrt((ours - our_low) ** 2 + (their_high - theirs) ** 2),
-        high=value + sqrt((our_high - ours) ** 2 + (theirs - their_low) ** 2),
-    )
+    return subtracted(_bounds(canary, effect, z), _bounds(champion, effect, z, kept))
+
+
+def _bounds(arm: Tally, effect: float, z: float, kept: float = 1.0) -> Interval:
+    low, high = wilson(arm.clicks / effect, arm.n / effect, z)
+    return Interval(kept * _rate(arm), kept * low, kept * high)
 
 
 def looks(first: int, last: int) -> list[int]:

@@ -8,6 +8,8 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from streams.clickhouse import analytics
+from streams.clickhouse.effects import Effect, concurrent_control, effect_by_arm, lift
+from streams.clickhouse.queries import rows
 from streams.dead_letters import dead_letter_topic
 from streams.gallery.page import write_gallery
 from streams.local.stage_counts import StageCounts
@@ -70,7 +72,7 @@ def summarise(run: DemoRun, clickhouse: Client) -> DemoReport:
     Raises:
         UnavailableError, StateError: ClickHouse does not answer as it should.
     """
-    effects = analytics.effect_by_arm(clickhouse)
+    effects = effect_by_arm(clickhouse)
     report = DemoReport(
         replay=_replay(run, clickhouse),
         serving={
@@ -119,17 +121,17 @@ def _replay(run: DemoRun, clickhouse: Client) -> dict[str, int]:
     }
 
 
-def _learning(effects: list[analytics.Effect], clickhouse: Client) -> dict[str, Any]:
+def _learning(effects: list[Effect], clickhouse: Client) -> dict[str, Any]:
     releases = analytics.releases(clickhouse)
     tuned = {r.version for r in releases if r.job_id and r.sha256}
     champions = {r.version for r in releases if r.stage == "champion"}
     served = {
         version
-        for (version,) in analytics.rows(
+        for (version,) in rows(
             clickhouse, "SELECT DISTINCT receipt_model_version FROM creative"
         )
     }
-    controls = analytics.concurrent_control(clickhouse)
+    controls = concurrent_control(clickhouse)
     shown = [e for e in effects if e.arm in {"control", "champion", "canary"}]
     return {
         "fine_tunes": len(tuned),
@@ -141,7 +143,7 @@ def _learning(effects: list[analytics.Effect], clickhouse: Client) -> dict[str, 
     }
 
 
-def _arm(effect: analytics.Effect, control: analytics.Effect | None) -> dict[str, Any]:
+def _arm(effect: Effect, control: Effect | None) -> dict[str, Any]:
     """Return one arm; its lift is against the control of the same minutes."""
     arm: dict[str, Any] = {
         "arm": effect.arm,
@@ -153,10 +155,10 @@ def _arm(effect: analytics.Effect, control: analytics.Effect | None) -> dict[str
         "high": effect.high,
     }
     if control is not None and effect.arm != control.arm:
-        lift = analytics.lift(effect, control)
+        found = lift(effect, control)
         arm["control_ctr"] = control.ctr
-        arm["lift"] = lift.difference
-        arm["lift_low"], arm["lift_high"] = lift.low, lift.high
+        arm["lift"] = found.difference
+        arm["lift_low"], arm["lift_high"] = found.low, found.high
     return arm
 
 

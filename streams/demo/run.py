@@ -16,8 +16,8 @@ from typing import Protocol
 
 from clickhouse_connect.driver.client import Client
 
-from streams.clickhouse import analytics
 from streams.clickhouse.client import connect_to_read
+from streams.clickhouse.queries import rows
 from streams.demo.report import DemoReport, DemoRun, summarise
 from streams.errors import UnavailableError
 from streams.local.stack import LocalStack
@@ -213,6 +213,6 @@ class _Demo:
         tables = ("behavior", "feedback", "dead_letter")
         sql = ", ".join(f"(SELECT count() FROM {table})" for table in tables)  # noqa: S608 - the names are above
         try:
-            return list(analytics.rows(self._clickhouse, f"SELECT {sql}")[0])
+            return list(rows(self._clickhouse, f"SELECT {sql}")[0])
         except UnavailableError:
             return []

@@ -9,8 +9,11 @@ from schemas.records import ModelRelease, Verdict
 from schemas.taxonomy import taxonomy
 from streams.clickhouse import analytics
 from streams.clickhouse.analytics_gallery import gallery
+from streams.clickhouse.effects import Effect, effect_by_arm, lift, pooled
 from streams.clickhouse.http import ClickHouseHttpServer
+from streams.clickhouse.queries import rows
 from streams.clickhouse.reader import ReadOnlyClickHouse
+from streams.core.intervals import wilson
 from streams.core.preference.vector import to_bytes
 from streams.dead_letters import dead_letter
 from streams.errors import StateError
@@ -99,37 +102,37 @@ def test_an_arm_is_judged_by_the_latest_valid_feedback(deliver, client):
         a_feedback(0, "click", arm="control", valid=False, revision=1),
     )
 
-    control, champion = analytics.effect_by_arm(client)
+    control, champion = effect_by_arm(client)
 
     assert (control.arm, control.model_version) == ("control", 0)
     assert (control.impressions, control.clicks) == (9, 0)
     assert (champion.impressions, champion.clicks, champion.ctr) == (10, 5, 0.5)
-    assert (champion.low, champion.high) == pytest.approx(analytics.wilson(5, 10))
-    lift = analytics.lift(champion, control)
-    assert lift.difference == 0.5
-    assert lift.low > 0
-    assert lift.is_clear
+    assert (champion.low, champion.high) == pytest.approx(wilson(5, 10))
+    found = lift(champion, control)
+    assert found.difference == 0.5
+    assert found.low > 0
+    assert found.is_clear
 
 
 @given(st.integers(1, 500), st.data())
 def test_wilsons_interval_holds_the_rate_and_stays_in_0_to_1(n, data):
     clicks = data.draw(st.integers(0, n))
-    low, high = analytics.wilson(clicks, n)
+    low, high = wilson(clicks, n)
 
     assert -1e-12 <= low <= clicks / n + 1e-12
     assert clicks / n - 1e-12 <= high <= 1 + 1e-12
 
 
 def effect(clicks, n, arm="a", version=1):
-    low, high = analytics.wilson(clicks, n)
-    return analytics.Effect(arm, "m", version, n, clicks, clicks / n, low, high)
+    low, high = wilson(clicks, n)
+    return Effect(arm, "m", version, n, clicks, clicks / n, low, high)
 
 
 def test_a_difference_has_newcombes_interval():
     """The example of Newcombe 1998, table II, row (a): 56/70 against 48/80."""
-    lift = analytics.lift(effect(56, 70), effect(48, 80))
+    found = lift(effect(56, 70), effect(48, 80))
 
-    assert (lift.difference, lift.low, lift.high) == pytest.approx(
+    assert (found.difference, found.low, found.high) == pytest.approx(
         (0.2, 0.0524, 0.3339), abs=5e-5
     )
 
@@ -137,20 +140,20 @@ def test_a_difference_has_newcombes_interval():
 @given(st.integers(1, 90), st.integers(1, 90))
 def test_two_equal_arms_differ_by_nothing(clicks, n_more):
     arm = effect(clicks, clicks + n_more)
-    lift = analytics.lift(arm, arm)
+    found = lift(arm, arm)
 
-    assert lift.low < 0 < lift.high
-    assert not lift.is_clear
+    assert found.low < 0 < found.high
+    assert not found.is_clear
 
 
 def test_versions_of_an_arm_are_pooled():
     effects = [effect(1, 10, version=1), effect(3, 30, version=2), effect(9, 9, "b")]
 
-    arm = analytics.pooled(effects, "a")
+    arm = pooled(effects, "a")
 
     assert (arm.clicks, arm.impressions, arm.model_version) == (4, 40, 2)
-    assert (arm.low, arm.high) == analytics.wilson(4, 40)
-    assert analytics.pooled(effects, "none") is None
+    assert (arm.low, arm.high) == wilson(4, 40)
+    assert pooled(effects, "none") is None
 
 
 def test_freshness_counts_from_the_request(deliver, client):
@@ -174,7 +177,7 @@ def test_nothing_measured_is_none(deliver, client):
     assert analytics.freshness(client) == analytics.Freshness(
         0, None, None, 0, None, None
     )
-    assert analytics.effect_by_arm(client) == []
+    assert effect_by_arm(client) == []
     assert gallery(client) == []
 
 
@@ -284,4 +287,4 @@ def test_the_gallery_of_many_wide_creatives_needs_little_memory(clickhouse):
 
 def test_a_wrong_query_says_what_clickhouse_said(client):
     with pytest.raises(StateError, match="UNKNOWN_TABLE"):
-        analytics.rows(client, "SELECT * FROM nowhere")
+        rows(client, "SELECT * FROM nowhere")
