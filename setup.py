@@ -1,19 +1,11 @@
 """The compiled modules: built when there is a compiler, else their pure twins run."""
 
+from pathlib import Path
+
 from setuptools import Extension, setup
 
-MODULES = (
-    "_decode",
-    "_state",
-    "_keys",
-    "_batches",
-    "_impressions",
-    "_strings",
-    "_requests",
-    "_avro_rows",
-    "_digests",
-    "_worth",
-)
+PACKAGE = Path("streams", "core", "columnar")
+MODULES = sorted(source.stem for source in PACKAGE.glob("*.pyx"))
 
 
 def extensions() -> list[Extension]:
@@ -25,8 +17,8 @@ def extensions() -> list[Extension]:
     built: list[Extension] = cythonize(
         [
             Extension(
-                f"streams.core.columnar.{name}",
-                [f"streams/core/columnar/{name}.pyx"],
+                ".".join((*PACKAGE.parts, name)),
+                [str(PACKAGE / f"{name}.pyx")],
                 extra_compile_args=["-O3", "-ffp-contract=off"],
                 optional=True,
             )

@@ -9,20 +9,13 @@ from setuptools import Distribution, Extension
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "fuzz"
 PACKAGE = Path("streams", "core", "columnar")
-MODULES = (
-    "_decode",
-    "_state",
-    "_keys",
-    "_batches",
-    "_strings",
-    "_requests",
-    "_impressions",
-)
+MODULES = tuple(sorted(source.stem for source in (ROOT / PACKAGE).glob("*.pyx")))
 SANITIZERS = "-fsanitize=address,undefined"
 FLAGS = (
     SANITIZERS,
     "-fno-sanitize-recover=undefined",
     "-fno-omit-frame-pointer",
+    "-ffp-contract=off",
     "-O2",  # after the interpreter's own flags
     "-g1",
     "-w",

@@ -7,7 +7,12 @@ import numpy as np
 
 from schemas.records import Feedback
 from streams.core.columnar import compiled
-from streams.core.columnar.batches import partitioned, python_partitioned
+from streams.core.columnar.batches import (
+    partitioned,
+    python_partitioned,
+    python_sections,
+    sections,
+)
 from streams.core.columnar.columns import LENGTH_BITS
 from streams.core.columnar.keys import partition_of, python_partition_of
 from streams.core.columnar.payload import Payload
@@ -52,6 +57,7 @@ class StringsFeed:
         self._counts["strings"] += n
         self._lie(payloads, row_starts, spans)
         self._write(exact(self._rng.randbytes(400)).tobytes())
+        self._write_pairs()
         for _ in range(N_KEYS):
             key = self._rng.randbytes(self._rng.randrange(40))
             if partition_of(key, 7) != python_partition_of(key, 7):
@@ -76,6 +82,23 @@ class StringsFeed:
             partitioned([block], 7, max_bytes)
         except ValueError:
             self._counts["messages refused"] += 1
+
+    def _write_pairs(self) -> None:
+        """Write keys and values, some null, as sections of any size."""
+        n, max_bytes = self._rng.randrange(200), self._rng.randrange(1, 4_000)
+        pairs = [(self._field(), self._field()) for _ in range(n)]
+        if sections(pairs, max_bytes) != python_sections(pairs, max_bytes):
+            raise AssertionError("the compiled sections differ from Python's")
+        self._counts["messages"] += n
+        pairs.append(self._rng.choice([("text", b""), (b"", 7), (b"",), None]))
+        try:
+            sections(pairs, max_bytes)
+        except (TypeError, ValueError):
+            self._counts["messages refused"] += 1
+
+    def _field(self) -> bytes | None:
+        length = self._rng.choice([-1, 0, 1, 63, 64, 65, 5_000])
+        return None if length < 0 else self._rng.randbytes(length)
 
     def _lie(self, payloads, row_starts, spans):  # type: ignore[no-untyped-def]
         """Gather spans and rows that point elsewhere: refused, never read."""

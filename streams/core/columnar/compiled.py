@@ -5,6 +5,7 @@
 
 import importlib
 import sys
+from pathlib import Path
 from types import ModuleType
 
 
@@ -40,18 +41,7 @@ WORTH = _module("_worth")
 """The twin of `worth`."""
 
 
-_NAMES = (
-    "_decode",
-    "_state",
-    "_keys",
-    "_batches",
-    "_impressions",
-    "_strings",
-    "_requests",
-    "_avro_rows",
-    "_digests",
-    "_worth",
-)
+_NAMES = sorted(source.stem for source in Path(__file__).parent.glob("*.pyx"))
 
 
 def missing() -> list[str]:
