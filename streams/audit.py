@@ -9,8 +9,8 @@ from schemas.taxonomy import taxonomy
 from streams.app import wire_of
 from streams.batch.changelog import read_to_end
 from streams.connection import aiokafka_connection
-from streams.core.picking import Picker
-from streams.core.regeneration import regenerate
+from streams.core.creative.picking import Picker
+from streams.core.creative.regeneration import regenerate
 from streams.errors import StateError
 from streams.inference import OnnxModel, load
 from streams.rendering.brand import brand_of

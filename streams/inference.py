@@ -16,7 +16,7 @@ from model_export.conditioning import CONDITION_SIZE
 from model_export.critic_layout import N_HOUR, N_SURFACES, Layout
 from model_export.model_files import LATENT, ModelFileError, check_files
 from model_export.registry import Registry, RegistryError
-from streams.core.model import Floats
+from streams.core.creative.model import Floats
 from streams.errors import StateError
 
 ROWS = 256
@@ -30,7 +30,7 @@ half a millisecond, and in a full run a hundredth of that."""
 
 
 class OnnxModel:
-    """One version of a generator and its critic (a `streams.core.model.Model`)."""
+    """One version of a generator and its critic (a `creative.model.Model`)."""
 
     def __init__(
         self, name: str, version: int, sha256: str, files: dict[str, bytes]

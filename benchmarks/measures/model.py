@@ -12,10 +12,10 @@ from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Creative, ModelRelease
 from schemas.taxonomy import taxonomy
-from streams.core.arms import Arms
-from streams.core.creative_messages import CreativeMessages
-from streams.core.creatives import Creatives
-from streams.core.picking import Picker
+from streams.core.creative.arms import Arms
+from streams.core.creative.creatives import Creatives
+from streams.core.creative.messages import CreativeMessages
+from streams.core.creative.picking import Picker
 from streams.core.stage import Incoming
 from streams.inference import load
 from streams.rendering.renderer import Renderer

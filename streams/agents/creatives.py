@@ -16,10 +16,10 @@ from schemas.taxonomy import taxonomy
 from streams.app import StageApp, wire_of
 from streams.batch.broadcast import follow
 from streams.connection import aiokafka_connection
-from streams.core.arms import Arms
-from streams.core.creative_messages import CreativeMessages
-from streams.core.creatives import Creatives
-from streams.core.picking import Picker
+from streams.core.creative.arms import Arms
+from streams.core.creative.creatives import Creatives
+from streams.core.creative.messages import CreativeMessages
+from streams.core.creative.picking import Picker
 from streams.errors import StateError
 from streams.inference import OnnxModel, load
 from streams.rendering.brand import brand_of

@@ -1,7 +1,7 @@
 """ads.model-release.v1, ads.creative.v1, ads.feedback.v1 -> ads.model-release.v1."""
 
 from streams.app import StageApp
-from streams.core.rollout import Rollout
+from streams.core.rollout.rollout import Rollout
 from streams.settings import Settings
 
 

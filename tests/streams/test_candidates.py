@@ -6,9 +6,9 @@ from hypothesis import given, strategies as st
 
 from model_export import design_space
 from model_export.design_space import DesignSpace, SpaceError
-from streams.core.candidates import Proposer
-from streams.core.counter_random import seeds_of
-from streams.core.hard_rules import HardRules
+from streams.core.creative.candidates import Proposer
+from streams.core.creative.counter_random import seeds_of
+from streams.core.creative.hard_rules import HardRules
 
 SPACE = design_space.load()
 PROPOSER = Proposer(SPACE)

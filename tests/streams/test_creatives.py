@@ -18,14 +18,14 @@ from schemas.avro import MAX_BYTES, Codec
 from schemas.lock import LockedIds
 from schemas.records import Creative, CreativeRequest, ModelRelease, Preference
 from schemas.taxonomy import taxonomy
-from streams.core.arms import Arms
-from streams.core.creative_messages import CreativeMessages
-from streams.core.creatives import Creatives
+from streams.core.creative.arms import Arms
+from streams.core.creative.creatives import Creatives
+from streams.core.creative.messages import CreativeMessages
+from streams.core.creative.picking import Picker
+from streams.core.creative.regeneration import regenerate
 from streams.core.ids import derived_id, derived_seed
-from streams.core.picking import Picker
 from streams.core.placements import PLACEMENTS
 from streams.core.preference.vector import to_bytes
-from streams.core.regeneration import regenerate
 from streams.core.stage import Incoming
 from streams.errors import StateError
 from streams.inference import load

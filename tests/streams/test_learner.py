@@ -25,11 +25,11 @@ from schemas.taxonomy import taxonomy
 from streams.agents.creatives import ModelFollower
 from streams.app import wire_of
 from streams.audit import model_of
-from streams.core.arms import Arms
-from streams.core.creative_messages import CreativeMessages
-from streams.core.creatives import Creatives
-from streams.core.picking import Picker
-from streams.core.regeneration import regenerate
+from streams.core.creative.arms import Arms
+from streams.core.creative.creatives import Creatives
+from streams.core.creative.messages import CreativeMessages
+from streams.core.creative.picking import Picker
+from streams.core.creative.regeneration import regenerate
 from streams.rendering.renderer import Renderer
 from streams.topics import FEEDBACK, POSTERIOR
 from tests.model_export.feedback_records import feedback

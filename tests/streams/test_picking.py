@@ -10,10 +10,10 @@ from model_export import design_space
 from model_export.conditioning import CONDITION_SIZE
 from model_export.critic_layout import Layout
 from schemas.records import ModelRelease
-from streams.core.arms import Arm, Arms
-from streams.core.counter_random import seeds_of
-from streams.core.picking import Picker
-from streams.core.picks import NO_SHADOW
+from streams.core.creative.arms import Arm, Arms
+from streams.core.creative.counter_random import seeds_of
+from streams.core.creative.picking import Picker
+from streams.core.creative.picks import NO_SHADOW
 from streams.errors import StateError
 from streams.settings import CreativesSettings
 

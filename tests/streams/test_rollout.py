@@ -12,7 +12,7 @@ from schemas.records import (
     ModelRelease,
     Receipt,
 )
-from streams.core.canary import (
+from streams.core.rollout.canary import (
     BAD_ERROR,
     N_GROUPS,
     Tally,
@@ -24,7 +24,7 @@ from streams.core.canary import (
     looks,
     spent,
 )
-from streams.core.rollout import Rollout
+from streams.core.rollout.rollout import Rollout
 from streams.core.stage import Incoming
 from streams.settings import RolloutSettings
 

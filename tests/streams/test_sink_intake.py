@@ -4,7 +4,7 @@ import pytest
 
 from schemas.records import FineTuneJob, OffsetRange
 from streams.core.attribution.join import Attribution
-from streams.core.creatives import Creatives
+from streams.core.creative.creatives import Creatives
 from streams.core.preference.preferences import Preferences
 from streams.core.request.requests import Requests
 from streams.core.text.texts import Texts

@@ -7,9 +7,9 @@ from hypothesis import given, strategies as st
 from model_export import design_space
 from model_export.critic_layout import Layout
 from model_export.posterior import best_designs
-from streams.core.candidates import Proposer
 from streams.core.columnar import compiled, worth as looks
-from streams.core.counter_random import seeds_of
+from streams.core.creative.candidates import Proposer
+from streams.core.creative.counter_random import seeds_of
 
 SPACE = design_space.load()
 needs_compiled = pytest.mark.skipif(

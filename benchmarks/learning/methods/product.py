@@ -1,8 +1,8 @@
 """Ours: the product's own code, from feedback to what is picked.
 
 Each update is a fine-tune job (`model_export.fine_tune.tuned`) whose export is loaded
-as a worker loads it (`streams.inference`), and `streams.core.picking` picks. Without a
-generator, all candidates are Thompson designs.
+as a worker loads it (`streams.inference`), and `streams.core.creative.picking` picks.
+Without a generator, all candidates are Thompson designs.
 """
 
 import json
@@ -23,9 +23,9 @@ from model_export.onnx_export import OPSET, export
 from model_export.pick import click_probability
 from model_export.posterior import best_designs
 from model_export.recipe import Kind
-from streams.core.arms import Arm
-from streams.core.counter_random import seeds_of
-from streams.core.picking import Group, Picker
+from streams.core.creative.arms import Arm
+from streams.core.creative.counter_random import seeds_of
+from streams.core.creative.picking import Group, Picker
 from streams.inference import OnnxModel
 from streams.settings import CreativesSettings
 

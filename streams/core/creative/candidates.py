@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_export.design_space import DesignSpace, SpaceError
-from streams.core.counter_random import Words, uniforms
-from streams.core.hard_rules import HardRules
+from streams.core.creative.counter_random import Words, uniforms
+from streams.core.creative.hard_rules import HardRules
 
 Vectors = NDArray[np.float32]
 Columns = NDArray[np.intp]

@@ -19,10 +19,10 @@ from dataclasses import replace
 
 from schemas.records import Creative, Feedback, ModelRelease, Record
 from streams.core.alarms import Alarms
-from streams.core.canary import due_look, group_of, look, looks
 from streams.core.keyed_state import KeyedState
-from streams.core.promotion import Promotion
-from streams.core.rollout_state import (
+from streams.core.rollout.canary import due_look, group_of, look, looks
+from streams.core.rollout.promotion import Promotion
+from streams.core.rollout.state import (
     Counted,
     Standing,
     Trial,

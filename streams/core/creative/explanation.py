@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.taxonomy import Taxonomy
-from streams.core.arms import Arm
-from streams.core.model import Floats
+from streams.core.creative.arms import Arm
+from streams.core.creative.model import Floats
 
 _WORDS = {
     "en": {

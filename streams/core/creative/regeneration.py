@@ -6,11 +6,11 @@ from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Creative
 from schemas.taxonomy import Taxonomy
-from streams.core.arms import Arm
-from streams.core.counter_random import seeds_of
-from streams.core.creative_messages import Answers, CreativeMessages, Renderer
-from streams.core.model import Model
-from streams.core.picking import Picker
+from streams.core.creative.arms import Arm
+from streams.core.creative.counter_random import seeds_of
+from streams.core.creative.messages import Answers, CreativeMessages, Renderer
+from streams.core.creative.model import Model
+from streams.core.creative.picking import Picker
 from streams.core.preference.vector import from_bytes
 
 

@@ -13,15 +13,15 @@ import numpy as np
 from model_export.conditioning import condition
 from schemas.records import Creative, CreativeRequest, Preference, Record
 from schemas.taxonomy import Taxonomy
-from streams.core.arms import Arms
-from streams.core.candidates import CATEGORY_STREAM
 from streams.core.columnar.columns import Columns
-from streams.core.counter_random import Words, fine_uniforms
-from streams.core.creative_messages import Answers, CreativeMessages
-from streams.core.explanation import favourites
+from streams.core.creative.arms import Arms
+from streams.core.creative.candidates import CATEGORY_STREAM
+from streams.core.creative.counter_random import Words, fine_uniforms
+from streams.core.creative.explanation import favourites
+from streams.core.creative.messages import Answers, CreativeMessages
+from streams.core.creative.model import Floats
+from streams.core.creative.picking import Picker
 from streams.core.ids import derived_seeds
-from streams.core.model import Floats
-from streams.core.picking import Picker
 from streams.core.preference.latest import READ, LatestPreferences
 from streams.core.stage import Incoming, Outgoing, StateRow
 from streams.settings import CreativesSettings

@@ -6,7 +6,7 @@ hand) the running trial is announced again. Announcements go into the outbox.
 """
 
 from schemas.records import ModelRelease, ReleaseStage, Verdict
-from streams.core.rollout_state import Standing, Trial
+from streams.core.rollout.state import Standing, Trial
 
 
 class Promotion:

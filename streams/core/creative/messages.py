@@ -14,7 +14,6 @@ import numpy as np
 from model_export.design_space import DesignSpace
 from schemas.records import Asset, Copy, Design, Surface
 from schemas.taxonomy import Taxonomy
-from streams.core.arms import Arm
 from streams.core.columnar.avro_columns import (
     Blocks,
     Chosen,
@@ -29,11 +28,12 @@ from streams.core.columnar.avro_columns import (
 from streams.core.columnar.avro_rows import rows, text
 from streams.core.columnar.changelog import varint
 from streams.core.columnar.digests import Digests
-from streams.core.counter_random import Words
-from streams.core.explanation import Explainer, Key
+from streams.core.creative.arms import Arm
+from streams.core.creative.counter_random import Words
+from streams.core.creative.explanation import Explainer, Key
+from streams.core.creative.model import Floats
+from streams.core.creative.picks import NO_SHADOW, Picks
 from streams.core.ids import derived_ids
-from streams.core.model import Floats
-from streams.core.picks import NO_SHADOW, Picks
 
 _END = b"\0"
 """Of a map or an array; also null in a union that begins with null."""

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from schemas.records import ModelRelease, Verdict
-from streams.core.canary import Tally
+from streams.core.rollout.canary import Tally
 
 
 @dataclass(slots=True)

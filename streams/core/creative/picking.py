@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from model_export.design_space import DesignSpace
 from model_export.pick import click_probability, pick_probabilities
-from streams.core.arms import Arm
-from streams.core.candidates import (
+from streams.core.columnar import worth as looks
+from streams.core.creative.arms import Arm
+from streams.core.creative.candidates import (
     LATENT_STREAM,
     PICK_STREAM,
     THOMPSON_STREAM,
@@ -22,15 +23,14 @@ from streams.core.candidates import (
     Proposer,
     joined,
 )
-from streams.core.columnar import worth as looks
-from streams.core.counter_random import (
+from streams.core.creative.counter_random import (
     Words,
     fine_uniforms,
     normals,
     uniforms,
 )
-from streams.core.model import Floats, Model
-from streams.core.picks import NO_SHADOW, Picks, merged
+from streams.core.creative.model import Floats, Model
+from streams.core.creative.picks import NO_SHADOW, Picks, merged
 from streams.settings import CreativesSettings
 
 BOLD_SHARE = 0.2

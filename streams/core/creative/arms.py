@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from schemas.records import ModelRelease
+from streams.core.creative.model import Model
 from streams.core.ids import derived_seeds
-from streams.core.model import Model
 from streams.errors import StateError
 
 

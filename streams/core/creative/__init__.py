@@ -1,0 +1,1 @@
+"""Preferences and requests -> creatives: which design, which words, and why."""

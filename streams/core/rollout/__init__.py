@@ -1,0 +1,1 @@
+"""Releases and feedback -> which version is champion, canary or rolled back."""
