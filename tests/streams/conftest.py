@@ -1,6 +1,9 @@
-"""Topics of a test's own, and a way to read them."""
+"""Topics of a test's own, a way to read them, and workers that use them."""
 
 import asyncio
+import os
+import subprocess
+import sys
 
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -52,3 +55,36 @@ def eventually():
         pytest.fail(f"still not so after {timeout_s} s")
 
     return wait
+
+
+@pytest.fixture
+def start_worker(tmp_path):
+    """A function that starts `adloom worker STAGE`; all are killed at the end."""
+    running = []
+
+    def start(stage, bootstrap, prefix, n_partitions, **environment):
+        with (tmp_path / "worker.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "streams", "worker", stage],
+                env={
+                    **os.environ,
+                    "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+                    "ADLOOM_KAFKA__TOPIC_PREFIX": prefix,
+                    "ADLOOM_KAFKA__PARTITIONS": str(n_partitions),
+                    "ADLOOM_KAFKA__SESSION_TIMEOUT_S": "6",
+                    "ADLOOM_LOCAL__FOLDER": str(tmp_path),
+                    **environment,
+                },
+                stdout=log,
+                stderr=log,
+            )
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+    log = tmp_path / "worker.log"
+    sys.stdout.write(log.read_text()[-20_000:] if log.exists() else "")

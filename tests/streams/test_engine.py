@@ -1,10 +1,7 @@
 """A real worker on a real broker: kills, rebalances and poison lose nothing."""
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -27,35 +24,10 @@ N_PARTITIONS = 2
 
 
 @pytest.fixture
-def start_worker(tmp_path):
-    """A function that starts `adloom worker preferences`; all are killed at the end."""
-    running = []
-
-    def start(bootstrap, prefix):
-        with (tmp_path / "worker.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "streams", "worker", "preferences"],
-                env={
-                    **os.environ,
-                    "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
-                    "ADLOOM_KAFKA__TOPIC_PREFIX": prefix,
-                    "ADLOOM_KAFKA__PARTITIONS": str(N_PARTITIONS),
-                    "ADLOOM_KAFKA__SESSION_TIMEOUT_S": "6",
-                    "ADLOOM_LOCAL__FOLDER": str(tmp_path),
-                    "ADLOOM_PREFERENCES__SNAPSHOT_S": "0.5",
-                },
-                stdout=log,
-                stderr=log,
-            )
-        running.append(process)
-        return process
-
-    yield start
-    for process in running:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-    sys.stdout.write((tmp_path / "worker.log").read_text())
+def start(broker, prefix, start_worker):
+    """A function that starts a preferences worker."""
+    settings = {"ADLOOM_PREFERENCES__SNAPSHOT_S": "0.5"}
+    return lambda: start_worker("preferences", broker, prefix, N_PARTITIONS, **settings)
 
 
 @pytest.fixture
@@ -157,7 +129,7 @@ def assert_equal(got, expected):
 
 
 async def test_kill_9_and_poison_lose_nothing_and_count_nothing_twice(
-    broker, prefix, start_worker, tmp_path
+    broker, prefix, start, tmp_path
 ):
     poison = [
         (b"u1", b"\0\0\0\0\1cut"),
@@ -167,7 +139,7 @@ async def test_kill_9_and_poison_lose_nothing_and_count_nothing_twice(
         (b"u1", None),
     ]
     await produce(broker, prefix, framed(range(500)))
-    first = start_worker(broker, prefix)
+    first = start()
 
     async def some_committed():
         return await committed(broker, prefix) >= 500
@@ -183,7 +155,7 @@ async def test_kill_9_and_poison_lose_nothing_and_count_nothing_twice(
     first.send_signal(signal.SIGKILL)
     first.wait()
     await produce(broker, prefix, framed(range(900, 1_000)))
-    second = start_worker(broker, prefix)
+    second = start()
 
     async def all_committed():
         return await committed(broker, prefix) == 1_000 + len(poison)
@@ -210,9 +182,7 @@ async def test_kill_9_and_poison_lose_nothing_and_count_nothing_twice(
     assert sorted(reasons.values(), key=str) == sorted(poison, key=str)
 
 
-async def test_workers_that_come_and_go_lose_no_state(
-    broker, prefix, start_worker, tmp_path
-):
+async def test_workers_that_come_and_go_lose_no_state(broker, prefix, start, tmp_path):
     async def both_work():
         return (tmp_path / "worker.log").read_text().count("state restored") >= 2
 
@@ -220,9 +190,9 @@ async def test_workers_that_come_and_go_lose_no_state(
         return await committed(broker, prefix) == n
 
     await produce(broker, prefix, framed(range(300)))
-    start_worker(broker, prefix)
+    start()
     await wait_until(lambda: all_committed(300))
-    second = start_worker(broker, prefix)
+    second = start()
     await wait_until(both_work)
     await produce(broker, prefix, framed(range(300, 600)))
     await wait_until(lambda: all_committed(600))

@@ -6,10 +6,7 @@ kernels, goes on. What it wrote is held against a model that knows none of its c
 """
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -65,37 +62,17 @@ def world(broker, topic_prefix):
 
 
 @pytest.fixture
-def start_worker(tmp_path):
-    """A function that starts `adloom worker preferences`; all are killed at the end."""
-    running = []
-
-    def start(world, kernels):
-        with (tmp_path / "worker.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "streams", "worker", "preferences"],
-                env={
-                    **os.environ,
-                    "KAFKA_BOOTSTRAP_SERVERS": world.bootstrap,
-                    "SCHEMA_REGISTRY_URL": world.registry,
-                    "ADLOOM_KAFKA__TOPIC_PREFIX": world.prefix,
-                    "ADLOOM_KAFKA__PARTITIONS": str(N_PARTITIONS),
-                    "ADLOOM_KAFKA__SESSION_TIMEOUT_S": "6",
-                    "ADLOOM_LOCAL__FOLDER": str(tmp_path),
-                    "ADLOOM_PREFERENCES__SNAPSHOT_S": "0",
-                    "ADLOOM_PREFERENCES__KERNELS": kernels,
-                },
-                stdout=log,
-                stderr=log,
-            )
-        running.append(process)
-        return process
-
-    yield start
-    for process in running:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-    sys.stdout.write((tmp_path / "worker.log").read_text()[-20_000:])
+def start(world, start_worker):
+    """A function that starts a preferences worker with some kernels."""
+    return lambda kernels: start_worker(
+        "preferences",
+        world.bootstrap,
+        world.prefix,
+        N_PARTITIONS,
+        SCHEMA_REGISTRY_URL=world.registry,
+        ADLOOM_PREFERENCES__SNAPSHOT_S="0",
+        ADLOOM_PREFERENCES__KERNELS=kernels,
+    )
 
 
 async def wait_until(condition, limit_s=40.0):
@@ -107,10 +84,10 @@ async def wait_until(condition, limit_s=40.0):
 
 @pytest.mark.parametrize("kernels", [("auto", "python"), ("python", "auto")])
 async def test_whatever_a_topic_brings_the_state_is_what_the_log_says(
-    world, start_worker, kernels, request
+    world, start, kernels, request
 ):
     is_kafka = "kafka" in request.node.callspec.params["broker"]
-    first = start_worker(world, kernels[0])
+    first = start(kernels[0])
     sent = world.new_events(40)
     await world.produce(world.framed(sent))
     for compression in CODECS:
@@ -133,7 +110,7 @@ async def test_whatever_a_topic_brings_the_state_is_what_the_log_says(
     first.wait()
     await world.produce(world.framed(world.rng.sample(sent + more, 150)))
     await world.produce_poison()
-    second = start_worker(world, kernels[1])
+    second = start(kernels[1])
     await world.produce(world.framed(world.new_events(100) + sent[:20]))
     await wait_until(world.all_committed)
     second.terminate()

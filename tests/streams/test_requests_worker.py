@@ -1,9 +1,6 @@
 """A real requests worker on a real broker: kill -9 and nobody is asked for twice."""
 
 import asyncio
-import os
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -36,36 +33,10 @@ def prefix(broker, topic_prefix):
 
 
 @pytest.fixture
-def start_worker(broker, prefix, tmp_path):
-    """A function that starts `adloom worker requests`; all are killed at the end."""
-    running = []
-
-    def start():
-        with (tmp_path / "worker.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "streams", "worker", "requests"],
-                env={
-                    **os.environ,
-                    "KAFKA_BOOTSTRAP_SERVERS": broker,
-                    "ADLOOM_KAFKA__TOPIC_PREFIX": prefix,
-                    "ADLOOM_KAFKA__PARTITIONS": str(N_PARTITIONS),
-                    "ADLOOM_KAFKA__SESSION_TIMEOUT_S": "6",
-                    "ADLOOM_KAFKA__CHECKPOINT_S": "0.3",
-                    "ADLOOM_REQUESTS__COOLDOWN_S": "0",
-                    "ADLOOM_LOCAL__FOLDER": str(tmp_path),
-                },
-                stdout=log,
-                stderr=log,
-            )
-        running.append(process)
-        return process
-
-    yield start
-    for process in running:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-    sys.stdout.write((tmp_path / "worker.log").read_text())
+def start(broker, prefix, start_worker):
+    """A function that starts a requests worker."""
+    settings = {"ADLOOM_KAFKA__CHECKPOINT_S": "0.3", "ADLOOM_REQUESTS__COOLDOWN_S": "0"}
+    return lambda: start_worker("requests", broker, prefix, N_PARTITIONS, **settings)
 
 
 async def prefer(bootstrap, prefix, liked):
@@ -112,11 +83,11 @@ async def until(bootstrap, topic, condition, limit_s=40.0):
 
 
 async def test_after_kill_9_people_are_known_and_asked_for_only_when_they_change(
-    broker, prefix, start_worker
+    broker, prefix, start
 ):
     asked = f"{prefix}ads.creative-request.v1"
     state = f"{prefix}adloom-requests-v1-changelog"
-    worker = start_worker()
+    worker = start()
     await prefer(broker, prefix, liked=0)
     await until(broker, asked, lambda records: len(records) >= len(PEOPLE))
     await until(
@@ -124,7 +95,7 @@ async def test_after_kill_9_people_are_known_and_asked_for_only_when_they_change
     )
     worker.kill()
     worker.wait()
-    start_worker()
+    start()
     await prefer(broker, prefix, liked=0)
     await prefer(broker, prefix, liked=7)
 
