@@ -66,6 +66,20 @@ def row(
         target: limit of the median.
     """
     value = float(statistics.median(values))
+    ends = float(min(values)), float(max(values))
+    return alone(name, unit, value, ends, len(values), target)
+
+
+def alone(
+    name: str,
+    unit: str,
+    value: float,
+    ends: tuple[float, float],
+    n_runs: int,
+    target: Target | None,
+) -> Row:
+    """Return a figure that stands alone, between `ends`."""
+    low, high = ends
     return Row(
         name=name,
         value=value,
@@ -74,9 +88,9 @@ def row(
         ratio=None,
         target=target.limit if target else None,
         reached=target.is_reached(value) if target else None,
-        n_runs=len(values),
-        low=float(min(values)),
-        high=float(max(values)),
+        n_runs=n_runs,
+        low=low,
+        high=high,
     )
 
 

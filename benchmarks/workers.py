@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,6 +31,7 @@ CHECKPOINT_MS = 1_000
 
 SAMPLE_S = 0.04
 LIMIT_S = 900.0
+_READY_S = 120.0
 
 PURE_PYTHON = {"ADLOOM_PREFERENCES__KERNELS": "python"}
 """What makes a worker use the pure path although the compiled one is built."""
@@ -239,3 +242,34 @@ class Committed:
             (at := found.get(TopicPartition(*place))) is not None and at.offset >= end
             for place, end in ends.items()
         )
+
+
+@contextmanager
+def all_ready(
+    stages: Sequence[str],
+    bootstrap: str,
+    prefix: str,
+    folder_of: Callable[[str], Path],
+    n_partitions: int,
+    settings: dict[str, str],
+) -> Iterator[list[Worker]]:
+    """Run a worker of each stage; all are ready when the block begins.
+
+    Args:
+        stages: their names.
+        bootstrap: broker.
+        prefix: of topics and groups.
+        folder_of: stage -> its worker's local data and log.
+        n_partitions: of keyed topics.
+        settings: more environment variables, of every worker.
+    """
+    with ExitStack() as stack:
+        workers = [
+            Worker(stage, bootstrap, prefix, folder_of(stage), n_partitions, settings)
+            for stage in stages
+        ]
+        for worker in workers:
+            stack.enter_context(worker)
+        for worker in workers:
+            worker.wait_until_ready(_READY_S)
+        yield workers

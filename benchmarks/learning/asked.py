@@ -6,7 +6,7 @@ from math import isnan
 
 import numpy as np
 
-from benchmarks.figures import Row, Target, at_least, at_most
+from benchmarks.figures import Row, Target, alone, at_least, at_most
 from benchmarks.learning.results import Runs, interval
 from benchmarks.learning.run import BACK_AT, DRIFT_AT, RETURN_AT, Point
 
@@ -181,16 +181,5 @@ def _row_of(
 ) -> Row:
     """Return a row of a mean with its interval; with one world that is the mean."""
     mean, low, high = (scale * one for one in found)
-    value = value_of(mean)
-    return Row(
-        name=name,
-        value=value,
-        unit=unit,
-        peer=None,
-        ratio=None,
-        target=target.limit if target else None,
-        reached=target.is_reached(value) if target else None,
-        n_runs=n,
-        low=mean if isnan(low) else low,
-        high=mean if isnan(high) else high,
-    )
+    ends = mean if isnan(low) else low, mean if isnan(high) else high
+    return alone(name, unit, value_of(mean), ends, n, target)

@@ -14,7 +14,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +25,7 @@ from benchmarks.figures import Row, at_most, row
 from benchmarks.measures.feedback_stream import FeedbackStream
 from benchmarks.measures.model import MODEL, champion, released
 from benchmarks.session import Session, note
-from benchmarks.workers import Worker
+from benchmarks.workers import all_ready
 from model_export.model_files import check_files
 from model_export.registry import Registry
 from schemas.avro import Codec
@@ -272,22 +272,11 @@ def _running(
         "ADLOOM_MODEL__STORE": str(store),
         "ADLOOM_MODEL__NAME": MODEL,
     }
-    with session.topics(_PARTITIONS) as (broker, prefix), ExitStack() as stack:
+    with session.topics(_PARTITIONS) as (broker, prefix):
         play = _Play(broker.bootstrap, prefix, FeedbackStream(space))
         play.release(released(version))
-        workers = [
-            stack.enter_context(
-                Worker(
-                    stage,
-                    broker.bootstrap,
-                    prefix,
-                    session.scratch(stage),
-                    _PARTITIONS,
-                    settings,
-                )
-            )
-            for stage in stages
-        ]
-        for worker in workers:
-            worker.wait_until_ready(120)
-        yield play, registry
+        running = all_ready(
+            stages, broker.bootstrap, prefix, session.scratch, _PARTITIONS, settings
+        )
+        with running:
+            yield play, registry

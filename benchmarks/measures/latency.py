@@ -27,7 +27,7 @@ from benchmarks.measures.arrivals import Arrivals, records_of, watch
 from benchmarks.measures.model import champion, released
 from benchmarks.measures.releases import release_batch
 from benchmarks.session import Session, note, resized
-from benchmarks.workers import Worker
+from benchmarks.workers import all_ready
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Preference
@@ -123,21 +123,10 @@ def _play(
             batch = release_batch(released(version))
             topic = prefix + MODEL_RELEASE.name
             asyncio.run(_send(broker.bootstrap, topic, batch))
-        workers = [
-            stack.enter_context(
-                Worker(
-                    stage,
-                    broker.bootstrap,
-                    prefix,
-                    session.scratch(stage),
-                    _PARTITIONS,
-                    settings,
-                )
-            )
-            for stage in stages
-        ]
-        for worker in workers:
-            worker.wait_until_ready(120)
+        running = all_ready(
+            stages, broker.bootstrap, prefix, session.scratch, _PARTITIONS, settings
+        )
+        stack.enter_context(running)
         start = time.monotonic_ns() + 4_000_000_000
         command = ("-m", "benchmarks.producer", str(made.folder), broker.bootstrap)
         producer = stack.enter_context(
