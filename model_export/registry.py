@@ -16,28 +16,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal
 
-import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
-from obstore.store import LocalStore, ObjectStore, from_url
+from model_export.object_store import Objects, RegistryError
+
+__all__ = ["LogEntry", "Registry", "RegistryError", "Version"]
 
 MANIFEST = "MANIFEST.sha256"
 CARD = "card.json"
-MAX_FILE_BYTES = 256 * 1024 * 1024
-"""Longest file that is read: a bound on what a store can make us allocate."""
-
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _MANIFEST_LINE = re.compile(r"([0-9a-f]{64})  (\S+)")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LEARNT = "learnt"
 _MAX_TRIES = 100
-
-
-class RegistryError(Exception):
-    """The store does not hold what was asked, or it cannot be trusted."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +65,14 @@ class Registry:
     """
 
     def __init__(self, store: str) -> None:
-        self._store = _open(store)
+        self._objects = Objects(store)
 
     def versions(self, name: str) -> list[int]:
         """Return the complete versions of a model, oldest first."""
         return sorted(
             number
-            for number in self._numbers(_valid_name(name))
-            if self._exists(f"{name}/{number}/{MANIFEST}")
+            for number in self._objects.numbers(_valid_name(name))
+            if self._objects.exists(f"{name}/{number}/{MANIFEST}")
         )
 
     def add(
@@ -102,12 +94,12 @@ class Registry:
         number, card_bytes = self._claim(name, {**card, "files": digests})
         folder = f"{name}/{number}"
         for file, content in files.items():
-            self._create(f"{folder}/{file}", content)
+            self._objects.create(f"{folder}/{file}", content)
         digests[CARD] = _sha256(card_bytes)
         manifest = "".join(
             f"{digest}  {file}\n" for file, digest in sorted(digests.items())
         ).encode()
-        self._create(f"{folder}/{MANIFEST}", manifest)
+        self._objects.create(f"{folder}/{MANIFEST}", manifest)
         return Version(name, number, _sha256(manifest))
 
     def find(self, name: str, version: int) -> Version:
@@ -143,7 +135,7 @@ class Registry:
             match = _MANIFEST_LINE.fullmatch(line)
             if match is None or not _FILE.fullmatch(match[2]):
                 raise RegistryError(f"{name} {version}: bad manifest line {line!r}")
-            content = self._get(f"{name}/{version}/{match[2]}")
+            content = self._objects.get(f"{name}/{version}/{match[2]}")
             if _sha256(content) != match[1]:
                 raise RegistryError(
                     f"{name} {version}: {match[2]} does not have the digest "
@@ -159,7 +151,7 @@ class Registry:
             RegistryError: the store failed.
         """
         digest = _sha256(content)
-        self._try_create(_posterior(name, version, digest), content)
+        self._objects.try_create(_posterior(name, version, digest), content)
         return digest
 
     def posterior(self, name: str, version: int, sha256: str) -> bytes:
@@ -170,7 +162,7 @@ class Registry:
         """
         if not _DIGEST.fullmatch(sha256):
             raise RegistryError(f"{sha256[:80]!r}: expected a SHA-256 digest")
-        content = self._get(_posterior(name, version, sha256))
+        content = self._objects.get(_posterior(name, version, sha256))
         digest = _sha256(content)
         if digest != sha256:
             raise RegistryError(
@@ -189,14 +181,11 @@ class Registry:
         instant = datetime.fromtimestamp(before / 1000, UTC)
         old = [
             meta["path"]
-            for number in self._numbers(_valid_name(name))
-            for meta in self._metas(f"{name}/{number}/{_LEARNT}")
+            for number in self._objects.numbers(_valid_name(name))
+            for meta in self._objects.metas(f"{name}/{number}/{_LEARNT}")
             if meta["last_modified"] < instant
         ]
-        try:
-            obstore.delete(self._store, old)
-        except (BaseError, OSError) as error:
-            raise RegistryError(f"{name}: cannot forget: {_said(error)}") from error
+        self._objects.delete(old)
         return len(old)
 
     def card(self, name: str, version: int) -> dict[str, Any]:
@@ -218,9 +207,9 @@ class Registry:
             RegistryError: an entry cannot be read.
         """
         entries = []
-        for path in sorted(self._paths(f"{_valid_name(name)}/log")):
+        for path in sorted(self._objects.paths(f"{_valid_name(name)}/log")):
             try:
-                entries.append(LogEntry(**json.loads(self._get(path))))
+                entries.append(LogEntry(**json.loads(self._objects.get(path))))
             except (TypeError, ValueError) as error:
                 raise RegistryError(f"{path}: not a log entry: {error}") from error
         return entries
@@ -282,109 +271,31 @@ class Registry:
         first: bool = False,
     ) -> LogEntry:
         for _ in range(_MAX_TRIES):
-            number = 1 + len(self._paths(f"{name}/log"))
+            number = 1 + len(self._objects.paths(f"{name}/log"))
             if first and number > 1:
                 raise RegistryError(f"{name}: has a champion already")
             entry = LogEntry(
                 number, action, version.version, version.sha256, at, reason
             )
             content = json.dumps(asdict(entry)).encode()
-            if self._try_create(f"{name}/log/{number:08d}.json", content):
+            if self._objects.try_create(f"{name}/log/{number:08d}.json", content):
                 return entry
         raise RegistryError(f"{name}: the promotion log is too busy; try again")
 
     def _claim(self, name: str, card: Mapping[str, Any]) -> tuple[int, bytes]:
         """Create the card of the next free number: who creates it owns the number."""
         for _ in range(_MAX_TRIES):
-            number = 1 + max(self._numbers(name), default=0)
+            number = 1 + max(self._objects.numbers(name), default=0)
             full = {"name": name, "version": number, **card}
             content = json.dumps(full, indent=2, ensure_ascii=False).encode()
-            if self._try_create(f"{name}/{number}/{CARD}", content):
+            if self._objects.try_create(f"{name}/{number}/{CARD}", content):
                 return number, content
         raise RegistryError(f"{name}: too many writers at once; try again")
-
-    def _numbers(self, name: str) -> list[int]:
-        try:
-            listing = obstore.list_with_delimiter(self._store, f"{name}/")
-        except NotFoundError:
-            return []
-        except BaseError as error:
-            raise RegistryError(f"cannot list {name}: {error}") from error
-        folders = (prefix.rstrip("/").split("/")[-1] for prefix in _prefixes(listing))
-        return [int(folder) for folder in folders if folder.isdecimal()]
-
-    def _paths(self, folder: str) -> list[str]:
-        return [meta["path"] for meta in self._metas(folder)]
-
-    def _metas(self, folder: str) -> list[Any]:
-        try:
-            pages = obstore.list(self._store, f"{folder}/")
-            return [meta for page in pages for meta in page]
-        except NotFoundError:
-            return []
-        except BaseError as error:
-            raise RegistryError(f"cannot list {folder}: {error}") from error
 
     def _manifest(self, name: str, version: int) -> bytes:
         if version < 1:
             raise RegistryError(f"{name} {version}: versions count from 1")
-        return self._get(f"{_valid_name(name)}/{version}/{MANIFEST}")
-
-    def _exists(self, path: str) -> bool:
-        try:
-            obstore.head(self._store, path)
-        except (NotFoundError, FileNotFoundError):
-            return False
-        except BaseError as error:
-            raise RegistryError(f"cannot read {path}: {_said(error)}") from error
-        return True
-
-    def _get(self, path: str) -> bytes:
-        try:
-            found = obstore.get(self._store, path)
-            if found.meta["size"] > MAX_FILE_BYTES:
-                raise RegistryError(
-                    f"{path}: {found.meta['size']} bytes, expected "
-                    f"{MAX_FILE_BYTES} at most"
-                )
-            return bytes(found.bytes())
-        except (NotFoundError, FileNotFoundError) as error:
-            raise RegistryError(f"{path}: not in the model store") from error
-        except (BaseError, OSError) as error:
-            raise RegistryError(f"cannot read {path}: {_said(error)}") from error
-
-    def _create(self, path: str, content: bytes) -> None:
-        if not self._try_create(path, content):
-            raise RegistryError(f"{path} exists already; versions never change")
-
-    def _try_create(self, path: str, content: bytes) -> bool:
-        try:
-            obstore.put(self._store, path, content, mode="create")
-        except (AlreadyExistsError, FileExistsError):
-            return False
-        except (BaseError, OSError) as error:
-            raise RegistryError(f"cannot write {path}: {_said(error)}") from error
-        return True
-
-
-def _open(store: str) -> ObjectStore:
-    try:
-        if "://" in store:
-            return from_url(store)
-        return LocalStore(Path(store).absolute(), mkdir=True)
-    except (BaseError, OSError, ValueError) as error:
-        raise RegistryError(
-            f"cannot open the model store {store}: {_said(error)}"
-        ) from error
-
-
-def _said(error: Exception) -> str:
-    """Return the first paragraph of an error: obstore appends its internals."""
-    return str(error).split("\n\n", maxsplit=1)[0]
-
-
-def _prefixes(listing: Any) -> list[str]:
-    return list(listing["common_prefixes"])
+        return self._objects.get(f"{_valid_name(name)}/{version}/{MANIFEST}")
 
 
 def _valid_name(name: str) -> str:

@@ -18,6 +18,7 @@ from model_export.registry import LogEntry, Registry, RegistryError, Version
 from schemas.records import ModelRelease
 from streams.app import wire_of
 from streams.connection import bootstrap_servers, kafka_python_connection
+from streams.core.rollout.champion import in_force
 from streams.errors import StateError
 from streams.settings import Settings
 from streams.topics import MODEL_RELEASE
@@ -196,17 +197,7 @@ class Models:
 
     def _announce(self, champion: Version) -> None:
         wire = wire_of(self._settings)
-        release = ModelRelease(
-            model_name=self._name,
-            version=champion.version,
-            sha256=champion.sha256,
-            stage="champion",
-            canary_share=0.0,
-            champion_version=champion.version,
-            champion_sha256=champion.sha256,
-            verdicts=(),
-            released_at=_now_ms(),
-        )
+        release = in_force(champion, _now_ms())
         producer = KafkaProducer(**kafka_python_connection(self._settings), acks="all")
         try:
             producer.send(

@@ -25,6 +25,7 @@ from schemas.records import FineTuneJob, ModelRelease, Record, Verdict
 from streams import die_with_parent
 from streams.app import group_of, wire_of
 from streams.connection import kafka_python_connection
+from streams.core.rollout.champion import in_force
 from streams.errors import StateError
 from streams.health import serve_health
 from streams.settings import Settings
@@ -120,19 +121,7 @@ class Trainer:
         champion = self._registry.champion(name)
         if champion is None:
             raise StateError(f"{name}: pre-training left no champion; see its log")
-        self._release(
-            ModelRelease(
-                model_name=name,
-                version=champion.version,
-                sha256=champion.sha256,
-                stage="champion",
-                canary_share=0.0,
-                champion_version=champion.version,
-                champion_sha256=champion.sha256,
-                verdicts=(),
-                released_at=_now_ms(),
-            )
-        )
+        self._release(in_force(champion, _now_ms()))
 
     def _note(self, release: ModelRelease) -> None:
         """Write a new champion to the promotion log."""

@@ -16,6 +16,7 @@ from streams.core.creative.arms import Arms
 from streams.core.creative.creatives import Creatives
 from streams.core.creative.messages import CreativeMessages
 from streams.core.creative.picking import Picker
+from streams.core.rollout.champion import in_force
 from streams.core.stage import Incoming
 from streams.inference import load
 from streams.rendering.renderer import Renderer
@@ -52,17 +53,7 @@ def champion(folder: Path) -> tuple[Path, Version]:
 
 def released(version: Version) -> ModelRelease:
     """Return the record that puts a version in force."""
-    return ModelRelease(
-        model_name=MODEL,
-        version=version.version,
-        sha256=version.sha256,
-        stage="champion",
-        canary_share=0.5,
-        champion_version=version.version,
-        champion_sha256=version.sha256,
-        verdicts=(),
-        released_at=NOW,
-    )
+    return in_force(version, NOW)
 
 
 def served_model(folder: Path, assets: Assets = "on_demand") -> Answer:

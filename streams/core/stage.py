@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from schemas.records import Record
-from streams.core.columnar.columns import Columns
+from streams.core.columnar.columns import Columns, cut
+from streams.core.columnar.frames import frames
 from streams.core.columnar.payload import Payload
 from streams.core.encoded import Encoded
 
@@ -63,6 +64,17 @@ class Section:
     partition: int
     records: bytes
     n_records: int
+
+
+def rows_of(sections: Iterable[Section]) -> list[StateRow]:
+    """Return the records of sections one by one."""
+    rows = []
+    for section in sections:
+        payload = Payload(section.records, section.n_records, 0, 0)
+        for _, key, value in frames(section.records, section.n_records):
+            name = (cut(payload, key) or b"").decode()
+            rows.append(StateRow(section.partition, name, cut(payload, value)))
+    return rows
 
 
 class Stage(Protocol):

@@ -7,6 +7,7 @@ from kafka import KafkaProducer
 from model_export.registry import Registry
 from schemas.records import Feedback, ModelRelease, PosteriorUpdate
 from streams.app import wire_of
+from streams.core.rollout.champion import in_force
 from streams.settings import KafkaSettings, LearnerSettings, ModelSettings, Settings
 from streams.topic_admin import create_topics
 from streams.topics import FEEDBACK, MODEL_RELEASE, POSTERIOR
@@ -54,18 +55,7 @@ class World:
 
     def champion(self) -> ModelRelease:
         """Return the release of the champion."""
-        version = self.registry.champion(NAME)
-        return ModelRelease(
-            model_name=NAME,
-            version=version.version,
-            sha256=version.sha256,
-            stage="champion",
-            canary_share=0.0,
-            champion_version=version.version,
-            champion_sha256=version.sha256,
-            verdicts=(),
-            released_at=1_800_000_000_000,
-        )
+        return in_force(self.registry.champion(NAME), at=1_800_000_000_000)
 
     def send_feedback(self, records) -> None:
         """Put feedback on its topic, by person."""

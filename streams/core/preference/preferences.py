@@ -13,8 +13,7 @@ from schemas.records import Behavior, Preference, Profile, Record, TextSignal
 from schemas.taxonomy import Taxonomy
 from streams.core.columnar import compiled
 from streams.core.columnar.batches import records_section
-from streams.core.columnar.columns import Columns, Ints, cut
-from streams.core.columnar.frames import frames
+from streams.core.columnar.columns import Columns, Ints
 from streams.core.columnar.from_records import (
     FOLDED,
     behavior_columns,
@@ -30,7 +29,7 @@ from streams.core.preference.partition import (
     encoded_lives,
 )
 from streams.core.preference.restoring import Restoring
-from streams.core.stage import Incoming, Outgoing, Section, StateRow
+from streams.core.stage import Incoming, Outgoing, Section, StateRow, rows_of
 from streams.settings import PreferencesSettings
 
 __all__ = ["KIND_WEIGHTS", "Preferences"]
@@ -160,13 +159,7 @@ class Preferences:
 
     def take_dirty(self) -> list[StateRow]:
         """Return what `take_sections` does, row by row."""
-        rows = []
-        for section in self.take_sections():
-            payload = Payload(section.records, section.n_records, 0, 0)
-            for _, key, value in frames(section.records, section.n_records):
-                user = (cut(payload, key) or b"").decode()
-                rows.append(StateRow(section.partition, user, cut(payload, value)))
-        return rows
+        return rows_of(self.take_sections())
 
     def restore(self, rows: Iterable[StateRow]) -> None:
         """Take people back from single Preference records."""

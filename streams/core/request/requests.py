@@ -19,8 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from schemas.records import Creative, CreativeRequest, Preference, Record
 from schemas.taxonomy import taxonomy
 from streams.core.columnar.changelog import sized, varint
-from streams.core.columnar.columns import Columns, cut
-from streams.core.columnar.frames import frames
+from streams.core.columnar.columns import Columns
 from streams.core.columnar.payload import Payload
 from streams.core.placements import PLACEMENTS
 from streams.core.preference.vector import from_bytes
@@ -30,7 +29,7 @@ from streams.core.request.needs import ENOUGH_WEIGHT, NeedRules
 from streams.core.request.state import Person, Place
 from streams.core.request.table import PeopleTable
 from streams.core.request.tastes import FOLLOWED, Taste, erased_in, taste_of
-from streams.core.stage import Incoming, Outgoing, Section, StateRow
+from streams.core.stage import Incoming, Outgoing, Section, StateRow, rows_of
 from streams.settings import RequestsSettings
 
 __all__ = ["ENOUGH_WEIGHT", "Requests"]
@@ -163,13 +162,7 @@ class Requests:
 
     def take_dirty(self) -> list[StateRow]:
         """Return what `take_sections` does, row by row."""
-        rows = []
-        for section in self.take_sections():
-            payload = Payload(section.records, section.n_records, 0, 0)
-            for _, key, value in frames(section.records, section.n_records):
-                user = (cut(payload, key) or b"").decode()
-                rows.append(StateRow(section.partition, user, cut(payload, value)))
-        return rows
+        return rows_of(self.take_sections())
 
     def restore_payloads(
         self, partition: int, payloads: Sequence[Payload], from_offset: int
