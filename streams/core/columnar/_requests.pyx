@@ -168,5 +168,6 @@ ROW_BYTES = sizeof(Row)
 
 include "_key_index.pxi"
 include "_requests_pool.pxi"
+include "_requests_needs.pxi"
 include "_requests_fold.pxi"
 include "_requests_changelog.pxi"
