@@ -18,8 +18,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from streams.local.broker import LocalBroker
+
+# A timed test fails on a busy machine and says nothing about the code.
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
 
 with warnings.catch_warnings():
     # kafka-python 3.0 reads its own files by a function that Python 3.11 regrets.

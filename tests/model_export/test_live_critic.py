@@ -79,7 +79,7 @@ def test_it_knows_what_a_job_would_know(version, travel, records):
     assert knows.calibration.predicted == pytest.approx(job.calibration.predicted)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(seed=st.integers(0, 2**32), pieces=st.integers(1, 12))
 def test_neither_the_order_of_feedback_nor_when_it_is_asked_matters(
     version, travel, records, seed, pieces

@@ -50,7 +50,7 @@ def records_of(record: Any) -> Any:
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.__name__)
 def test_what_is_encoded_is_decoded(record: type) -> None:
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(records_of(record))
     def check(value: Any) -> None:
         assert CODECS[record].decode(CODECS[record].encode(value)) == value

@@ -28,7 +28,7 @@ from tests.streams.hostile_records import (
 )
 
 SEEDS = st.integers(0, 2**48)
-MANY = settings(max_examples=150, deadline=None)
+MANY = settings(max_examples=150)
 TWINS = [
     pytest.param(True, id="compiled"),
     pytest.param(False, id="pure"),

@@ -119,7 +119,7 @@ def play(stage, events, plan, *, by_columns):
     return messages(sent), log + stage.take_dirty(), now
 
 
-@hypothesis_settings(max_examples=80, deadline=None)
+@hypothesis_settings(max_examples=80)
 @given(behaviours(), turns)
 def test_columns_and_records_give_the_same_feedback_and_state(
     use_compiled, events, plan
@@ -133,7 +133,7 @@ def test_columns_and_records_give_the_same_feedback_and_state(
 
 
 @needs_compiled
-@hypothesis_settings(max_examples=100, deadline=None)
+@hypothesis_settings(max_examples=100)
 @given(behaviours(), turns)
 def test_the_compiled_table_equals_the_python_one(events, plan):
     left, right = stage_of(use_compiled=True), stage_of(use_compiled=False)
@@ -147,7 +147,7 @@ def test_the_compiled_table_equals_the_python_one(events, plan):
         assert len(left) == len(right)
 
 
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60)
 @given(behaviours(), st.lists(st.integers(1, 9), min_size=1, max_size=9))
 def test_where_batches_end_changes_no_outcome(use_compiled, events, sizes):
     ends = []
@@ -189,7 +189,7 @@ def test_the_open_bandit_log_gives_the_same_feedback_by_columns(use_compiled):
 # -- the changelog --------------------------------------------------------------------
 
 
-@hypothesis_settings(max_examples=40, deadline=None)
+@hypothesis_settings(max_examples=40)
 @given(behaviours(), behaviours(), turns, st.booleans())
 def test_a_restored_stage_goes_on_as_if_nothing_had_happened(
     use_compiled, events, more, plan, row_by_row

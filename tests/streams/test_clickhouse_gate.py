@@ -166,7 +166,7 @@ def test_the_dangers_are_real(engine):
     assert engine.query("SELECT file('/etc/passwd')", "TSV").bytes()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.sampled_from(
@@ -192,7 +192,7 @@ def test_no_disguise_of_a_file_gets_through(gate, engine, parts):
 
 
 @given(st.text(max_size=40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_text_stays_what_it_is(engine, text):
     quoted = text.replace("\\", "\\\\").replace("'", "\\'")
     try:

@@ -48,7 +48,7 @@ def written(rng, ids, schema_id):
 
 
 @pytest.mark.parametrize("use_compiled", TWINS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=SEEDS)
 def test_an_older_and_a_newer_writer_on_one_topic_read_as_the_codec_reads_them(
     use_compiled, seed

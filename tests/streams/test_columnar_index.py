@@ -27,7 +27,6 @@ N_SLOTS = 1_024
 STEPS = settings(
     max_examples=40,
     stateful_step_count=30,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
 

@@ -148,7 +148,7 @@ def assert_equal_states(got, expected):
             )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=SEEDS)
 def test_both_kernels_keep_the_same_people(seed):
     """After batches, removals and people coming back, read through the codec."""
@@ -172,7 +172,7 @@ def test_both_kernels_keep_the_same_people(seed):
     assert len({len(people) for people in pair} | {len(now[0])}) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=SEEDS)
 @pytest.mark.parametrize("use_compiled", [True, False])
 def test_a_permuted_and_repeated_log_gives_the_same_state(use_compiled, seed):
@@ -189,7 +189,7 @@ def test_a_permuted_and_repeated_log_gives_the_same_state(use_compiled, seed):
     assert_equal_states(state(written(one)), state(written(other)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=SEEDS)
 @pytest.mark.parametrize("use_compiled", [True, False])
 def test_what_is_refused_counts_in_any_order(use_compiled, seed):
@@ -217,7 +217,7 @@ def without_withdrawals(log):
     }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=SEEDS)
 @pytest.mark.parametrize("use_compiled", [True, False])
 def test_sections_restored_and_written_again_are_the_same(use_compiled, seed):
@@ -234,7 +234,7 @@ def test_sections_restored_and_written_again_are_the_same(use_compiled, seed):
     assert_equal_states(state(written(twice, everyone(twice))), second)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEEDS)
 def test_what_one_kernel_writes_the_other_goes_on_with(seed):
     rng = generator(seed)

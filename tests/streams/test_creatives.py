@@ -152,7 +152,6 @@ def test_a_creative_is_regenerated_from_its_receipt_byte_for_byte(stage, model):
 
 
 @hypothesis_settings(
-    deadline=None,
     max_examples=15,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

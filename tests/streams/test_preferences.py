@@ -205,9 +205,7 @@ EVENTS = st.lists(
     ),
     max_size=30,
 )
-ANY_KERNEL = settings(
-    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+ANY_KERNEL = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def incoming(drawn, first_offset=0):

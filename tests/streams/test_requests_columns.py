@@ -230,7 +230,7 @@ def cut(records, at):
 
 
 @pytest.mark.parametrize("use_compiled", PATHS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(history=st.lists(rounds, min_size=1, max_size=6))
 def test_columns_ask_for_what_single_records_ask_for(use_compiled, history):
     single = Worker(use_compiled=False)

@@ -393,7 +393,7 @@ def test_a_canary_whose_state_is_lost_goes_on_from_the_topic():
     assert stages(sent(stage)) == [("champion", 2, 2)]
 
 
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_a_candidate_gets_one_verdict_whatever_crashes(seed):
     """Feedback comes in another order after each crash; the verdict stays."""

@@ -156,7 +156,7 @@ def _plain(value):
 
 @pytest.mark.parametrize("records", [behaviors, preferences, feedbacks])
 def test_columns_are_the_rows_that_the_codec_makes(records):
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.lists(records, min_size=1, max_size=12))
     def equal(content):
         messages = [message(one, offset=n) for n, one in enumerate(content)]
@@ -414,7 +414,7 @@ def test_a_name_that_comes_twice_in_a_design_counts_once_and_the_last_time():
     assert row.record.design.continuous == {"size": -0.25}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(feedbacks, st.integers(0, 2**32)), min_size=1, max_size=6))
 def test_spoilt_feedback_is_what_the_codec_makes_of_it(content):
     messages = [message(one, offset=n) for n, (one, _) in enumerate(content)]
@@ -436,7 +436,6 @@ def n_rows(intake):
 spans_of_designs = st.lists(st.none() | designs, max_size=6)
 
 
-@settings(deadline=None)
 @given(spans_of_designs, st.sampled_from([CHOICES, NUMBERS]))
 @pytest.mark.skipif(compiled.STRINGS is None, reason="nothing is compiled")
 def test_both_twins_find_the_same_entries(content, which):

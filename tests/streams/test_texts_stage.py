@@ -108,7 +108,7 @@ def test_odd_texts_have_a_signal(words):
     assert len(read(Texts(), text(words, "review"))) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.text(max_size=600)
     | st.lists(
