@@ -70,6 +70,14 @@ def checkpointed(stage, rows=None):
     return again
 
 
+@pytest.mark.parametrize(("weight", "is_asked"), [(2**-1e-6, True), (0.5, False)])
+def test_one_click_is_enough_though_what_came_after_it_has_let_it_fade(
+    weight, is_asked
+):
+    out = Requests(SETTINGS).step(incoming(preference(weight=weight)), NOW)
+    assert bool(out) is is_asked
+
+
 def test_a_new_person_with_enough_history_gets_the_first_placement():
     (out,) = Requests(SETTINGS).step(incoming(preference(language="zh-Hans")), NOW)
     request = out.value

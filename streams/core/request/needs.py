@@ -6,8 +6,10 @@ from schemas.records import RequestReason
 from streams.core.preference.vector import cosine_distance
 from streams.core.request.state import Person, Place
 
-ENOUGH_WEIGHT = 1.0
-"""Liked weight, in clicks at the longest half-life, from which a taste is a taste."""
+ENOUGH_WEIGHT = 0.95
+"""Liked weight, in clicks at the longest half-life, from which a taste is a taste: one
+click of the last day. A whole click would be too much: any event that comes after the
+click, in the same flush even, finds it a little faded."""
 
 
 @dataclass(frozen=True)
