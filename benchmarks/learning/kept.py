@@ -1,15 +1,14 @@
 """Runs that were made are kept under a digest of the code, and are not made again."""
 
-import hashlib
 import json
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
+from benchmarks.code_digest import ROOT, code_digest
 from benchmarks.learning.run import Point, run
 
-ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "var" / "bench" / "learning"
 
 _CODE = (
@@ -46,7 +45,7 @@ def made(
     Raises:
         UnavailableError: a kind needs the reference worlds, and they are not there.
     """
-    own = folder / _digest()
+    own = folder / code_digest(_CODE)
     own.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(jobs) as pool:
         waiting = {pool.submit(_kept, own, task, warm=warm): task for task in tasks}
@@ -73,11 +72,3 @@ def _kept(folder: Path, task: Task, *, warm: bool) -> list[Point]:
     part.write_text(json.dumps(points), "utf-8")
     part.replace(file)  # a killed run leaves no half result
     return points
-
-
-def _digest() -> str:
-    sha = hashlib.sha256()
-    for pattern in _CODE:
-        for file in sorted(ROOT.glob(pattern)):
-            sha.update(file.read_bytes())
-    return sha.hexdigest()[:12]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
+from benchmarks.code_digest import code_digest
 from benchmarks.figures import UnavailableError
 from model_export.registry import Registry, Version
 from schemas.avro import Codec
@@ -32,12 +33,12 @@ Answer = Callable[[Sequence[Incoming]], int]
 
 
 def champion(folder: Path) -> tuple[Path, Version]:
-    """Return the store and its champion, pre-trained at the first use.
+    """Return the store and its champion, pre-trained at the first use of this code.
 
     Raises:
         UnavailableError: the extra `train` is missing.
     """
-    store = folder / "models"
+    store = folder / "models" / code_digest(["model_export/*.py"])
     if not store.exists():
         command = ("-m", "model_export", "pretrain", "--store", str(store))
         done = subprocess.run(
