@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from streams import garbage
 from streams.errors import AdloomError
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ def worker(
     stage: Annotated[str, typer.Argument(help="texts, preferences, requests, …")],
 ) -> None:
     """Run one stage until it is told to stop."""
+    garbage.pause()
     from streams import settings, worker as stages  # noqa: PLC0415 - start fast
 
     if stage not in stages.STAGES:

@@ -29,7 +29,7 @@ def make_topics(topic_prefix):
 def read_topic():
     """A function that reads the first n records of a topic."""
 
-    async def read(bootstrap, topic, n, timeout_s=20.0):
+    async def read(bootstrap, topic, n, timeout_s=60.0):
         consumer = AIOKafkaConsumer(
             topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest"
         )
@@ -47,7 +47,7 @@ def read_topic():
 def eventually():
     """A function that waits until a condition holds."""
 
-    async def wait(condition, timeout_s=20.0):
+    async def wait(condition, timeout_s=60.0):
         for _ in range(int(timeout_s / 0.02)):
             if condition():
                 return

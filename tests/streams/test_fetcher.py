@@ -44,7 +44,7 @@ async def start_fetcher():
         await fetcher.stop()
 
 
-async def fetch_until(fetcher, is_done, timeout_s=30.0):
+async def fetch_until(fetcher, is_done, timeout_s=120.0):
     """Keep every piece until the condition holds: their memory is not used again."""
     pieces = []
     async with asyncio.timeout(timeout_s):

@@ -41,7 +41,7 @@ def own_kafka(tmp_path):
         yield launch
 
 
-async def fetch_values(fetcher, n, timeout_s=60.0):
+async def fetch_values(fetcher, n, timeout_s=120.0):
     pieces = []
     async with asyncio.timeout(timeout_s):
         while len(flat(values_of(pieces).values())) < n:

@@ -75,7 +75,7 @@ def start(world, start_worker):
     )
 
 
-async def wait_until(condition, limit_s=40.0):
+async def wait_until(condition, limit_s=120.0):
     deadline = time.monotonic() + limit_s
     while not await condition():
         assert time.monotonic() < deadline, "not reached in time"

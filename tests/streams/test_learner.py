@@ -130,7 +130,7 @@ def learner(world):
         started.wait()
 
 
-def updates(world, until, timeout_s=40.0):
+def updates(world, until, timeout_s=120.0):
     """Return the updates on the topic once one of them is what is waited for."""
     wire = wire_of(world.settings)
     codec = wire.codec(PosteriorUpdate)

@@ -73,7 +73,7 @@ async def log_of(bootstrap, topic):
     return [r async for r in read_to_end(connection, topic, range(N_PARTITIONS))]
 
 
-async def until(bootstrap, topic, condition, limit_s=40.0):
+async def until(bootstrap, topic, condition, limit_s=120.0):
     """Wait until the records of a topic are as they should be; return them."""
     deadline = time.monotonic() + limit_s
     while not condition(records := await log_of(bootstrap, topic)):

@@ -53,7 +53,7 @@ def running(sink):
     assert not thread.is_alive()
 
 
-def until(condition, timeout_s=30.0):
+def until(condition, timeout_s=120.0):
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, f"still not so after {timeout_s} s"

@@ -93,7 +93,7 @@ def ask(environment):
     return value
 
 
-def until(condition, timeout_s=60.0):
+def until(condition, timeout_s=120.0):
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, f"still not so after {timeout_s} s"
