@@ -28,6 +28,7 @@ from streams.connection import kafka_python_connection
 from streams.core.rollout.champion import in_force
 from streams.errors import StateError
 from streams.health import serve_health
+from streams.rejoin import Rejoin
 from streams.settings import Settings
 from streams.topics import FEEDBACK, FINETUNE_JOB, MODEL_RELEASE
 
@@ -50,8 +51,6 @@ class Trainer:
         self._connection = kafka_python_connection(settings)
         self._producer = KafkaProducer(**self._connection, acks="all")
         self._consumer = KafkaConsumer(
-            self._wire.name(FINETUNE_JOB),
-            self._wire.name(MODEL_RELEASE),
             **self._connection,
             group_id=group_of("trainer", settings),
             enable_auto_commit=False,
@@ -60,6 +59,10 @@ class Trainer:
             session_timeout_ms=int(settings.kafka.session_timeout_s * 1000),
             heartbeat_interval_ms=int(settings.kafka.session_timeout_s * 1000 / 6),
             max_poll_interval_ms=int(2 * JOB_LIMIT_S * 1000),
+        )
+        self._consumer.subscribe(
+            [self._wire.name(FINETUNE_JOB), self._wire.name(MODEL_RELEASE)],
+            listener=Rejoin(self._consumer),
         )
         self.ready = threading.Event()
         self._stopping = threading.Event()

@@ -53,15 +53,20 @@ class DemoReport:
 
     def failures(self) -> list[str]:
         """Return what is not as it must be; empty when the demo succeeded."""
-        replay, serving = self.replay, self.serving
+        sent, stored = self.replay["impressions_sent"], self.replay["impressions"]
+        clicked, counted = self.replay["clicks_sent"], self.replay["clicks"]
+        cells, equal = self.replay["cells"], self.replay["cells_equal"]
+        failed = self.serving["failed"]
+        tunes, swaps = self.learning["fine_tunes"], self.learning["swaps"]
         found = {
-            "replayed impressions differ": replay["impressions"]
-            != replay["impressions_sent"],
-            "replayed clicks differ": replay["clicks"] != replay["clicks_sent"],
-            "cells differ from pandas": replay["cells"] != replay["cells_equal"],
-            "requests failed": bool(serving["failed"]),
-            "fewer than two fine-tunes": self.learning["fine_tunes"] < 2,  # noqa: PLR2004 - the demo's aim
-            "no model was swapped in": self.learning["swaps"] < 1,
+            f"replayed impressions: sent {sent}, in ClickHouse {stored}": sent
+            != stored,
+            f"replayed clicks: sent {clicked}, in ClickHouse {counted}": clicked
+            != counted,
+            f"cells: {equal} of {cells} equal pandas": cells != equal,
+            f"requests failed: {failed:.0f}": bool(failed),
+            f"fine-tunes in ClickHouse: expected 2, came {tunes}": tunes < 2,  # noqa: PLR2004 - the demo's aim
+            "no model was swapped in, says ClickHouse": swaps < 1,
         }
         return [name for name, failed in found.items() if failed]
 

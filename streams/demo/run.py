@@ -204,12 +204,13 @@ class _Demo:
         while time.monotonic() < deadline and not self._stop.wait(WATCH_S):
             self._stack.watch()
             now = self._counts()
-            if now != before:
+            if now != before or not now:
                 before, still_since = now, time.monotonic()
             elif time.monotonic() - still_since > STILL_S:
                 return
 
     def _counts(self) -> list[int]:
+        """Return rows of some tables; none when ClickHouse does not answer."""
         tables = ("behavior", "feedback", "dead_letter")
         sql = ", ".join(f"(SELECT count() FROM {table})" for table in tables)  # noqa: S608 - the names are above
         try:

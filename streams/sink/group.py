@@ -11,15 +11,11 @@ from typing import Any
 
 import structlog
 from faust.types import TP
-from kafka import (
-    ConsumerRebalanceListener,
-    KafkaConsumer,
-    OffsetAndMetadata,
-    TopicPartition,
-)
+from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.errors import CommitFailedError, RebalanceInProgressError
 
 from streams.batch.fetch_cluster import EARLIEST
+from streams.rejoin import Rejoin
 
 LOG = structlog.get_logger(__name__)
 
@@ -62,7 +58,7 @@ class Group:
         # A leader that knows no partitions yet assigns none, and on Apache Kafka it
         # takes most of a session until the group is asked again.
         self._consumer.topics()
-        self._consumer.subscribe(topics, listener=_Listener(self))
+        self._consumer.subscribe(topics, listener=_Listener(self, self._consumer))
 
     def poll(self) -> bool:
         """Take part in the group; return True when partitions were dealt anew.
@@ -121,14 +117,16 @@ def _or_earliest(offset: int | None) -> int:
     return EARLIEST if offset is None else offset
 
 
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped package
+class _Listener(Rejoin):
     """Tells a group what kafka-python says."""
 
-    def __init__(self, group: Group) -> None:
+    def __init__(self, group: Group, consumer: KafkaConsumer) -> None:
+        super().__init__(consumer)
         self._group = group
 
     def on_partitions_revoked(self, revoked: Any) -> None:
         """Pass it on."""
+        super().on_partitions_revoked(revoked)
         self._group.revoked(revoked)
 
     def on_partitions_assigned(self, assigned: Any) -> None:
