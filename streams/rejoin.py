@@ -27,5 +27,5 @@ class Rejoin(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped packag
         # There is no public way; the library's own heartbeat says it like this.
         self._consumer._coordinator.request_rejoin()  # noqa: SLF001
 
-    def on_partitions_assigned(self, assigned: Any) -> None:  # noqa: ARG002
+    def on_partitions_assigned(self, assigned: Any) -> None:
         """Do nothing: it is done."""
