@@ -8,9 +8,12 @@ from streams.errors import UnavailableError
 _PORTS = range(20_000, 32_000)
 """Below the range that outgoing connections take their ports from (ip(7))."""
 
+_given: set[int] = set()
+"""Ports of this process, whose servers may not have started yet."""
+
 
 def free_port(host: str, wanted: int = 0) -> int:
-    """Return `wanted` when it is free, or any free port for 0.
+    """Return `wanted` when it is free, or for 0 any free one, never the same twice.
 
     Raises:
         UnavailableError: the wanted port is busy, or no port is free.
@@ -24,7 +27,8 @@ def free_port(host: str, wanted: int = 0) -> int:
         )
     for _ in _PORTS:
         port = _PORTS.start + secrets.randbelow(len(_PORTS))
-        if _bindable(host, port):
+        if port not in _given and _bindable(host, port):
+            _given.add(port)
             return port
     raise UnavailableError(
         f"no free port on {host} from {_PORTS.start} to {_PORTS.stop}: "
