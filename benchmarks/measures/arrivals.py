@@ -1,14 +1,15 @@
 """Topics -> when each of their records came, seen by a reader beside the workers."""
 
-import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from aiokafka.client import AIOKafkaClient
 from aiokafka.record.memory_records import MemoryRecords
+from faust.types import TP
 
-from benchmarks.state import fetch
+from streams.batch.fetcher import Fetcher
+
+_WAIT_S = 0.1
 
 
 @dataclass
@@ -20,44 +21,27 @@ class Arrivals:
 
 
 async def watch(
-    bootstrap: str, topics: list[str], n_partitions: int, seconds: float
+    bootstrap: str, topics: Sequence[str], n_partitions: int, seconds: float
 ) -> list[Arrivals]:
-    """Fetch from topics for so many seconds; what is in it is decoded later."""
-    watching = (_watch_one(bootstrap, topic, n_partitions, seconds) for topic in topics)
-    return await asyncio.gather(*watching)
+    """Fetch from topics for so many seconds; what is in it is decoded later.
 
-
-async def _watch_one(
-    bootstrap: str, topic: str, n_partitions: int, seconds: float
-) -> Arrivals:
-    client = AIOKafkaClient(bootstrap_servers=bootstrap)
-    await client.bootstrap()
-    arrivals = Arrivals()
+    The broker is asked once for all partitions and answers when there is something: a
+    reader that keeps asking would take the processor from those that it watches.
+    """
+    found = {topic: Arrivals() for topic in topics}
+    fetcher = Fetcher({"bootstrap_servers": [bootstrap]}, max_wait_ms=100)
     deadline = time.monotonic() + seconds
+    await fetcher.start()
     try:
-        await client.add_topic(topic)
-        # One connection answers in order, so partitions are asked without waiting.
-        offsets = dict.fromkeys(range(n_partitions), 0)
+        partitions = range(n_partitions)
+        fetcher.assign({TP(topic, n): 0 for topic in topics for n in partitions})
         while time.monotonic() < deadline:
-            found = False
-            for partition, offset in offsets.items():
-                _, payload = await fetch(client, topic, partition, offset, wait_ms=0)
-                if payload:
-                    found = True
-                    arrivals.fetched.append((time.monotonic_ns(), payload))
-                    offsets[partition] = _next_offset(payload, offset)
-            if not found:
-                await asyncio.sleep(0.002)
+            for piece in await fetcher.fetch(_WAIT_S):
+                came = time.monotonic_ns(), bytes(piece.data)
+                found[piece.tp.topic].fetched.append(came)
     finally:
-        await client.close()
-    return arrivals
-
-
-def _next_offset(payload: bytes, offset: int) -> int:
-    records = MemoryRecords(payload)
-    while (batch := records.next_batch()) is not None:
-        offset = batch.next_offset
-    return offset
+        await fetcher.stop()
+    return list(found.values())
 
 
 def records_of(arrivals: Arrivals) -> Iterator[tuple[int, bytes, bytes]]:

@@ -43,8 +43,11 @@ from streams.topics import (
 )
 
 RATE = 100_000
-SECONDS = 12
-WARM_UP_S = 2
+SECONDS = 16
+WARM_UP_S = 4
+"""Not counted: a broker that was just started compiles its code while the first
+events arrive, and of a Zipf law's people a fifth are new at once."""
+
 AFTERWARDS_S = 8.0
 
 LOST_MS = 3_600_000.0
@@ -90,8 +93,10 @@ def creative_latency(session: Session) -> Iterator[Row]:
                 session, broker, prefix, spec, stages, watched
             )
             for what, came in zip(("request", "creative"), arrivals, strict=True):
-                delays = _new_user_delays(made.events, start, came)
-                found = _noted(f"{what} on the topic", delays)
+                due, delays = _new_user_delays(made.events, start, came)
+                warm = due >= WARM_UP_S * 1000
+                _noted(f"{what} on the topic, warm-up", delays[~warm])
+                found = _noted(f"{what} on the topic", delays[warm])
             percentiles.append(found)
         shutil.rmtree(made.folder)
     yield row("event to creative, p50", "ms", [low for low, _ in percentiles])
@@ -197,8 +202,10 @@ def _preference_delays(events: Columns, start: int, arrivals: Arrivals) -> np.nd
     return delays[due >= WARM_UP_S * 1000]
 
 
-def _new_user_delays(events: Columns, start: int, arrivals: Arrivals) -> np.ndarray:
-    """Return ms for each user who became known after the warm-up.
+def _new_user_delays(
+    events: Columns, start: int, arrivals: Arrivals
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return when each user became known and how long it took then, both in ms.
 
     A user is known with their first search, click or conversion: worth a click, which
     is what the requests stage waits for. Users who dismissed something are left out,
@@ -210,14 +217,15 @@ def _new_user_delays(events: Columns, start: int, arrivals: Arrivals) -> np.ndar
         user = key[:_USER_BYTES]
         if user in known:
             delays.setdefault(user, (at - start) / 1e6 - known[user])
-    counted = {
-        user: delays.get(user, LOST_MS)
+    counted = [
+        (at, delays.get(user, LOST_MS))
         for user, at in known.items()
-        if at >= WARM_UP_S * 1000 and delays.get(user, 0.0) >= 0
-    }
-    n_missing = sum(delay == LOST_MS for delay in counted.values())
+        if delays.get(user, 0.0) >= 0
+    ]
+    due, found = np.array(counted, np.float64).reshape(-1, 2).T
+    n_missing = int((found == LOST_MS).sum())
     note(f"{n_missing:,} of {len(counted):,} new users got none")
-    return np.array(list(counted.values()))
+    return due, found
 
 
 def _known_at(events: Columns) -> dict[bytes, int]:

@@ -26,6 +26,10 @@ _SILENCE_S = 30.0
 
 _LAST_CORRELATION_ID = 2**31 - 1
 
+PACE_S = 0.01
+"""Least time between two requests while all there is has been fetched: a stream of
+small batches would otherwise cost a request, and a turn of the worker, for each."""
+
 
 @dataclass(slots=True, eq=False)
 class Partition:
@@ -145,6 +149,12 @@ class Leader:
         shortest_s = self._limits.max_wait_ms / 1000 / 10
         if self._rest is None and self._loop.time() - self._sent_at < shortest_s:
             self.rest(shortest_s)
+
+    def pace(self) -> None:
+        """Rest until the next request is due: the log's end was reached."""
+        remaining_s = self._sent_at + PACE_S - self._loop.time()
+        if self._rest is None and remaining_s > 0:
+            self.rest(remaining_s)
 
     def _rested(self) -> None:
         self._rest = None

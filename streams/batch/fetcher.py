@@ -11,7 +11,7 @@ retry cannot mend is raised by `fetch`.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -209,6 +209,8 @@ class Fetcher:
             self._fail(error)
             return
         if leader.arrivals:
+            if _is_everything(leader.arrivals, current):
+                leader.pace()
             self._news.set()
         elif current and not n_refused:
             leader.rest_if_hasty()
@@ -253,6 +255,17 @@ class Fetcher:
             except StateError as error:
                 self._fail(error)
                 await asyncio.sleep(_AFTER_ERROR_S)  # an assignment may leave it behind
+
+
+def _is_everything(
+    arrivals: Sequence[Arrival], answers: Sequence[tuple[Partition, Answer]]
+) -> bool:
+    """Return whether the answers reach the end of every log that was asked for."""
+    reached = {arrival.partition: arrival.next_offset for arrival in arrivals}
+    return all(
+        reached.get(partition, partition.position) >= answer.high_watermark
+        for partition, answer in answers
+    )
 
 
 def _moved(partition: Partition, position: int) -> Partition:

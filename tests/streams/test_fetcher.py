@@ -9,7 +9,7 @@ from aiokafka.conn import create_conn
 from faust.types import TP
 from structlog.testing import capture_logs
 
-from streams.batch import fetch_frames
+from streams.batch import fetch_frames, fetch_leader
 from streams.batch.fetch_cluster import EARLIEST
 from streams.batch.fetcher import Fetcher
 from streams.errors import UnavailableError
@@ -114,6 +114,19 @@ async def test_every_partition_has_its_turn_when_responses_are_full(
     pieces = await fetch_to(fetcher, ends)
     assert values_of(pieces) == dict.fromkeys(ends, flat(numbers(6, 10, n_bytes=500)))
     assert {piece.tp for piece in pieces[:n_partitions]} == set(ends)
+
+
+async def test_a_fetcher_that_is_behind_does_not_pause(
+    broker, make_topic, start_fetcher, monkeypatch
+):
+    topic = await make_topic(broker, 3)
+    for partition in range(3):
+        await produce(broker, topic, partition, numbers(10, 10, n_bytes=500))
+    fetcher = await start_fetcher(broker, max_bytes=6_000, max_partition_bytes=6_000)
+    ends = {TP(topic, partition): 100 for partition in range(3)}
+    monkeypatch.setattr(fetch_leader, "PACE_S", 3_600.0)
+    fetcher.assign(dict.fromkeys(ends, 0))
+    await fetch_to(fetcher, ends)
 
 
 @pytest.mark.parametrize("pause_s", [0, 0.1])

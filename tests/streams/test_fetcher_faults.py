@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from faust.types import TP
 
+from streams.batch import fetch_leader
 from streams.batch.fetch_buffers import BufferPool
 from streams.batch.fetch_cluster import EARLIEST, Node
 from streams.batch.fetch_leader import Leader, LeaderEvents, Partition
@@ -212,16 +213,21 @@ async def test_a_hostile_length_is_refused_before_memory_is_taken():
     assert "came 2147483647" in str(reason)
 
 
-async def test_nothing_is_sent_for_as_long_as_a_broker_throttles():
+def empty_answer(throttle_ms):
+    """A function from the correlation id to an answer without records."""
     empty = struct.pack(">h1si", 1, b"t", 1) + struct.pack(
         ">ihqqqiii", 0, 0, 0, 0, 0, -1, -1, 0
     )
 
     def answer(correlation_id):
-        body = correlation_id + struct.pack(">ihii", 100, 0, 0, 1) + empty
+        body = correlation_id + struct.pack(">ihii", throttle_ms, 0, 0, 1) + empty
         return struct.pack(">i", len(body)) + body
 
-    async with fetch_server(answer) as port:
+    return answer
+
+
+async def test_nothing_is_sent_for_as_long_as_a_broker_throttles():
+    async with fetch_server(empty_answer(100)) as port:
         answers, leader = await leader_at(port, {})
         leader.send([partition("t")])
         async with asyncio.timeout(20):
@@ -229,4 +235,19 @@ async def test_nothing_is_sent_for_as_long_as_a_broker_throttles():
             assert not leader.is_idle
             assert await answers.get() == "rested"
         assert leader.is_idle
+        leader.close()
+
+
+@pytest.mark.parametrize(("pace_s", "is_idle"), [(3_600.0, False), (0.0, True)])
+async def test_a_leader_that_gave_all_it_has_is_asked_again_when_it_is_time(
+    pace_s, is_idle, monkeypatch
+):
+    monkeypatch.setattr(fetch_leader, "PACE_S", pace_s)
+    async with fetch_server(empty_answer(0)) as port:
+        answers, leader = await leader_at(port, {})
+        leader.send([partition("t")])
+        async with asyncio.timeout(20):
+            await answers.get()
+        leader.pace()
+        assert leader.is_idle == is_idle
         leader.close()
