@@ -28,7 +28,7 @@ class PreferencesSettings(_Section):
         (3_600, 86_400, 1_209_600), description="Half-lives in seconds, shortest first."
     )
     flush_ms: int = Field(
-        200, ge=10, description="Longest time a changed preference waits, ms."
+        100, ge=10, description="Longest time a changed preference waits, ms."
     )
     duplicate_window: int = Field(
         1_000_000,
