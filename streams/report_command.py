@@ -29,7 +29,9 @@ def run(settings: Settings, *, as_json: bool) -> int:
     effects = effect_by_arm(client)
     report: dict[str, Any] = {
         "arms": [asdict(effect) for effect in effects],
-        "freshness": asdict(analytics.event_to_creative(client)),
+        "freshness": asdict(
+            analytics.event_to_creative(client, settings.requests.cooldown_s)
+        ),
         "releases": [asdict(release) for release in analytics.releases(client)],
         "verdicts": [asdict(v) for v in analytics.gate_verdicts(client)],
         "dead_letters": [asdict(letter) for letter in analytics.dead_letters(client)],

@@ -134,19 +134,27 @@ def freshness(client: Client) -> Freshness:
     return typed(client, Freshness, sql)[0]
 
 
-def event_to_creative(client: Client) -> Latency:
+def event_to_creative(client: Client, cooldown_s: float) -> Latency:
     """Return how long it took from what a person did to the creative it led to.
 
     Counted are creatives that a person's first or changed preferences asked for, from
-    the newest event or text before the request.
+    the newest event or text before the request. What happens within the cooldown of a
+    placement waits by design for its end, and is not counted.
+
+    Args:
+        client: ClickHouse.
+        cooldown_s: `requests.cooldown_s` of the workers.
     """
     sql = """
         SELECT count(), quantileExact(0.5)(ms) / 1000, quantileExact(0.99)(ms) / 1000
         FROM (
             SELECT dateDiff('millisecond', event.at, made.created_at) AS ms
             FROM (
-                SELECT request_id, user_id, requested_at FROM creative_request FINAL
-                WHERE reason IN ('new_user', 'preference_shift')
+                SELECT request_id, user_id, requested_at, reason,
+                    lagInFrame(toNullable(requested_at)) OVER (
+                        PARTITION BY user_id, placement ORDER BY requested_at
+                    ) AS asked_before
+                FROM creative_request FINAL
             ) AS request
             ASOF INNER JOIN (
                 SELECT user_id, occurred_at AS at FROM behavior
@@ -157,9 +165,13 @@ def event_to_creative(client: Client) -> Latency:
             ON request.user_id = event.user_id AND request.requested_at >= event.at
             INNER JOIN (SELECT request_id, created_at FROM creative FINAL) AS made
             ON made.request_id = request.request_id
+            WHERE request.reason IN ('new_user', 'preference_shift')
+                AND ifNull(dateDiff('millisecond', request.asked_before, event.at)
+                    >= %(cooldown_ms)s, 1)
         )
     """
-    n, p50_s, p99_s = rows(client, sql)[0]
+    found = rows(client, sql, cooldown_ms=round(cooldown_s * 1000))
+    n, p50_s, p99_s = found[0]
     return Latency(n, p50_s, p99_s) if n else Latency(0, None, None)
 
 

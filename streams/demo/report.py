@@ -31,6 +31,8 @@ class DemoRun:
     expected: Mapping[Cell, tuple[int, int]]
     audience: AudienceResult
     counts: StageCounts
+    cooldown_s: float
+    """Between two requests for one placement."""
     gallery: Path
 
 
@@ -88,7 +90,7 @@ def summarise(run: DemoRun, clickhouse: Client) -> DemoReport:
             "p99_s": run.audience.p99_s,
         },
         learning=_learning(effects, clickhouse),
-        freshness=_freshness(clickhouse),
+        freshness=_freshness(clickhouse, run.cooldown_s),
         stages=run.counts.stages,
         dead_letters={
             dead_letter_topic(refused.topic): refused.records
@@ -167,8 +169,8 @@ def _arm(effect: Effect, control: Effect | None) -> dict[str, Any]:
     return arm
 
 
-def _freshness(clickhouse: Client) -> dict[str, float | None]:
-    latency = analytics.event_to_creative(clickhouse)
+def _freshness(clickhouse: Client, cooldown_s: float) -> dict[str, float | None]:
+    latency = analytics.event_to_creative(clickhouse, cooldown_s)
     return {
         "event_to_creative_p50_s": latency.p50_s,
         "event_to_creative_p99_s": latency.p99_s,

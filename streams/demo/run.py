@@ -151,6 +151,7 @@ class _Demo:
             expected=expected_cells(log),
             audience=audience,
             counts=read_counts(self._stack.ports),
+            cooldown_s=float(os.environ["ADLOOM_REQUESTS__COOLDOWN_S"]),
             gallery=self._folder / "gallery.html",
         )
         return summarise(run, self._clickhouse)

@@ -171,12 +171,24 @@ def test_freshness_counts_from_the_request(deliver, client):
     assert (fresh.shown_p50_s, fresh.shown_p99_s) == (1.5, 1.5)
 
 
+def test_what_a_cooldown_holds_back_is_not_counted_as_slow(deliver, client):
+    for number, (search, ask) in enumerate(((0, 100), (1_000, 3_100), (9_000, 9_100))):
+        deliver(
+            an_impression(number, kind="search", at=NOW + search),
+            a_request(f"r{number}", at=NOW + ask),
+            a_made_creative(f"c{number}", at=NOW + ask + 50, request_id=f"r{number}"),
+        )
+    counted = analytics.event_to_creative(client, cooldown_s=3.0)
+    assert counted == analytics.Latency(2, 0.15, 0.15)
+
+
 def test_nothing_measured_is_none(deliver, client):
     deliver(an_impression())
 
     assert analytics.freshness(client) == analytics.Freshness(
         0, None, None, 0, None, None
     )
+    assert analytics.event_to_creative(client, 3.0) == analytics.Latency(0, None, None)
     assert effect_by_arm(client) == []
     assert gallery(client) == []
 
