@@ -18,8 +18,10 @@ KEPT_EXAMPLES = 15_000.0
 """Impressions that the sums remember: some five hundred clicks. The curse grows while
 the pick gets better, so a longer memory lags behind it."""
 
-_PRIOR_CLICKS = 30.0
-"""Clicks at the predicted rate that are believed in beforehand."""
+_PRIOR_CLICKS, _PRIOR_SHARE = 200.0, 0.93
+"""Of so many predicted clicks this share is believed to come, before any came: in the
+worlds that a critic was developed on the curse took 5 to 9 per cent at every number of
+impressions. Two hundred clicks alone would be off by 7 per cent by chance."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Calibration:
         if self.n <= 0.0 or self.predicted <= 0.0:
             return 0.0
         expected = self.predicted + _PRIOR_CLICKS
-        seen = self.clicked + _PRIOR_CLICKS
+        seen = self.clicked + _PRIOR_SHARE * _PRIOR_CLICKS
         n = self.n + _PRIOR_CLICKS * self.n / self.predicted
         return _logit(seen / n) - _logit(expected / n)
 

@@ -81,8 +81,7 @@ def fine_tune(
     served, champion = Served(content), Served(files)
     verdicts = [
         *verdicts_of(model, served, champion, taught, feedback.rows(judged), job.seed),
-        model.knowledge.honesty.verdict(),
-        model.knowledge.suspects.verdict(model.space),
+        *model.knowledge.verdicts(model.space),
     ]
     metrics = _metrics(model, served, champion, taught, job.seed)
     details: dict[str, Any] = {

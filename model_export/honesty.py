@@ -66,9 +66,18 @@ class Honesty:
         total = self.accuracy * self.weight + other.accuracy * other.weight
         return Honesty(total / weight, weight)
 
-    def verdict(self) -> Verdict:
-        """Return the row that says whether the generator was tuned."""
+    def verdict(self, *, is_followed: bool = True) -> Verdict:
+        """Return the row that says whether the generator was tuned.
+
+        Args:
+            is_followed: whether the critic chooses designs by what it learnt.
+        """
         known = self.weight > 0.0
+        effect = (
+            "above chance" if self.is_above_chance else "the generator was not tuned"
+        )
+        if not is_followed:
+            effect += "; designs do not seem to matter: none is preferred"
         return Verdict(
             gate="reward_honesty",
             result="pass" if self.is_above_chance else "unsure",
@@ -77,11 +86,7 @@ class Honesty:
             low=self.low if known else None,
             high=2.0 * self.accuracy - self.low if known else None,
             detail="pairwise accuracy of the critic on impressions it had not seen; "
-            + (
-                "above chance"
-                if self.is_above_chance
-                else "the generator was not tuned"
-            ),
+            + effect,
         )
 
 

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from model_export.calibration import Calibration
 from model_export.critic_layout import Layout
 from model_export.design_space import DesignSpace
+from model_export.evidence import followed, is_followed
 from model_export.honesty import Honesty, judge
 from model_export.ledger import Keys, Ledger
 from model_export.poison import Suspects
 from model_export.posterior import posterior_draws
 from model_export.selector import ClickCritic
 from model_export.taste import TasteModel
+from schemas.records import Verdict
 
 Floats = NDArray[np.float32]
 
@@ -131,7 +133,8 @@ class Knowledge:
             critic = critic.update(design[~asked], person[~asked], clicked[~asked])
         honesty = judge(critic, space, design[asked], person[asked], clicked[asked])
         picked = ~lessons.random[clean]
-        chance = _sigmoid(known.logits(design[picked], person[picked]))
+        chooser = followed(known, self.honesty)
+        chance = _sigmoid(chooser.logits(design[picked], person[picked]))
         return replace(
             self,
             critic=known.update(design, person, clicked),
@@ -149,10 +152,15 @@ class Knowledge:
         return self.ledger.after(lessons.key, lessons.clicked, lessons.shown_at)
 
     def draws(self, seed: int) -> Floats:
-        """Return posterior draws float32[P, S], calibrated."""
-        draws = posterior_draws(self.critic, seed)
+        """Return posterior draws float32[P, S] of what is followed, calibrated."""
+        draws = posterior_draws(followed(self.critic, self.honesty), seed)
         draws[-1] += np.float32(self.calibration.shift)
         return draws
+
+    def verdicts(self, space: DesignSpace) -> list[Verdict]:
+        """Return the rows that say what the critic is worth, and who seems to cheat."""
+        acts = is_followed(self.critic, self.honesty)
+        return [self.honesty.verdict(is_followed=acts), self.suspects.verdict(space)]
 
     def _asked(self, n: int) -> NDArray[np.bool_]:
         """Return which rows the critic is asked about: bool[n]."""

@@ -59,8 +59,7 @@ def warm_start(
     served = Served(content)
     verdicts = [
         *gates.library_gates(model, served, log.condition[: gates.N_PEOPLE]),
-        model.knowledge.honesty.verdict(),
-        model.knowledge.suspects.verdict(model.space),
+        *model.knowledge.verdicts(model.space),
     ]
     details: dict[str, Any] = {
         "parent_version": champion.version,

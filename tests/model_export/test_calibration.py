@@ -26,3 +26,10 @@ def test_a_handful_of_clicks_moves_next_to_nothing():
     calibration = Calibration().after(np.full(20, 0.05), np.ones(20))
     assert 0.0 < calibration.shift < 0.6
     assert Calibration().shift == 0.0
+
+
+def test_few_clicks_leave_it_at_what_a_pick_usually_costs():
+    few = Calibration().after(np.full(100, 0.03), np.zeros(100))
+    assert np.exp(few.shift) == pytest.approx(0.93, abs=0.02)
+    many = few.after(np.full(15_000, 0.04), np.full(15_000, 0.03))
+    assert np.exp(many.shift) == pytest.approx(0.79, abs=0.02)  # on the way to 0.75

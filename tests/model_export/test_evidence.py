@@ -1,0 +1,80 @@
+"""Where designs do not matter the critic says so, and none is preferred."""
+
+import numpy as np
+import pytest
+
+from model_export.conditioning import random_people
+from model_export.evidence import STRONG, followed, is_followed, log_evidence
+from model_export.honesty import Honesty
+from model_export.knowledge import Knowledge, Lessons
+from model_export.taste import fit
+
+N = 12_000
+
+
+@pytest.fixture(scope="module")
+def unheard(travel):
+    return Knowledge.none(
+        fit(random_people(2_000, np.random.default_rng(7)), 0), travel
+    )
+
+
+def lessons(space, liking):
+    """Return impressions of random designs, clicked by 30 % and by what is liked."""
+    rng = np.random.default_rng(3)
+    design = space.random(N, rng)
+    logit = -0.85 + liking * (design[:, 0] - design[:, 1])
+    clicked = (rng.random(N) < 1 / (1 + np.exp(-logit))).astype(np.float32)
+    return Lessons(design, random_people(N, rng), clicked, np.zeros(N, bool))
+
+
+def test_nothing_heard_is_no_evidence(unheard):
+    assert log_evidence(unheard.critic) == pytest.approx(0.0)
+    assert is_followed(unheard.critic, Honesty())
+
+
+def test_clicks_that_designs_explain_are_followed(unheard, travel):
+    known = unheard.after(lessons(travel, 0.5), travel)
+    assert log_evidence(known.critic) > STRONG
+    assert followed(known.critic, Honesty()) is known.critic
+
+
+def test_clicks_that_no_design_explains_leave_every_design_as_good(unheard, travel):
+    known = unheard.after(lessons(travel, 0.0), travel)
+    critic = known.critic
+    assert log_evidence(critic) < -STRONG
+    chooser = followed(critic, Honesty())
+    n_pairs = critic.layout.n_looks * critic.layout.n_who
+    before = critic.prior.mean(critic.layout)
+    assert chooser.mean()[:n_pairs] == pytest.approx(before[:n_pairs], abs=1e-9)
+    assert np.abs(critic.mean()[:n_pairs] - before[:n_pairs]).max() > 0.005
+    assert chooser.mean()[-1] == pytest.approx(critic.mean()[-1], abs=0.3)
+    assert "none is preferred" in known.verdicts(travel)[0].detail
+
+
+def test_a_critic_that_was_right_before_is_followed_whatever_the_evidence(
+    unheard, travel
+):
+    critic = unheard.after(lessons(travel, 0.0), travel).critic
+    assert followed(critic, Honesty(0.55, 40_000.0)) is critic
+    assert followed(critic, Honesty(0.50, 40_000.0)) is not critic
+
+
+def test_evidence_is_that_of_the_integrals(unheard, travel):
+    """Against the textbook's formula with determinants and inverses."""
+    critic = unheard.after(lessons(travel, 0.5), travel).critic
+    layout = critic.layout
+    n_pairs = layout.n_looks * layout.n_who
+    prior = unheard.critic.prior
+    variance = prior.variances(layout)
+    variance[:n_pairs] *= 0.5
+    eta = critic.eta - critic.precision @ prior.mean(layout)
+
+    def marginal(kept):
+        own = critic.precision[kept, kept]
+        total = own + np.diag(1 / variance[kept])
+        _, size = np.linalg.slogdet(np.eye(len(own)) + variance[kept, None] * own)
+        return 0.5 * eta[kept] @ np.linalg.solve(total, eta[kept]) - 0.5 * size
+
+    expected = marginal(slice(None)) - marginal(slice(n_pairs, None))
+    assert log_evidence(critic) == pytest.approx(expected, rel=1e-6)
