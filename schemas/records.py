@@ -136,6 +136,7 @@ class CreativeRequest(Record):
     preferences: bytes | None = None
     requested_at: int
     deadline_at: int
+    tired_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +182,7 @@ class Receipt:
     n_candidates: int
     n_rejected: int
     rejections: tuple[str, ...]
+    tired_of: str = ""
     propensity: float
     score: float | None = None
     condition: bytes

@@ -52,7 +52,11 @@ class RequestsSettings(_Section):
         0.35, gt=0, le=2, description="Cosine distance that counts as a shift."
     )
     fatigue_impressions: int = Field(
-        6, ge=1, le=6, description="Impressions without a click before a new creative."
+        6,
+        ge=1,
+        le=6,
+        description="Impressions without a click before a new creative: of any kind "
+        "since the last request, or of one style within a day.",
     )
     cooldown_s: float = Field(
         20.0, ge=0, description="Least time between requests for one placement."

@@ -148,6 +148,26 @@ def path_of(url):
     return urllib.parse.urlsplit(url).path
 
 
+def test_who_keeps_not_clicking_is_shown_another_style(stack):
+    clickhouse = connect_to_read(stack.clickhouse_url)
+    ask(stack, "/v1/texts", [search("tim", "light running shoes")])
+    eventually(lambda: not ad_for(stack, "tim")["fallback"])
+
+    def answers():
+        ad_for(stack, "tim")
+        return rows(
+            clickhouse,
+            "SELECT receipt_tired_of, arrayStringConcat(arrayMap(name -> "
+            "design_categorical[name], ['layout', 'palette', 'hero']), '/') "
+            "FROM creative FINAL JOIN creative_request FINAL USING (request_id) "
+            "WHERE tired_of = receipt_tired_of",
+        )
+
+    named, style = eventually(answers)[0]
+    assert named
+    assert style not in named.split(",")
+
+
 def test_a_creative_is_made_again_from_its_receipt_by_a_command(stack):
     clickhouse = connect_to_read(stack.clickhouse_url)
     ad_for(stack, "bea")

@@ -41,6 +41,7 @@ from streams.core.admission_checks import (
 MAX_TEXT_CHARACTERS = 4_000
 MAX_AGENT_CHARACTERS = 2_048
 MAX_INTERESTS = 64
+MAX_STYLES_CHARACTERS = 1_024
 
 
 def reason_to_reject(record: Record, now: int) -> str | None:
@@ -163,7 +164,7 @@ _CHECKS: dict[type[Record], tuple[Check, ...]] = {
         vector("weights", _weights_bytes),
     ),
     CreativeRequest: (
-        texts(CreativeRequest),
+        texts(CreativeRequest, tired_of=MAX_STYLES_CHARACTERS),
         user,
         instants("requested_at"),
         ordered("requested_at", "deadline_at"),

@@ -1,15 +1,16 @@
-"""Preference and CreativeRequest payloads -> the requests stage, and its changelog."""
+"""Preferences, requests and feedback -> the requests stage, and its changelog."""
 
 import random
 from collections import Counter
 from dataclasses import replace
 
 from schemas.lock import LockedIds
-from schemas.records import CreativeRequest, Preference, Record
+from schemas.records import CreativeRequest, Design, Feedback, Preference, Record
 from streams.core.columnar.decoder import Decoder
 from streams.core.columnar.payload import Payload
 from streams.core.request.requests import Requests
 from streams.settings import RequestsSettings
+from tests.fuzz.feedback_feed import feedback
 from tests.fuzz.sections import Sections, exact
 from tests.streams.hostile_records import NAMES, NOW, USERS, mutated, preference
 
@@ -28,6 +29,7 @@ class RequestsFeed:
         }
         self._preferences = Sections(Preference, _recent, rng, n_spoilt=20)
         self._explicit = Sections(CreativeRequest, _request, rng, n_spoilt=20)
+        self._feedback = Sections(Feedback, _seen, rng, n_spoilt=20)
         self._stage = self._new_stage()
         self._now = NOW
         self._offset = 0
@@ -36,13 +38,15 @@ class RequestsFeed:
         return Requests(RequestsSettings(cooldown_s=1.0), frame=b"\0\0\0\0\1")
 
     def round(self) -> None:
-        """Take payloads of both kinds through the stage."""
+        """Take payloads of each kind through the stage."""
         if self._rng.random() < 0.2:
             self._stage = self._new_stage()
         for content, n in self._preferences:
             self._fold(Preference, content, n)
         for content, n in self._explicit:
             self._fold(CreativeRequest, content, n)
+        for content, n in self._feedback:
+            self._fold(Feedback, content, n)
 
     def _fold(self, record: type[Record], content: memoryview, n: int) -> None:
         payload = Payload(content, n, self._offset, self._now)
@@ -76,6 +80,22 @@ def _recent(rng: random.Random, *, odd: float = 0.1) -> Preference:
     """Return the preferences of somebody who was here lately."""
     one = preference(rng, odd=odd)
     return one if rng.random() < odd else replace(one, as_of=NOW - rng.randrange(_HOUR))
+
+
+def _seen(rng: random.Random, *, odd: float = 0.1) -> Feedback:
+    """Return feedback on an ad of one of two styles, shown lately to a few people."""
+    one = feedback(rng, odd=odd)
+    if rng.random() < odd:
+        return one
+    look = {"hero": rng.choice(["dots", "wave"])}
+    return replace(
+        one,
+        user_id=f"user-{rng.randrange(50)}",
+        valid=True,
+        placement="feed-card",
+        shown_at=NOW + rng.randrange(_HOUR),
+        design=Design(categorical=look, continuous={}),
+    )
 
 
 def _request(rng: random.Random, *, odd: float = 0.1) -> CreativeRequest:

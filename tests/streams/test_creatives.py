@@ -20,6 +20,7 @@ from schemas.records import Creative, CreativeRequest, ModelRelease, Preference
 from schemas.taxonomy import taxonomy
 from streams.core.creative.arms import Arms
 from streams.core.creative.creatives import Creatives
+from streams.core.creative.hard_rules import TIRED
 from streams.core.creative.messages import CreativeMessages
 from streams.core.creative.picking import Picker
 from streams.core.creative.regeneration import regenerate
@@ -27,6 +28,7 @@ from streams.core.ids import derived_id, derived_seed
 from streams.core.placements import PLACEMENTS
 from streams.core.preference.vector import to_bytes
 from streams.core.stage import Incoming
+from streams.core.style import style_of
 from streams.errors import StateError
 from streams.inference import load
 from streams.rendering.renderer import Renderer
@@ -149,6 +151,25 @@ def test_a_creative_is_regenerated_from_its_receipt_byte_for_byte(stage, model):
         used = None if creative.receipt.arm == "control" else model
         again = regenerate(creative, used, picker, Renderer(), taxonomy())
         assert CODEC.encode(again) == message
+
+
+def test_no_creative_has_a_style_that_its_request_names(stage, model):
+    """Everybody is tired of the style that they were shown; they get another one."""
+    first = [CODEC.decode(m) for m in messages(stage, [ask(i) for i in range(200)])]
+    styles = [style_of(creative.design.categorical) for creative in first]
+    again = [ask(i, request_id=f"again{i}", tired_of=styles[i]) for i in range(200)]
+    picker = Picker(SETTINGS, model.space)
+    rejected = set()
+    for message, style in zip(messages(stage, again), styles, strict=True):
+        creative = CODEC.decode(message)
+        assert CODEC.encode(creative) == message
+        assert creative.receipt.tired_of == style
+        assert style_of(creative.design.categorical) != style
+        rejected |= {*creative.receipt.rejections}
+        used = None if creative.receipt.arm == "control" else model
+        same = regenerate(creative, used, picker, Renderer(), taxonomy())
+        assert CODEC.encode(same) == message
+    assert TIRED in rejected
 
 
 @hypothesis_settings(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from schemas.records import Creative, CreativeRequest, Preference
+from schemas.records import Creative, CreativeRequest, Feedback, Preference
 from schemas.taxonomy import taxonomy
 from streams.core.placements import PLACEMENTS
 from streams.core.preference.vector import cosine_distance, mixed
@@ -224,6 +224,14 @@ def test_an_erased_person_is_forgotten_and_their_creatives_are_withdrawn():
     } == {(Creative, f"u1|{placement}", None, "u1") for placement in PLACEMENTS}
     assert stage.take_dirty() == [StateRow(0, "u1", None)]
     assert stage.tick(NOW + HOUR) == []
+
+
+@pytest.mark.parametrize("record", [CreativeRequest, Feedback])
+def test_only_a_tombstone_of_preferences_erases(record):
+    stage = Requests(SETTINGS)
+    stage.step(incoming(preference()), NOW)
+    assert stage.step([Incoming(record, "u1", None, 0, 9)], NOW) == []
+    assert len(stage) == 1
 
 
 def test_the_idle_are_forgotten():

@@ -13,6 +13,7 @@ from schemas.lock import LockedIds
 from schemas.records import (
     Creative,
     CreativeRequest,
+    Feedback,
     Preference,
     RequestReason,
     Surface,
@@ -37,7 +38,7 @@ SETTINGS = RequestsSettings(
     shift=0.35, fatigue_impressions=6, cooldown_s=20, deadline_s=30
 )
 IDS = LockedIds()
-CODECS = {one: Codec(one, IDS) for one in (Preference, CreativeRequest)}
+CODECS = {one: Codec(one, IDS) for one in (Preference, CreativeRequest, Feedback)}
 PATHS = [
     pytest.param(
         True,
@@ -88,7 +89,7 @@ def new_stage(use_compiled):
 
 
 def payload_of(records, offset=0):
-    """Return one batch of (user id, Preference or None for a tombstone)."""
+    """Return one batch of (user id, record or None for a tombstone)."""
     parts = []
     for i, (user, value) in enumerate(records):
         body = varint(-1) if value is None else sized(CODECS[type(value)].encode(value))

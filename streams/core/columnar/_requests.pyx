@@ -94,6 +94,7 @@ cdef enum:
     BLOCK = 32
     MAX_LIVES = 16
     VERSION = 1
+    STYLES_END = 0x1F
 
 cdef enum:
     QUIET = 0

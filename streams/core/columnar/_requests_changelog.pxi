@@ -183,8 +183,18 @@ cdef inline int read_span(const uint8_t** at, const uint8_t* end, const uint8_t*
     return 1
 
 
+cdef object bytes_at(const uint8_t* base, int64_t span):
+    """Return what a span points at; None for null."""
+    if span == NULL_VALUE:
+        return None
+    return (base + (span >> LENGTH_BITS))[:span & LENGTH_MASK]
+
+
 def restore(KeyIndex index, VectorPool pool, rows, payload, int64_t from_offset):
-    """Put the rows of a payload back, in offset order."""
+    """Put the rows of a payload back, in offset order.
+
+    Returns those of `request.styles`, (key, row or None), whose keys end in `STYLES_END`.
+    """
     cdef uint8_t[::1] memory = rows.view(np.uint8)
     cdef const uint8_t[::1] content = payload.records
     cdef int64_t i, n, ignored, delta, key, value, number, stride = sizeof(Row)
@@ -199,8 +209,9 @@ def restore(KeyIndex index, VectorPool pool, rows, payload, int64_t from_offset)
     cdef Row* row
     if rows.itemsize != sizeof(Row) or rows.shape[0] - index.n_rows < n_records:
         raise ValueError("expected rows, with room for a new one each")
+    styles = []
     if content.shape[0] == 0:
-        return
+        return styles
     base = at = &content[0]
     end = base + content.shape[0]
     for i in range(n_records):
@@ -216,6 +227,9 @@ def restore(KeyIndex index, VectorPool pool, rows, payload, int64_t from_offset)
         if base_offset + delta < from_offset:
             continue
         p = base + (key >> LENGTH_BITS)
+        if key & LENGTH_MASK and p[(key & LENGTH_MASK) - 1] == STYLES_END:
+            styles.append((p[:(key & LENGTH_MASK) - 1], bytes_at(base, value)))
+            continue
         h = hash_bytes(p, key & LENGTH_MASK, 0)
         number = index.find_hashed(p, key & LENGTH_MASK, h, &memory[0], stride, &place)
         if number >= 0:
@@ -230,3 +244,4 @@ def restore(KeyIndex index, VectorPool pool, rows, payload, int64_t from_offset)
         row = <Row*>(&memory[0] + number * stride)
         p = base + (value >> LENGTH_BITS)
         take_row(pool, row, p, p + (value & LENGTH_MASK))
+    return styles

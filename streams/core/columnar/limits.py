@@ -10,8 +10,14 @@ judges them itself.
 from dataclasses import fields
 from typing import Any, cast
 
-from schemas.records import Behavior, Feedback, Preference, Record
-from streams.core.admission import MAX_AGENT_CHARACTERS
+from schemas.records import (
+    Behavior,
+    CreativeRequest,
+    Feedback,
+    Preference,
+    Record,
+)
+from streams.core.admission import MAX_AGENT_CHARACTERS, MAX_STYLES_CHARACTERS
 from streams.core.admission_checks import BIG, DAY_MS, EARLIEST, MAX_ID_CHARACTERS
 from streams.core.columnar.plan import Check, Limits
 
@@ -25,6 +31,9 @@ _OWN: dict[type[Record], dict[str, Limits]] = {
         "user_agent": Limits(Check.TEXT, limit=MAX_AGENT_CHARACTERS),
         "occurred_at": _INSTANT,
         "value": _COUNT,
+    },
+    CreativeRequest: {
+        "tired_of": Limits(Check.TEXT, limit=MAX_STYLES_CHARACTERS),
     },
     Feedback: {
         "shown_at": _INSTANT,

@@ -2,7 +2,8 @@
 
 A rule is a bit, 64 of them a word. Each value of an attribute has the bits of the rules
 whose conditions it meets; what a design breaks is the AND over its values, the numbers'
-bounds and its category: a few operations for all rules and all designs.
+bounds and its category: a few operations for all rules and all designs. The last bit is
+a rule for one person: no style that they are tired of.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,10 @@ from numpy.typing import NDArray
 
 from model_export.brand_rules import Rule
 from model_export.design_space import DesignSpace
+from streams.core.creative.advertised import Advertised, TiredStyles
+
+TIRED = "tired-style"
+"""Name of the last rule."""
 
 Words = NDArray[np.uint64]
 
@@ -24,12 +29,12 @@ class HardRules:
 
     def __init__(self, space: DesignSpace) -> None:
         self._space = space
-        self._n_words = -(-len(space.rules) // _WORD)
-        self._allowing = _packed(
-            np.stack([self._allowed(rule) for rule in space.rules], 1)
-            if space.rules
-            else np.ones((space.n_logits, 0), bool)
-        )  # (W, NV)
+        self._n_rules = len(space.rules) + 1
+        self._n_words = -(-self._n_rules // _WORD)
+        no_value = np.zeros(space.n_logits, bool)
+        allowed = [self._allowed(rule) for rule in space.rules]
+        self._allowing = _packed(np.stack([*allowed, no_value], 1))  # (W, NV)
+        self._tired = TiredStyles(space)
         self._bounds = [
             (column - space.n_logits, bound, sign, self._without(number))
             for number, rule in enumerate(space.rules)
@@ -53,7 +58,8 @@ class HardRules:
         Args:
             chosen: [A, B, K], the one-hot column that each categorical attribute sets.
             continuous: float32[B, K, NC], scaled to [0, 1].
-            categories: B, advertised.
+            categories: B, advertised; an `Advertised` also says of what styles its
+                reader is tired.
         """
         n, k, _ = continuous.shape
         answer = np.empty((self._n_words, n, k), np.uint64)
@@ -67,15 +73,19 @@ class HardRules:
         for column, bound, sign, others in self._bounds:
             met = sign * continuous[:, :, column] < sign * bound
             answer &= np.where(met, _ALL, others[:, None, None])
+        tired = ~self._without(self._n_rules - 1)
+        for row, wanted in enumerate(categories):
+            if isinstance(wanted, Advertised) and wanted.tired_of:
+                is_tired = self._tired(wanted, chosen[:, row])
+                answer[:, row] |= np.where(is_tired, tired[:, None], np.uint64(0))
         return answer
 
     def unpacked(self, bits: Words) -> NDArray[np.bool_]:
         """Return bits [W, ...] as bools [..., rules]."""
         as_bytes = np.ascontiguousarray(np.moveaxis(bits, 0, -1), "<u8").view(np.uint8)
-        n_rules = len(self._space.rules)
-        return np.unpackbits(as_bytes, axis=-1, count=n_rules, bitorder="little").view(
-            bool
-        )
+        return np.unpackbits(
+            as_bytes, axis=-1, count=self._n_rules, bitorder="little"
+        ).view(bool)
 
     def _allowed(self, rule: Rule) -> NDArray[np.bool_]:
         """Return which values meet a rule's conditions on their attribute: [NV]."""
@@ -101,7 +111,7 @@ class HardRules:
         """Return the bits of the rules that are about a category: [W]."""
         rules = self._space.rules
         scope = [not rule.categories or category in rule.categories for rule in rules]
-        return _packed(np.array([scope], bool))[:, 0]
+        return _packed(np.array([[*scope, False]], bool))[:, 0]
 
 
 def _packed(bools: NDArray[np.bool_]) -> Words:

@@ -31,6 +31,7 @@ from streams.core.columnar.digests import Digests
 from streams.core.creative.arms import Arm
 from streams.core.creative.counter_random import Words
 from streams.core.creative.explanation import Explainer, Key
+from streams.core.creative.hard_rules import TIRED
 from streams.core.creative.model import Floats
 from streams.core.creative.picks import NO_SHADOW, Picks
 from streams.core.ids import derived_ids
@@ -81,6 +82,8 @@ class Answers:
     """[n, conditions]; they begin with the preferences."""
     seeds: Words
     """uint64[n]"""
+    tired_of: list[str]
+    """Styles that each request named; empty for none."""
     picks: Picks
 
 
@@ -225,6 +228,7 @@ class CreativeMessages:
         yield varint(self._n_candidates)
         yield Longs(picks.n_rejected)
         yield Pieces([self._rules[rules] for rules in broken])
+        yield Texts(answers.tired_of)
         yield Doubles(picks.propensity)
         yield MaybeDoubles(picks.score)
         yield varint(given.shape[1])
@@ -240,7 +244,7 @@ class CreativeMessages:
     def _named(self, packed: bytes) -> bytes:
         """Return the names of the rules whose bits are set."""
         bits = np.unpackbits(np.frombuffer(packed, np.uint8))
-        names = self._space.rule_names
+        names = (*self._space.rule_names, TIRED)
         return _array([text(names[rule]) for rule in np.flatnonzero(bits)])
 
 

@@ -6,6 +6,7 @@ from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Creative
 from schemas.taxonomy import Taxonomy
+from streams.core.creative.advertised import Advertised
 from streams.core.creative.arms import Arm
 from streams.core.creative.counter_random import seeds_of
 from streams.core.creative.messages import Answers, CreativeMessages, Renderer
@@ -38,6 +39,7 @@ def regenerate(
     arm = Arm(receipt.arm, model)
     given = from_bytes(receipt.condition)[None]
     seeds = seeds_of([receipt.seed])
+    wanted = Advertised(creative.category, receipt.tired_of)
     codec = Codec(Creative, LockedIds())
     answers = Answers(
         request_ids=[creative.request_id],
@@ -49,7 +51,8 @@ def regenerate(
         arms=[arm],
         conditions=given,
         seeds=seeds,
-        picks=picker.pick([arm], given, [creative.category], seeds),
+        tired_of=[receipt.tired_of],
+        picks=picker.pick([arm], given, [wanted], seeds),
     )
     messages = CreativeMessages(
         codec.frame,

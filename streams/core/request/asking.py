@@ -9,6 +9,7 @@ from streams.core.request.needs import NeedRules
 from streams.core.request.state import Person, Place
 from streams.core.request.table import PeopleTable
 from streams.core.stage import Outgoing
+from streams.core.style import written
 
 
 class Asking:
@@ -34,15 +35,33 @@ class Asking:
         self._frame = frame
 
     def ask(
-        self, table: PeopleTable, number: int, person: Person, user_id: str, now: int
+        self,
+        table: PeopleTable,
+        number: int,
+        person: Person,
+        user_id: str,
+        now: int,
+        tired_on: str | None = None,
     ) -> list[Outgoing]:
-        """Return what a person needs; keep the person."""
+        """Return what a person needs; keep the person.
+
+        Args:
+            table: of the person.
+            number: of their row.
+            person: what the row holds.
+            user_id: theirs.
+            now: epoch ms.
+            tired_on: placement that shows them a style that they are tired of.
+        """
         outgoing = []
-        for name, reason in self._reasons(person, now):
+        for name, reason in self._reasons(person, now, tired_on):
             # Written also when the cooldown holds it back: it must outlive a restart.
             table.touch(number)
             if self._rules.may_ask(person.places[name], now):
-                outgoing.append(self._request(user_id, person, name, reason, now))
+                tired_of = table.styles.tired_of(user_id, now)
+                outgoing.append(
+                    self._request(user_id, person, name, reason, tired_of, now)
+                )
         self.schedule(table, number, person, now)
         return outgoing
 
@@ -56,20 +75,31 @@ class Asking:
             table.call_at(number, due)
         table.store(number, person)
 
-    def _reasons(self, person: Person, now: int) -> list[tuple[str, RequestReason]]:
+    def _reasons(
+        self, person: Person, now: int, tired_on: str | None
+    ) -> list[tuple[str, RequestReason]]:
         is_active = self._rules.is_recent(person.active_at, now)
         if not person.consent or person.vector is None or not is_active:
             return []
         if not person.places and person.has_history:
             person.places = {name: Place() for name in self._first_placements}
-        return [
-            (name, reason)
-            for name, place in person.places.items()
-            if (reason := self._rules.reason(person, place, now)) is not None
-        ]
+        found = []
+        for name, place in person.places.items():
+            reason = self._rules.reason(person, place, now)
+            if reason is None and name == tired_on:
+                reason = "fatigue"
+            if reason is not None:
+                found.append((name, reason))
+        return found
 
     def _request(
-        self, user_id: str, person: Person, name: str, reason: RequestReason, now: int
+        self,
+        user_id: str,
+        person: Person,
+        name: str,
+        reason: RequestReason,
+        tired_of: list[str],
+        now: int,
     ) -> Outgoing:
         place = person.places[name]
         place.n_requests += 1
@@ -90,6 +120,7 @@ class Asking:
             preferences=None if person.vector is None else to_bytes(person.vector),
             requested_at=now,
             deadline_at=now + self._deadline_ms,
+            tired_of=written(tired_of),
         )
         encoded = None if self._frame is None else encode_request(request, self._frame)
         return Outgoing(CreativeRequest, user_id, encoded or request)

@@ -16,7 +16,7 @@ def encode_request(request: CreativeRequest, frame: bytes) -> bytes:
         request: admitted names, known enum symbols.
         frame: zero byte and schema id.
     """
-    category, preferences = request.category, request.preferences
+    preferences = request.preferences
     return b"".join(
         (
             frame,
@@ -26,9 +26,14 @@ def encode_request(request: CreativeRequest, frame: bytes) -> bytes:
             sized(request.placement.encode()),
             _SURFACES[request.surface],
             sized(request.language.encode()),
-            b"\0" if category is None else b"\2" + sized(category.encode()),
+            _optional(request.category),
             b"\0" if preferences is None else b"\2" + sized(preferences),
             varint(request.requested_at),
             varint(request.deadline_at),
+            _optional(request.tired_of),
         )
     )
+
+
+def _optional(text: str | None) -> bytes:
+    return b"\0" if text is None else b"\2" + sized(text.encode())

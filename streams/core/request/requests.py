@@ -1,9 +1,14 @@
-"""ads.preference.v1, explicit requests -> ads.creative-request.v1.
+"""ads.preference.v1, ads.feedback.v1, explicit requests -> ads.creative-request.v1.
 
 A person needs a new creative when there is none yet (`new_user`), when their
 preferences have moved (`preference_shift`), when they keep not clicking (`fatigue`) and
 when the creative's life is over while they are active (`expiry`). An explicit request
 is answered by the creatives stage; here it tells which placements a person uses.
+
+Fatigue is counted twice: impressions of any kind since the newest request, which
+preferences tell at once, and impressions of one style within a day, whichever creatives
+had it, which feedback tells when their click windows close. Requests name the styles
+that a person is tired of.
 
 Conditions are looked at again after the cooldown, and not queued: a need that has
 passed by then is not asked for. Written are the rows whose loss would change a
@@ -16,19 +21,23 @@ compiled code keeps that; the rest is looked at here, one person at a time.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from schemas.records import Creative, CreativeRequest, Preference, Record
+from schemas.records import (
+    CreativeRequest,
+    Feedback,
+    Preference,
+    Record,
+)
 from schemas.taxonomy import taxonomy
 from streams.core.columnar.changelog import sized, varint
 from streams.core.columnar.columns import Columns
 from streams.core.columnar.payload import Payload
-from streams.core.placements import PLACEMENTS
-from streams.core.preference.vector import from_bytes
 from streams.core.request.asking import Asking
 from streams.core.request.explicit import ASKED, explicit_requests
+from streams.core.request.learning import Learning
 from streams.core.request.needs import ENOUGH_WEIGHT, NeedRules
-from streams.core.request.state import Person, Place
+from streams.core.request.seen import SEEN, seen_in, seen_of
 from streams.core.request.table import PeopleTable
-from streams.core.request.tastes import FOLLOWED, Taste, erased_in, taste_of
+from streams.core.request.tastes import FOLLOWED, erased_in, taste_of
 from streams.core.stage import Incoming, Outgoing, Section, StateRow, rows_of
 from streams.settings import RequestsSettings
 
@@ -52,10 +61,11 @@ class Requests:
     """
 
     name = "requests"
-    sources: tuple[type[Record], ...] = (Preference, CreativeRequest)
+    sources: tuple[type[Record], ...] = (Preference, CreativeRequest, Feedback)
     columnar: Mapping[type[Record], tuple[str, ...]] = {
         Preference: FOLLOWED,
         CreativeRequest: ASKED,
+        Feedback: SEEN,
     }
 
     def __init__(
@@ -78,12 +88,9 @@ class Requests:
             active_ms=int(active_s * 1000),
             forget_ms=int(forget_s * 1000),
         )
-        self._asking = Asking(
-            self._rules,
-            tuple(first_placements),
-            int(settings.deadline_s * 1000),
-            frame,
-        )
+        deadline_ms = int(settings.deadline_s * 1000)
+        asking = Asking(self._rules, tuple(first_placements), deadline_ms, frame)
+        self._learning = Learning(self._rules, asking)
         self._n_categories = len(taxonomy())
         self._tables: dict[int, PeopleTable] = {}
         self._erased: set[tuple[int, int]] = set()
@@ -103,14 +110,18 @@ class Requests:
         table.end_restore(now)
         if source is CreativeRequest:
             for request in explicit_requests(columns, now):
-                self._note(table, request, now)
+                self._learning.note(table, request, now)
             return []
         outgoing: list[Outgoing] = []
+        if source is Feedback:
+            for seen in seen_in(columns):
+                outgoing += self._learning.see(table, seen, now)
+            return outgoing
         start = 0
         for offset, user_id in erased_in(columns):
             stop = int(columns.offsets.searchsorted(offset))
             outgoing += self._follow_all(table, columns, slice(start, stop), now)
-            outgoing += self._erase(partition, user_id)
+            outgoing += self._learning.erase(table, user_id)
             self._erased.add((partition, offset))
             start = stop
         rows = slice(start, len(columns))
@@ -125,13 +136,15 @@ class Requests:
             match record.value:
                 case Preference():
                     taste = taste_of(record.value, self._n_categories)
-                    outgoing += self._follow(table, taste, now)
+                    outgoing += self._learning.follow(table, taste, now)
                 case CreativeRequest(reason="explicit"):
-                    self._note(table, record.value, now)
+                    self._learning.note(table, record.value, now)
+                case Feedback() if seen := seen_of(record.value):
+                    outgoing += self._learning.see(table, seen, now)
                 case None if (record.partition, record.offset) in self._erased:
                     self._erased.discard((record.partition, record.offset))
-                case None:
-                    outgoing += self._erase(record.partition, record.key)
+                case None if record.record is Preference:
+                    outgoing += self._learning.erase(table, record.key)
         return outgoing
 
     def tick(self, now: int) -> list[Outgoing]:
@@ -140,7 +153,7 @@ class Requests:
         for table in self._tables.values():
             table.end_restore(now)
             for number in table.ring(now):
-                outgoing += self._look(table, number, now)
+                outgoing += self._learning.look(table, number, now)
         return outgoing
 
     def recall(self, source: type[Record], partition: int, columns: Columns) -> None:
@@ -204,82 +217,11 @@ class Requests:
             self._tables[partition] = table
         return table
 
-    # -- what comes in --------------------------------------------------------------
-
     def _follow_all(
         self, table: PeopleTable, columns: Columns, rows: slice, now: int
     ) -> list[Outgoing]:
         outgoing: list[Outgoing] = []
         if rows.start < rows.stop:
             for taste in table.follow(columns, rows, now):
-                outgoing += self._follow(table, taste, now)
+                outgoing += self._learning.follow(table, taste, now)
         return outgoing
-
-    def _follow(self, table: PeopleTable, taste: Taste, now: int) -> list[Outgoing]:
-        number = table.find(taste.user_id)
-        person = table.load(number)
-        if not taste.consent:
-            if person is not None and person.consent:
-                person.consent = False
-                person.forget_preferences()
-                table.touch(number)
-            if person is not None:
-                table.store(number, person)
-            return []
-        if person is None:
-            is_recent = self._rules.is_recent(taste.as_of, now)
-            if taste.liked < ENOUGH_WEIGHT or not is_recent:
-                return []
-            person = Person(since=taste.as_of, active_at=taste.as_of)
-            number = table.find_or_add(taste.user_id)
-        person.consent = True
-        person.language = taste.language
-        person.vector = taste.vector
-        person.has_history = taste.liked >= ENOUGH_WEIGHT
-        person.active_at = max(person.active_at, taste.as_of)
-        person.n_unclicked = taste.n_unclicked
-        for place in person.places.values():
-            if place.unclicked > person.n_unclicked:
-                # A click has reset the count: fatigue is counted from there.
-                place.unclicked = person.n_unclicked
-                table.touch(number)
-        return self._asking.ask(table, number, person, taste.user_id, now)
-
-    def _note(self, table: PeopleTable, request: CreativeRequest, now: int) -> None:
-        """Learn from an explicit request that the person is active on a placement."""
-        if request.placement not in PLACEMENTS:
-            return
-        asked_at = min(request.requested_at, now)
-        number = table.find_or_add(request.user_id)
-        person = table.load(number) or Person(since=asked_at, active_at=asked_at)
-        person.active_at = max(person.active_at, asked_at)
-        place = person.places.setdefault(request.placement, Place())
-        if place.requested_at < asked_at:
-            place.requested_at = asked_at
-            place.unclicked = person.n_unclicked
-            if person.consent:
-                place.snapshot = (
-                    person.vector
-                    if request.preferences is None
-                    else from_bytes(request.preferences)
-                )
-        table.touch(number)
-        self._asking.schedule(table, number, person, now)
-
-    def _erase(self, partition: int, user_id: str) -> list[Outgoing]:
-        """Forget a person; withdraw every creative that they may still have."""
-        self._table(partition).remove(user_id)
-        return [
-            Outgoing(Creative, f"{user_id}|{placement}", None, partition_key=user_id)
-            for placement in PLACEMENTS
-        ]
-
-    def _look(self, table: PeopleTable, number: int, now: int) -> list[Outgoing]:
-        person = table.load(number)
-        if person is None:
-            return []
-        user_id = table.user_id(number)
-        if now >= person.active_at + self._rules.forget_ms:
-            table.remove(user_id)
-            return []
-        return self._asking.ask(table, number, person, user_id, now)

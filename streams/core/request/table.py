@@ -15,6 +15,7 @@ from streams.core.request.alarms import RowAlarms
 from streams.core.request.needs import NeedRules
 from streams.core.request.rows import ROW, load_person, store_person
 from streams.core.request.state import Person, decode_person, encode_person
+from streams.core.request.styles import KEY_END, StyleCounts
 from streams.core.request.tastes import Taste, tastes_at, tastes_of_columns
 from streams.core.request.vectors import VectorPool
 
@@ -48,6 +49,8 @@ class PeopleTable:
         self._dirty: list[Ints] = []
         self._gone: dict[str, None] = {}
         self._is_restored = False
+        self.styles = StyleCounts(rules.fatigue_impressions)
+        """What these people saw and did not click."""
         self.n_unfit = 0
         """Records whose weights are not finite, or of another taxonomy."""
 
@@ -84,6 +87,10 @@ class PeopleTable:
         """Put a person into a row."""
         store_person(self._rows, self._pool, number, person)
 
+    def agrees(self, number: int) -> bool:
+        """Return whether there is a person in a row who consents."""
+        return number >= 0 and bool(self._rows["consent"][number])
+
     def touch(self, number: int) -> None:
         """Call a row dirty."""
         if not self._rows["dirty"][number]:
@@ -92,6 +99,7 @@ class PeopleTable:
 
     def remove(self, user_id: str) -> None:
         """Forget a person; forgetting who is not there changes nothing."""
+        self.styles.remove(user_id)
         if self._remove(user_id.encode()):
             self._gone[user_id] = None
 
@@ -184,7 +192,8 @@ class PeopleTable:
         gone, self._gone = list(self._gone), {}
         tombstones = records_section((one.encode(), None) for one in gone)
         found = [(tombstones, len(gone))] if gone else []
-        return found + self._sections(numbers, max_bytes)
+        found += self._sections(numbers, max_bytes)
+        return found + self.styles.take_sections(max_bytes)
 
     def _sections(self, numbers: Ints, max_bytes: int) -> list[tuple[bytes, int]]:
         found: list[tuple[bytes, int]] = []
@@ -212,14 +221,19 @@ class PeopleTable:
         self._is_restored = True
         self._reserve(payload.n_records)
         if self._module is not None:
-            self._module.restore(
+            styles = self._module.restore(
                 self._index, self._pool, self._rows, payload, from_offset
             )
+            for key, row in styles:
+                self.styles.restore(key, row)
             return
         for delta, key_span, span in frames(bytes(payload.records), payload.n_records):
             if payload.base_offset + delta < from_offset:
                 continue
             key, row = cut(payload, key_span) or b"", cut(payload, span)
+            if key.endswith(KEY_END):
+                self.styles.restore(key[: -len(KEY_END)], row)
+                continue
             self._remove(key)
             if row is not None:
                 number = self._index.add(key, self._rows)

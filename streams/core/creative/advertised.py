@@ -1,0 +1,112 @@
+"""What hard rules go by beside the design: a category, and styles to be left out.
+
+The pick hands advertised categories on to the hard rules as they are: a text, or, for
+somebody who is tired of styles, a text that knows them.
+"""
+
+from functools import lru_cache
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_export.design_space import DesignSpace
+from streams.core.ids import derived_seed
+from streams.core.style import ATTRIBUTES, values_of
+
+LEAST_LEFT = 0.25
+"""Share of a category's legal designs that must be left without the tired styles."""
+
+_SAMPLE = 512
+_REMEMBERED = 65_536
+
+
+class Advertised(str):
+    """An advertised category.
+
+    >>> Advertised("running", "split/ocean/person") == "running"
+    True
+    """
+
+    __slots__ = ("tired_of",)
+    tired_of: str
+    """Styles, as `style.written` writes them; empty for none."""
+
+    def __new__(cls, category: str, tired_of: str = "") -> Self:
+        """Return a category that knows what its reader is tired of."""
+        made = super().__new__(cls, category)
+        made.tired_of = tired_of
+        return made
+
+
+class TiredStyles:
+    """Finds the designs of styles in columns.
+
+    Args:
+        space: of the designs.
+    """
+
+    def __init__(self, space: DesignSpace) -> None:
+        self._space = space
+        names = list(space.categorical)
+        self._attributes = [names.index(name) for name in ATTRIBUTES if name in names]
+        self._columns_of = lru_cache(_REMEMBERED)(self._columns)
+
+    def __call__(
+        self, wanted: Advertised, chosen: NDArray[np.intp]
+    ) -> NDArray[np.bool_]:
+        """Return which designs somebody is tired of: bool[K].
+
+        Args:
+            wanted: category and styles.
+            chosen: [A, K], the one-hot column that each categorical attribute sets.
+        """
+        columns = self._columns_of(str(wanted), wanted.tired_of)
+        return self._are(columns, chosen)
+
+    def _are(
+        self, columns: NDArray[np.intp], chosen: NDArray[np.intp]
+    ) -> NDArray[np.bool_]:
+        own = chosen[self._attributes]  # (S, K)
+        found: NDArray[np.bool_] = (own[None] == columns[:, :, None]).all(1).any(0)
+        return found
+
+    def _columns(self, category: str, tired_of: str) -> NDArray[np.intp]:
+        """Return the columns [styles, S] of the styles that are to be left out.
+
+        None is when that would leave too little: a creative is better than none.
+        """
+        known = [
+            columns
+            for values in values_of(tired_of)
+            if (columns := self._columns_of_values(values)) is not None
+        ]
+        found = np.array(known, np.intp).reshape(len(known), len(self._attributes))
+        is_left = ~self._are(found, self._legal(category))
+        return found if is_left.mean() >= LEAST_LEFT else found[:0]
+
+    def _columns_of_values(self, values: list[str]) -> list[int] | None:
+        """Return the columns of a style; None for one of another space."""
+        names = [list(self._space.categorical)[place] for place in self._attributes]
+        if not names or len(values) != len(names):
+            return None
+        columns = []
+        for name, value in zip(names, values, strict=True):
+            if value not in self._space.categorical[name]:
+                return None
+            place = self._space.categorical[name].index(value)
+            columns.append(self._space.slices[name].start + place)
+        return columns
+
+    def _legal(self, category: str) -> NDArray[np.intp]:
+        """Return the columns [A, n] of random designs that no rule forbids."""
+        rng = np.random.default_rng(derived_seed("tired of styles", category))
+        vectors = self._space.random(_SAMPLE, rng, [category] * _SAMPLE)
+        return np.array(
+            [
+                vectors[:, self._space.slices[name]].argmax(1)
+                + self._space.slices[name].start
+                for name in self._space.categorical
+            ],
+            np.intp,
+        ).reshape(len(self._space.categorical), _SAMPLE)
