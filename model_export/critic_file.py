@@ -56,6 +56,7 @@ def to_bytes(knowledge: Knowledge) -> bytes:
         "n_clicks": critic.n_clicks,
         "honesty": asdict(knowledge.honesty),
         "calibration": asdict(knowledge.calibration),
+        "follows": knowledge.follows,
         "suspects": {"n": suspects.n, "n_clicks": suspects.n_clicks},
     }
     return save(tensors, header)
@@ -103,6 +104,7 @@ def from_bytes(content: bytes, space: DesignSpace) -> Knowledge:
             ),
             calibration=Calibration(**header["calibration"]),
             ledger=_ledger(tensors),
+            follows=header.get("follows", True),
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ModelFileError(f"critic file cannot be used: {error}") from error

@@ -25,25 +25,24 @@ _SHARE = 0.5
 """Of the untaught prior's variance."""
 
 
-def followed(critic: ClickCritic, honesty: Honesty) -> ClickCritic:
-    """Return the critic that may choose designs: this one, or one that knows no design.
+def is_followed(critic: ClickCritic, honesty: Honesty, *, was_followed: bool) -> bool:
+    """Return whether what was learnt about designs is to be acted on.
 
-    What clicks seem to say about designs is left aside while there is strong evidence
-    that designs do not matter and the critic has not been better than chance either.
-    It goes on learning, and is followed again when either changes.
+    It is left aside on strong evidence that designs do not matter, unless the critic
+    was better than chance; and taken up again once it was, or the evidence has turned.
 
     Args:
         critic: all that was learnt.
         honesty: how well it knew what it had not seen.
+        was_followed: the answer so far.
     """
-    if is_followed(critic, honesty):
-        return critic
+    least = -STRONG if was_followed else 0.0
+    return honesty.is_above_chance or log_evidence(critic) > least
+
+
+def indifferent(critic: ClickCritic) -> ClickCritic:
+    """Return a critic that knows no design, and the context as well as this one."""
     return critic.without(np.arange(critic.layout.n_looks))
-
-
-def is_followed(critic: ClickCritic, honesty: Honesty) -> bool:
-    """Return whether what was learnt about designs is to be acted on."""
-    return honesty.is_above_chance or log_evidence(critic) > -STRONG
 
 
 def log_evidence(critic: ClickCritic) -> float:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from model_export.calibration import Calibration
 from model_export.critic_layout import Layout
 from model_export.design_space import DesignSpace
-from model_export.evidence import followed, is_followed
+from model_export.evidence import indifferent, is_followed
 from model_export.honesty import Honesty, judge
 from model_export.ledger import Keys, Ledger
 from model_export.poison import Suspects
@@ -70,6 +70,8 @@ class Knowledge:
     calibration: Calibration
     ledger: Ledger = field(default_factory=Ledger.none)
     """What was learnt as what."""
+    follows: bool = True
+    """Whether designs are chosen by what was learnt about them."""
 
     @classmethod
     def none(cls, taste: TasteModel, space: DesignSpace) -> "Knowledge":
@@ -133,17 +135,19 @@ class Knowledge:
             critic = critic.update(design[~asked], person[~asked], clicked[~asked])
         honesty = judge(critic, space, design[asked], person[asked], clicked[asked])
         picked = ~lessons.random[clean]
-        chooser = followed(known, self.honesty)
-        chance = _sigmoid(chooser.logits(design[picked], person[picked]))
+        chance = _sigmoid(self.chooser(known).logits(design[picked], person[picked]))
+        pooled = self.honesty.pooled(honesty)
+        taught = known.update(design, person, clicked)
         return replace(
             self,
-            critic=known.update(design, person, clicked),
-            honesty=self.honesty.pooled(honesty),
+            critic=taught,
+            honesty=pooled,
             suspects=suspects,
             calibration=self.calibration.after(chance, clicked[picked])
             if known.n_examples
             else self.calibration,
             ledger=self._entered(lessons.rows(clean)),
+            follows=is_followed(taught, pooled, was_followed=self.follows),
         )
 
     def _entered(self, lessons: Lessons) -> Ledger:
@@ -153,14 +157,18 @@ class Knowledge:
 
     def draws(self, seed: int) -> Floats:
         """Return posterior draws float32[P, S] of what is followed, calibrated."""
-        draws = posterior_draws(followed(self.critic, self.honesty), seed)
+        draws = posterior_draws(self.chooser(self.critic), seed)
         draws[-1] += np.float32(self.calibration.shift)
         return draws
 
     def verdicts(self, space: DesignSpace) -> list[Verdict]:
         """Return the rows that say what the critic is worth, and who seems to cheat."""
-        acts = is_followed(self.critic, self.honesty)
-        return [self.honesty.verdict(is_followed=acts), self.suspects.verdict(space)]
+        honesty = self.honesty.verdict(is_followed=self.follows)
+        return [honesty, self.suspects.verdict(space)]
+
+    def chooser(self, critic: ClickCritic) -> ClickCritic:
+        """Return the critic that chooses designs when this one is what is known."""
+        return critic if self.follows else indifferent(critic)
 
     def _asked(self, n: int) -> NDArray[np.bool_]:
         """Return which rows the critic is asked about: bool[n]."""

@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from model_export import dataset, laplace
 from model_export.delays import Delays
 from model_export.design_space import DesignSpace
-from model_export.evidence import followed
 from model_export.knowledge import Knowledge, Lessons
 from model_export.laplace import Gaussian, Rows
 from model_export.ledger import MOST, keys_of
@@ -196,7 +195,7 @@ class LiveCritic:
         if not critic.n_examples or not mask.any():
             return np.zeros(0)
         rows = self._rows
-        chooser = followed(critic, self._base.honesty)
+        chooser = self._base.chooser(critic)
         logits = chooser.logits(rows["design"][mask], rows["person"][mask])
         return np.asarray(self._share(mask) / (1.0 + np.exp(-logits)))
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from model_export import critic_file
 from model_export.conditioning import random_people
-from model_export.evidence import STRONG, followed, is_followed, log_evidence
+from model_export.evidence import STRONG, indifferent, is_followed, log_evidence
 from model_export.honesty import Honesty
 from model_export.knowledge import Knowledge, Lessons
 from model_export.taste import fit
@@ -30,34 +31,50 @@ def lessons(space, liking):
 
 def test_nothing_heard_is_no_evidence(unheard):
     assert log_evidence(unheard.critic) == pytest.approx(0.0)
-    assert is_followed(unheard.critic, Honesty())
+    assert unheard.follows
 
 
 def test_clicks_that_designs_explain_are_followed(unheard, travel):
     known = unheard.after(lessons(travel, 0.5), travel)
     assert log_evidence(known.critic) > STRONG
-    assert followed(known.critic, Honesty()) is known.critic
+    assert known.follows
+    assert known.chooser(known.critic) is known.critic
 
 
 def test_clicks_that_no_design_explains_leave_every_design_as_good(unheard, travel):
     known = unheard.after(lessons(travel, 0.0), travel)
     critic = known.critic
     assert log_evidence(critic) < -STRONG
-    chooser = followed(critic, Honesty())
+    assert not known.follows
     n_pairs = critic.layout.n_looks * critic.layout.n_who
-    before = critic.prior.mean(critic.layout)
-    assert chooser.mean()[:n_pairs] == pytest.approx(before[:n_pairs], abs=1e-9)
-    assert np.abs(critic.mean()[:n_pairs] - before[:n_pairs]).max() > 0.005
-    assert chooser.mean()[-1] == pytest.approx(critic.mean()[-1], abs=0.3)
+    before = critic.prior.mean(critic.layout)[:n_pairs]
+    served = known.draws(0).mean(1)
+    assert served[:n_pairs] == pytest.approx(before, abs=1e-6)
+    assert np.abs(critic.mean()[:n_pairs] - before).max() > 0.005
+    assert served[-1] == pytest.approx(critic.mean()[-1], abs=0.3)
     assert "none is preferred" in known.verdicts(travel)[0].detail
 
 
-def test_a_critic_that_was_right_before_is_followed_whatever_the_evidence(
-    unheard, travel
-):
-    critic = unheard.after(lessons(travel, 0.0), travel).critic
-    assert followed(critic, Honesty(0.55, 40_000.0)) is critic
-    assert followed(critic, Honesty(0.50, 40_000.0)) is not critic
+def test_what_was_left_aside_is_kept_and_taken_up_when_clicks_say_so(unheard, travel):
+    known = unheard.after(lessons(travel, 0.0), travel)
+    again = critic_file.from_bytes(critic_file.to_bytes(known), travel)
+    assert not again.follows
+    assert again.after(lessons(travel, 0.5), travel).follows
+
+
+def test_it_takes_less_to_go_on_than_to_begin_again(unheard):
+    critic, unsure = unheard.critic, Honesty(0.50, 40_000.0)
+    assert is_followed(critic, unsure, was_followed=True)
+    assert not is_followed(critic, unsure, was_followed=False)
+    assert is_followed(critic, Honesty(0.55, 40_000.0), was_followed=False)
+
+
+def test_a_critic_that_knows_no_design_knows_the_context(unheard, travel):
+    critic = unheard.after(lessons(travel, 0.5), travel).critic
+    plain = indifferent(critic)
+    n_pairs = critic.layout.n_looks * critic.layout.n_who
+    assert not plain.precision[:n_pairs].any()
+    assert plain.precision[n_pairs:, n_pairs:].any()
 
 
 def test_evidence_is_that_of_the_integrals(unheard, travel):
