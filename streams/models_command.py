@@ -6,7 +6,6 @@ between the two, the command is simply given again: what is logged is not logged
 and announced once more.
 """
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from model_export.model_files import POSTERIOR
 from model_export.registry import LogEntry, Registry, RegistryError, Version
 from schemas.records import ModelRelease
 from streams.app import wire_of
+from streams.clock import now_ms
 from streams.connection import bootstrap_servers, kafka_python_connection
 from streams.core.rollout.champion import in_force
 from streams.errors import StateError
@@ -142,7 +142,7 @@ class Models:
             entry = None
             if champion is None or champion.version != version:
                 entry = self._registry.promote(
-                    self._name, version, at=_now_ms(), reason=reason
+                    self._name, version, at=now_ms(), reason=reason
                 )
             self._announce(self._registry.find(self._name, version))
         except RegistryError as error:
@@ -158,7 +158,7 @@ class Models:
         """
         bootstrap_servers(self._settings)
         try:
-            entry = self._registry.rollback(self._name, at=_now_ms(), reason=reason)
+            entry = self._registry.rollback(self._name, at=now_ms(), reason=reason)
             self._announce(Version(self._name, entry.version, entry.sha256))
         except RegistryError as error:
             raise StateError(str(error)) from error
@@ -197,7 +197,7 @@ class Models:
 
     def _announce(self, champion: Version) -> None:
         wire = wire_of(self._settings)
-        release = in_force(champion, _now_ms())
+        release = in_force(champion, now_ms())
         producer = KafkaProducer(**kafka_python_connection(self._settings), acks="all")
         try:
             producer.send(
@@ -216,7 +216,3 @@ def _stage(version: int, card: dict[str, Any], log: list[LogEntry]) -> str:
     if any(entry.version == version for entry in log):
         return "former champion"
     return "candidate" if card["passed"] else "refused"
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -7,11 +7,9 @@ are written to the registry's promotion log from here, the one place that does s
 """
 
 import json
-import signal
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import asdict
 from typing import Any
 
@@ -24,11 +22,12 @@ from schemas.avro import AvroError
 from schemas.records import FineTuneJob, ModelRelease, Record, Verdict
 from streams import die_with_parent
 from streams.app import group_of, wire_of
+from streams.clock import now_ms
 from streams.connection import kafka_python_connection
 from streams.core.rollout.champion import in_force
 from streams.errors import StateError
-from streams.health import serve_health
 from streams.rejoin import Rejoin
+from streams.service import serve
 from streams.settings import Settings
 from streams.topics import FEEDBACK, FINETUNE_JOB, MODEL_RELEASE
 
@@ -124,7 +123,7 @@ class Trainer:
         champion = self._registry.champion(name)
         if champion is None:
             raise StateError(f"{name}: pre-training left no champion; see its log")
-        self._release(in_force(champion, _now_ms()))
+        self._release(in_force(champion, now_ms()))
 
     def _note(self, release: ModelRelease) -> None:
         """Write a new champion to the promotion log."""
@@ -195,7 +194,7 @@ class Trainer:
             base_version=job.base_version,
             job_id=job.job_id,
             verdicts=tuple(Verdict(**verdict) for verdict in answer["verdicts"]),
-            released_at=_now_ms(),
+            released_at=now_ms(),
         )
 
     def _release(self, release: ModelRelease) -> None:
@@ -240,17 +239,6 @@ def _failed(job: FineTuneJob, why: str) -> dict[str, Any]:
     }
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 def run(settings: Settings) -> int:
     """Run the trainer until SIGINT or SIGTERM; return the exit status."""
-    trainer = Trainer(settings)
-    signal.signal(signal.SIGTERM, trainer.stop)
-    signal.signal(signal.SIGINT, trainer.stop)
-    serve_health(
-        settings.local.host, settings.local.metrics_port, ready=trainer.ready.is_set
-    )
-    trainer.run()
-    return 0
+    return serve(Trainer(settings), settings)

@@ -4,7 +4,6 @@ Feedback is what attribution writes when the windows of half an hour ago close: 
 for everybody, and a click for those who click after all.
 """
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from model_export import conditioning
 from model_export.design_space import DesignSpace, Vectors
 from schemas.records import CreativeRequest, Design, Feedback
+from streams.clock import now_ms
 
 N_USERS = 5_000
 CLICK_AFTER = 20
@@ -47,12 +47,12 @@ class FeedbackStream:
                 self._late.append((self._tick + CLICK_AFTER, _clicked(none)))
         due = [one for tick, one in self._late if tick <= self._tick]
         self._late = [(tick, one) for tick, one in self._late if tick > self._tick]
-        return [*nones, *(replace(one, decided_at=_now_ms()) for one in due)]
+        return [*nones, *(replace(one, decided_at=now_ms()) for one in due)]
 
     def request(self) -> CreativeRequest:
         """Return a request for a creative."""
         self._n += 1
-        now = _now_ms()
+        now = now_ms()
         return CreativeRequest(
             request_id=f"r{self._n}",
             user_id=self._user(),
@@ -67,7 +67,7 @@ class FeedbackStream:
 
     def _none(self, design: Design, condition: bytes) -> Feedback:
         self._n += 1
-        now = _now_ms()
+        now = now_ms()
         return Feedback(
             feedback_id=f"f{self._n}",
             impression_id=f"i{self._n}",
@@ -103,7 +103,3 @@ def _clicked(none: Feedback) -> Feedback:
         reward=1.0,
         delay_ms=_WINDOW_MS,
     )
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -10,7 +10,6 @@ import errno
 import logging
 import signal
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -32,6 +31,7 @@ from streams.ad_server.metrics import AdServerMetrics
 from streams.ad_server.outbox import Outbox
 from streams.ad_server.token import Signer
 from streams.batch.wire import Wire
+from streams.clock import now_ms
 from streams.errors import UnavailableError
 from streams.rendering.brand import BrandKit, brand_of
 from streams.rendering.renderer import Renderer
@@ -219,11 +219,6 @@ class AdServer:
         self.metrics.rejected.set(self.delivery.n_rejected)
         text = generate_latest(self.metrics.registry)
         return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})
-
-
-def now_ms() -> int:
-    """Return now in epoch milliseconds."""
-    return time.time_ns() // 1_000_000
 
 
 def bound_socket(host: str, port: int) -> socket.socket:

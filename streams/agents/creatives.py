@@ -1,7 +1,6 @@
 """ads.creative-request.v1, with preferences and releases -> ads.creative.v1."""
 
 import asyncio
-import time
 from collections.abc import Iterator
 
 import structlog
@@ -15,6 +14,7 @@ from schemas.records import Creative, ModelRelease, PosteriorUpdate
 from schemas.taxonomy import taxonomy
 from streams.app import StageApp, wire_of
 from streams.batch.broadcast import follow
+from streams.clock import now_ms
 from streams.connection import aiokafka_connection
 from streams.core.creative.arms import Arms
 from streams.core.creative.creatives import Creatives
@@ -106,7 +106,7 @@ class ModelFollower:
                 continue
             self._models[version] = newer
             self._arms.learn(newer)
-            POSTERIOR_AGE.observe(max(0, _now_ms() - update.made_at) / 1000)
+            POSTERIOR_AGE.observe(max(0, now_ms() - update.made_at) / 1000)
 
     async def _follow(self, release: ModelRelease) -> None:
         """Swap to a release; a version that cannot be loaded changes nothing."""
@@ -132,10 +132,6 @@ class ModelFollower:
             version=release.version,
             champion=release.champion_version,
         )
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def build(settings: Settings) -> StageApp:

@@ -34,6 +34,7 @@ from streams.batch.outbox import Outbox, n_records
 from streams.batch.restorer import Restorer
 from streams.batch.transport import Batch
 from streams.batch.wire import Wire
+from streams.clock import now_ms
 from streams.core.stage import (
     Incoming,
     Output,
@@ -163,10 +164,10 @@ class Engine:
     async def inject(self, incoming: Sequence[Incoming]) -> None:
         """Fold in records that come from outside the group (broadcast topics)."""
         async with self._lock:
-            await self._send(self.stage.step(incoming, _now_ms()))
+            await self._send(self.stage.step(incoming, now_ms()))
 
     async def _fold(self, batch: Batch) -> None:
-        now = _now_ms()
+        now = now_ms()
         with metrics.STEP_SECONDS.labels(self.stage.name).time():
             taken = self._intake.take(batch.records, self._positions, now)
             outgoing = [*taken.outgoing, *self.stage.tick(now)]
@@ -255,7 +256,3 @@ class Engine:
         self._checkpointed = time.monotonic()
         acks, self._acks = self._acks, []
         return self._checkpoints.take(self._positions, acks)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

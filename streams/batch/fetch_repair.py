@@ -54,6 +54,8 @@ class Repair:
         self._leaders: dict[int, Leader] = {}
         self._partitions: Mapping[TP, Partition] = {}
         self._look = asyncio.Event()
+        self._unsaid: dict[str, list[Partition]] = {}
+        """Failures to be logged, by reason: a broker fails with all its partitions."""
 
     async def start(self) -> None:
         """Find the cluster; UnavailableError when no bootstrap address answers."""
@@ -83,14 +85,23 @@ class Repair:
         partition.is_stale = True
         partition.n_failures += 1
         partition.retry_at = now + min(pause_s, _LONGEST_PAUSE_S)
-        LOG.warning(
-            "partition not fetched",
-            topic=partition.tp.topic,
-            partition=partition.tp.partition,
-            reason=str(reason),
-            tried=partition.n_failures,
-        )
+        if not self._unsaid:
+            asyncio.get_running_loop().call_soon(self._say)
+        self._unsaid.setdefault(str(reason), []).append(partition)
         self._look.set()
+
+    def _say(self) -> None:
+        """Log one line a reason for all that failed in this turn of the loop."""
+        unsaid, self._unsaid = self._unsaid, {}
+        for reason, partitions in unsaid.items():
+            topics = {partition.tp.topic for partition in partitions}
+            LOG.warning(
+                "partitions not fetched",
+                topics=sorted(topics),
+                n_partitions=len(partitions),
+                reason=reason,
+                tried=max(partition.n_failures for partition in partitions),
+            )
 
     def lost(self, leader: Leader, reason: object) -> None:
         """Forget a connection that has ended."""

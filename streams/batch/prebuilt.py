@@ -6,7 +6,6 @@ this stands on are private; tests/streams/test_prebuilt.py holds them.
 """
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
@@ -15,6 +14,7 @@ import aiokafka
 from aiokafka.errors import UnknownTopicOrPartitionError
 
 from streams.batch.batch_header import seal, with_producer
+from streams.clock import now_ms
 from streams.errors import ConfigurationError, StateError
 
 _ALL_REPLICAS = -1
@@ -93,7 +93,7 @@ async def send_prebuilt(
     _check_acks(producer)
     if partition not in await producer.partitions_for(topic):
         raise UnknownTopicOrPartitionError(f"{topic}-{partition} does not exist")
-    now = int(time.time() * 1000) if timestamp_ms is None else timestamp_ms
+    now = now_ms() if timestamp_ms is None else timestamp_ms
     batch = seal(records, n_records, base_timestamp=now, compression=compression)
     sent: asyncio.Future[Any] = await producer.send_batch(
         PrebuiltBatch(batch, n_records), topic, partition=partition

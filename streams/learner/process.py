@@ -7,7 +7,6 @@ under its digest first and is announced after that; workers check the digest. On
 cannot be a belief about people is refused, and what served goes on serving.
 """
 
-import signal
 import threading
 import time
 from typing import Any
@@ -21,10 +20,11 @@ from model_export.registry import Registry, RegistryError
 from schemas.avro import AvroError
 from schemas.records import ModelRelease, PosteriorUpdate
 from streams.app import wire_of
+from streams.clock import now_ms
 from streams.connection import kafka_python_connection
 from streams.errors import UnavailableError
-from streams.health import serve_health
-from streams.learner.version import VersionLearner, now_ms
+from streams.learner.version import VersionLearner
+from streams.service import serve
 from streams.settings import Settings
 from streams.topics import MODEL_RELEASE, POSTERIOR
 
@@ -144,11 +144,4 @@ class Learner:
 
 def run(settings: Settings) -> int:
     """Run the learner until SIGINT or SIGTERM; return the exit status."""
-    learner = Learner(settings)
-    signal.signal(signal.SIGTERM, learner.stop)
-    signal.signal(signal.SIGINT, learner.stop)
-    serve_health(
-        settings.local.host, settings.local.metrics_port, ready=learner.ready.is_set
-    )
-    learner.run()
-    return 0
+    return serve(Learner(settings), settings)

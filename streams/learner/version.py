@@ -13,6 +13,7 @@ from model_export.posterior_gate import refusal
 from model_export.registry import Registry
 from schemas.records import PosteriorUpdate
 from streams.app import wire_of
+from streams.clock import now_ms
 from streams.connection import kafka_python_connection
 from streams.schema_ids import schema_ids
 from streams.settings import Settings
@@ -129,8 +130,3 @@ class VersionLearner:
     def close(self) -> None:
         """Let go of the broker."""
         self._tail.close()
-
-
-def now_ms() -> int:
-    """Return the wall clock, epoch ms."""
-    return time.time_ns() // 1_000_000

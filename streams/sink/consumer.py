@@ -15,6 +15,7 @@ from kafka.errors import KafkaError
 
 from schemas.avro import SchemaIds
 from schemas.records import Record
+from streams.clock import now_ms
 from streams.errors import UnavailableError
 from streams.settings import KafkaSettings
 from streams.sink import metrics
@@ -135,7 +136,7 @@ class Sink:
         if not self._group.is_settled():
             return
         for records, position in self._feed.read(timeout_s=_READ_S):
-            self.intake.take_records(records, position, time.time_ns() // 1_000_000)
+            self.intake.take_records(records, position, now_ms())
         if self._is_due():
             self._flush()
 

@@ -10,12 +10,14 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 from faust.types import TP
+from structlog.testing import capture_logs
 
 from streams.batch import fetch_leader
 from streams.batch.fetch_buffers import BufferPool
 from streams.batch.fetch_cluster import EARLIEST, Node
 from streams.batch.fetch_leader import Leader, LeaderEvents, Partition
 from streams.batch.fetch_protocol import FetchLimits
+from streams.batch.fetch_repair import Repair
 from streams.batch.fetcher import Fetcher
 from streams.errors import StateError
 from tests.conftest import LAUNCHER, OLDEST_JAVA, ROOT, java_version
@@ -251,3 +253,19 @@ async def test_a_leader_that_gave_all_it_has_is_asked_again_when_it_is_time(
         leader.pace()
         assert leader.is_idle == is_idle
         leader.close()
+
+
+async def test_a_broker_that_goes_away_with_many_partitions_is_one_line_of_the_log():
+    events = LeaderEvents(lambda *_: None, lambda *_: None, lambda: None)
+    limits = FetchLimits(max_wait_ms=100, max_bytes=2_000_000, read_committed=True)
+    leader = Leader(Node(1, "127.0.0.1", 9), limits, events)
+    repair = Repair({"bootstrap_servers": "127.0.0.1:9"}, limits, BufferPool(1), events)
+    there = {TP("t", i): Partition(TP("t", i), 0, 1, leader) for i in range(40)}
+    with capture_logs() as logs:
+        repair.look_at(there)
+        repair.lost(leader, "gone")
+        await asyncio.sleep(0)
+        repair.failed(there[TP("t", 3)], "still gone")
+        await asyncio.sleep(0)
+    said = [(line["reason"], line["n_partitions"], line["tried"]) for line in logs]
+    assert said == [("gone", 40, 1), ("still gone", 1, 2)]
