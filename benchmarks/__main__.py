@@ -31,9 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(asked)
     if given.list:
         for figure in FIGURES.values():
-            print(f"{figure.name:16}{figure.what}")
-        print(f"{'learning':16}what is learnt from clicks; see learning --help")
-        print(f"{'learning-figures':16} what is asked of that, and what is reached")
+            print(f"{figure.name:18}{figure.what}")
+        print(f"{'learning':18}what is learnt from clicks; see learning --help")
+        print(f"{'learning-figures':18}what is asked of that, and what is reached")
         return 0
     unknown = [name for name in given.names if name not in FIGURES]
     if unknown:

@@ -21,6 +21,9 @@ def print_list(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         _json(rows)
         return
+    if not rows:
+        sys.stderr.write("no version yet: `adloom up` or `adloom trainer` makes one\n")
+        return
     table = _table("version", "stage", "made", "parent", "examples", "clicks", "digest")
     for row in rows:
         table.add_row(

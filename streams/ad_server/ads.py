@@ -14,7 +14,7 @@ from dataclasses import asdict
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from schemas.records import Behavior, CreativeRequest, Record
+from schemas.records import Behavior, BehaviorKind, CreativeRequest, Record
 from streams.ad_server.asset_source import AssetSource
 from streams.ad_server.collector import Door, InvalidRequestError
 from streams.ad_server.delivery import CreativeCache, ReadyCreative
@@ -184,42 +184,36 @@ class Ads:
         )
 
     def _say_impression(self, shown: Shown, user_agent: str | None) -> None:
-        self._send(
-            Behavior(
-                event_id=shown.impression_id,
-                user_id=shown.user_id,
-                kind="impression",
-                occurred_at=shown.shown_at,
-                creative_id=shown.creative_id,
-                impression_id=shown.impression_id,
-                placement=shown.placement,
-                surface=shown.surface,
-                category=shown.category,
-                consent=shown.consent,
-                user_agent=user_agent,
-            ),
-            shown.user_id,
-        )
+        self._say("impression", shown.impression_id, shown.shown_at, shown, user_agent)
 
     def _say_click(self, shown: Shown, user_agent: str | None) -> None:
         """One link, one click: pressing it again repeats the same event id."""
         self._metrics.clicks.labels(shown.placement).inc()
-        self._send(
-            Behavior(
-                event_id=derived_id("click", shown.impression_id),
-                user_id=shown.user_id,
-                kind="click",
-                occurred_at=self._clock(),
-                creative_id=shown.creative_id,
-                impression_id=shown.impression_id,
-                placement=shown.placement,
-                surface=shown.surface,
-                category=shown.category,
-                consent=shown.consent,
-                user_agent=user_agent,
-            ),
-            shown.user_id,
+        event_id = derived_id("click", shown.impression_id)
+        self._say("click", event_id, self._clock(), shown, user_agent)
+
+    def _say(
+        self,
+        kind: BehaviorKind,
+        event_id: str,
+        at: int,
+        shown: Shown,
+        user_agent: str | None,
+    ) -> None:
+        event = Behavior(
+            event_id=event_id,
+            user_id=shown.user_id,
+            kind=kind,
+            occurred_at=at,
+            creative_id=shown.creative_id,
+            impression_id=shown.impression_id,
+            placement=shown.placement,
+            surface=shown.surface,
+            category=shown.category,
+            consent=shown.consent,
+            user_agent=user_agent,
         )
+        self._send(event, shown.user_id)
 
     def _send(self, record: Record, key: str) -> None:
         kind = type(record)

@@ -33,10 +33,10 @@ def run(settings: Settings) -> int:
 
 
 def _where(stack: LocalStack) -> str:
-    ad = f"{stack.ad_server_url}/v1/ad?user=me&placement=feed-card&consent=1"
+    """Return what another terminal needs, ready to be pasted there."""
     return (
-        f"Kafka       {stack.settings.kafka_bootstrap_servers}\n"
-        f"ClickHouse  {stack.clickhouse_url}\n"
-        f"Ad server   {ad}\n"
+        f"export KAFKA_BOOTSTRAP_SERVERS={stack.settings.kafka_bootstrap_servers}\n"
+        f"export CLICKHOUSE_URL={stack.clickhouse_url}\n"
+        f'curl "{stack.ad_server_url}/v1/ad?user=me&placement=feed-card&consent=1"\n'
         "Ctrl-C stops everything.\n"
     )

@@ -83,6 +83,12 @@ def test_a_list_says_who_serves(models, capsys):
     assert json.loads(capsys.readouterr().out) == rows
 
 
+def test_an_empty_list_says_where_versions_come_from(capsys):
+    models_page.print_list([], as_json=False)
+    said = capsys.readouterr()
+    assert (said.out, "adloom up" in said.err) == ("", True)
+
+
 def test_a_card_has_its_lineage(models, capsys):
     card = models.shown(3)
     assert card["lineage"] == [3, 2, 1]
