@@ -7,6 +7,7 @@ from benchmarks.figures import Row
 from benchmarks.learning.real.figure import learning_real
 from benchmarks.measures.feedback_latency import critic_latency, generator_latency
 from benchmarks.measures.fine_tune import fine_tune
+from benchmarks.measures.growth import growth_users
 from benchmarks.measures.images import images
 from benchmarks.measures.join import join
 from benchmarks.measures.latency import creative_latency, preference_latency
@@ -21,7 +22,6 @@ from benchmarks.measures.two_workers import two_workers
 from benchmarks.measures.variants import (
     compression,
     growth_partitions,
-    growth_users,
     local,
     pure_python,
 )

@@ -4,6 +4,7 @@ Nothing is kept as text: users, categories and ids are numbers, and `encoding` g
 them their bytes. Everything is a function of the spec, so a dataset can be cached.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -95,6 +96,15 @@ class Columns:
         duplicate = np.ones(len(self.event), np.bool_)
         duplicate[first] = False
         return duplicate
+
+
+def joined(parts: Sequence[Columns]) -> Columns:
+    """Return the events of a log that was written in parts."""
+    names = ("user", "kind", "category", "at", "event", "impression")
+    columns = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in names
+    }
+    return Columns(parts[0].spec, **columns)
 
 
 def generate(spec: Spec) -> Columns:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.dataset.events import Columns, Spec
+from benchmarks.dataset.events import Spec, joined
 from benchmarks.dataset.load import load
 from benchmarks.dataset.reference import reference
 from benchmarks.dataset.store import Dataset
@@ -91,7 +91,7 @@ def _restart(loaded: Loaded, folder: Path, parts: list[Dataset]) -> float:
         load(parts[-1], loaded.bootstrap, loaded.topic)
         ends = np.sum([part.ends for part in parts], axis=0)
         worker.follow({(loaded.topic, n): int(end) for n, end in enumerate(ends)})
-    events = _joined([part.events for part in parts])
+    events = joined([part.events for part in parts])
     found = check(
         loaded.bootstrap,
         loaded.prefix + PREFERENCE.name,
@@ -103,11 +103,3 @@ def _restart(loaded: Loaded, folder: Path, parts: list[Dataset]) -> float:
     if not found.is_equal:
         raise RuntimeError(f"after recovery the state is wrong: {found}")
     return seconds
-
-
-def _joined(parts: list[Columns]) -> Columns:
-    names = ("user", "kind", "category", "at", "event", "impression")
-    columns = {
-        name: np.concatenate([getattr(part, name) for part in parts]) for name in names
-    }
-    return Columns(parts[0].spec, **columns)

@@ -1,6 +1,6 @@
 """The preferences job in other circumstances, each beside the ordinary one.
 
-Compressed topics, the pure-Python path, the local broker, more users, more partitions.
+Compressed topics, the pure-Python path, the local broker, more partitions.
 Every run's state is read back and compared.
 """
 
@@ -84,13 +84,6 @@ def local(session: Session) -> Iterator[Row]:
         "Apache Kafka",
         [run.broker_cpu_per_million for run in there],
     )
-
-
-def growth_users(session: Session) -> Iterator[Row]:
-    """Compare the CPU of an event at 10 thousand users with that at 5 million."""
-    sizes = [session.options.scaled(n) for n in (10_000, 100_000, 1_000_000, 5_000_000)]
-    specs = [resized(session.options.spec, n_users=size) for size in sizes]
-    yield from _flat(session, specs, [f"{size:,} users" for size in sizes])
 
 
 def growth_partitions(session: Session) -> Iterator[Row]:

@@ -68,7 +68,7 @@ class BatchHeader(NamedTuple):
 
 
 def seal(
-    records: bytes,
+    records: bytes | memoryview,
     n_records: int,
     *,
     base_timestamp: int,
@@ -97,7 +97,7 @@ def seal(
     attributes = TRANSACTIONAL if transactional else 0
     body = records
     if compression is not None:
-        body = compress(compression, records)
+        body = compress(compression, bytes(records))
         attributes |= CODECS[compression]
     checked = _AFTER_CRC.pack(
         attributes,

@@ -180,7 +180,7 @@ class Checkpoints:
             snapshots.abandon()
 
     async def _write_sections(self, topic: str, sections: Sequence[Section]) -> None:
-        by_partition: dict[int, list[tuple[bytes, int]]] = {}
+        by_partition: dict[int, list[tuple[bytes | memoryview, int]]] = {}
         for one in sections:
             pairs = by_partition.setdefault(one.partition, [])
             pairs.append((one.records, one.n_records))

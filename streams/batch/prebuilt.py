@@ -61,7 +61,7 @@ async def send_prebuilt(
     producer: aiokafka.AIOKafkaProducer,
     topic: str,
     partition: int,
-    records: bytes,
+    records: bytes | memoryview,
     n_records: int,
     *,
     timestamp_ms: int | None = None,
@@ -104,7 +104,7 @@ async def send_prebuilt(
 async def send_in_waves(
     producer: aiokafka.AIOKafkaProducer,
     topic: str,
-    sections: Mapping[int, Sequence[tuple[bytes, int]]],
+    sections: Mapping[int, Sequence[tuple[bytes | memoryview, int]]],
     *,
     timestamp_ms: int | None = None,
     compression: str | None = None,

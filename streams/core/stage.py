@@ -62,7 +62,8 @@ class Section:
     """
 
     partition: int
-    records: bytes
+    records: bytes | memoryview
+    """A view's memory is written again once it is gone."""
     n_records: int
 
 
@@ -71,7 +72,7 @@ def rows_of(sections: Iterable[Section]) -> list[StateRow]:
     rows = []
     for section in sections:
         payload = Payload(section.records, section.n_records, 0, 0)
-        for _, key, value in frames(section.records, section.n_records):
+        for _, key, value in frames(bytes(section.records), section.n_records):
             name = (cut(payload, key) or b"").decode()
             rows.append(StateRow(section.partition, name, cut(payload, value)))
     return rows

@@ -71,7 +71,7 @@ def fold(people, records, first_offset=0):
     return people.fold(behavior_columns(numbered))
 
 
-def written(people, numbers=None, max_bytes=800):
+def written(people, numbers=None, max_bytes=800, **more):
     """Sections of rows, by default of the dirty ones."""
     numbers = people.take_dirty() if numbers is None else numbers
     write = compiled.STATE.sections if people.is_compiled else sections
@@ -85,6 +85,7 @@ def written(people, numbers=None, max_bytes=800):
         [NOBODY],
         changelog.varint(-1) * 3,
         max_bytes,
+        **more,
     )
 
 

@@ -41,30 +41,56 @@ cdef inline uint8_t* put_decayed(uint8_t* p, const float* sums, int n, double sh
     return p + 4 * n
 
 
-cdef uint8_t* put_preference(Folder rules, KeyIndex index, const Row* row, uint8_t* p, const uint8_t[::1] frame, const uint8_t[::1] lives, const uint8_t* profile, int64_t n_profile, const uint8_t[::1] positions) noexcept nogil:
-    """Write one Preference message; the room has been checked."""
+cdef struct Written:
+    # What every record of a section has alike.
+    const uint8_t* frame
+    int64_t n_frame
+    const uint8_t* lives
+    int64_t n_lives
+    const uint8_t* positions
+    int64_t n_positions
+    const uint8_t* profile
+    int64_t n_profile
+
+
+cdef inline int n_unclicked_of(const Row* row) noexcept nogil:
+    cdef int n = 0
+    while n < N_UNCLICKED and row.unclicked[n]:
+        n += 1
+    return n
+
+
+cdef int64_t preference_size(Folder rules, const Row* row, const Written* alike) noexcept nogil:
+    """Return the bytes of one Preference message."""
+    cdef int64_t wide = rules.n_lives * rules.n_categories * 4
+    cdef int64_t size = alike.n_frame + alike.n_lives + alike.n_positions + alike.n_profile
+    size += varint_size(row.key_length) + row.key_length + varint_size(row.as_of) + varint_size(wide) + wide
+    size += varint_size(row.n_events) + varint_size(instant(row.last_click)) + varint_size(instant(row.withdrawn))
+    # One byte each: consent and the five lengths that are below 64.
+    return size + 5 + 4 * (n_unclicked_of(row) + N_SURFACES + 2)
+
+
+cdef uint8_t* put_preference(Folder rules, const uint8_t* key, const Row* row, uint8_t* p, const Written* alike) noexcept nogil:
+    """Write one Preference message; there is room for its `preference_size`."""
     cdef const float* weights = <const float*>(<const uint8_t*>row + sizeof(Row))
     cdef double age = <double>(row.as_of - (EPOCH_MS + (<int64_t>row.landmark << TICK_BITS)))
-    cdef int life, n_unclicked = 0
-    memcpy(p, &frame[0], frame.shape[0])
-    p += frame.shape[0]
-    p = put_bytes(p, index.arena + row.key_start, row.key_length)
+    cdef int life, n_unclicked = n_unclicked_of(row)
+    memcpy(p, alike.frame, alike.n_frame)
+    p = put_bytes(p + alike.n_frame, key, row.key_length)
     p = put_varint(p, row.as_of)
-    memcpy(p, &lives[0], lives.shape[0])
-    p += lives.shape[0]
+    memcpy(p, alike.lives, alike.n_lives)
+    p += alike.n_lives
     p = put_varint(p, rules.n_lives * rules.n_categories * 4)
     for life in range(rules.n_lives):
         p = put_decayed(p, weights + life * rules.n_categories, rules.n_categories, power_of_two(-age * rules.per_ms[life]))
     p = put_varint(p, row.n_events)
-    while n_unclicked < N_UNCLICKED and row.unclicked[n_unclicked]:
-        n_unclicked += 1
     p = put_varint(p, n_unclicked)
     p[0] = row.consent
     p += 1
-    memcpy(p, profile, n_profile)
-    p += n_profile
-    memcpy(p, &positions[0], positions.shape[0])
-    p += positions.shape[0]
+    memcpy(p, alike.profile, alike.n_profile)
+    p += alike.n_profile
+    memcpy(p, alike.positions, alike.n_positions)
+    p += alike.n_positions
     p = put_varint(p, instant(row.last_click))
     p = put_varint(p, instant(row.withdrawn))
     p = put_bytes(p, row.unclicked, 4 * n_unclicked)
@@ -74,55 +100,93 @@ cdef uint8_t* put_preference(Folder rules, KeyIndex index, const Row* row, uint8
     return put_decayed(p, row.bursts, 2, power_of_two(-age * rules.burst_per_ms))
 
 
-def sections(Folder rules, KeyIndex index, rows, const int64_t[::1] numbers, const uint8_t[::1] frame, const uint8_t[::1] lives, list profiles, const uint8_t[::1] positions, int64_t max_bytes):
-    """Return records sections (bytes, number of records) for rows; see `changelog.sections`."""
+cdef inline void fetch_row(const uint8_t* row, int64_t stride) noexcept nogil:
+    """Have all of a row that will be read soon on its way."""
+    cdef int64_t at
+    for at in range(0, stride, 64):
+        PREFETCH(row + at)
+    PREFETCH(row + stride - 1)
+
+
+def sections(Folder rules, KeyIndex index, rows, const int64_t[::1] numbers, const uint8_t[::1] frame, const uint8_t[::1] lives, list profiles, const uint8_t[::1] positions, int64_t max_bytes, Blocks blocks=None):
+    """Return records sections (bytes, number of records) for rows; see `sections.sections`.
+
+    The bytes are views of `blocks`, memory of their own by default.
+    """
     cdef const uint8_t[::1] memory = rows.view(np.uint8)
+    cdef const uint8_t* table = &memory[0] if memory.shape[0] else NULL
+    cdef const uint8_t* key
     cdef const Row* row
-    cdef int64_t stride = rules.stride, n_rows = rows.shape[0]
-    cdef int64_t widest = max((len(profile) for profile in profiles), default=0)
-    cdef int64_t most = 160 + 512 + frame.shape[0] + lives.shape[0] + widest + positions.shape[0] + rules.n_lives * rules.n_categories * 4
+    cdef int64_t stride = rules.stride, n_rows = rows.shape[0], n_profiles = len(profiles), n = numbers.shape[0]
     if rows.itemsize != stride:
         raise ValueError(f"expected rows of {stride} bytes, got {rows.itemsize}")
-    cdef int64_t n_profiles = len(profiles)
     starts_array = np.cumsum([0, *(len(profile) for profile in profiles)], dtype=np.int64)
     cdef const int64_t[::1] starts = starts_array
     blob = b"".join(profiles)
     cdef const uint8_t* suffixes = <const uint8_t*><const char*>blob
-    message_array = np.empty(most, np.uint8)
-    section_array = np.empty(max_bytes + 2 * most, np.uint8)
-    cdef uint8_t[::1] message = message_array
-    cdef uint8_t[::1] section = section_array
-    cdef uint8_t* out = &section[0]
-    cdef uint8_t* p
-    cdef int64_t i, n_value, n_body, n_records = 0, number, profile
+    cdef Written alike
+    alike.frame, alike.n_frame = &frame[0], frame.shape[0]
+    alike.lives, alike.n_lives = &lives[0], lives.shape[0]
+    alike.positions, alike.n_positions = &positions[0], positions.shape[0]
+    cdef uint8_t* out
+    if blocks is None:
+        blocks = Blocks()
+    cdef int64_t i, number, n_value, n_body, n_records = 0
     found = []
-    for i in range(numbers.shape[0]):
+    for i in range(n):
+        if i + AHEAD < n:
+            fetch_row(table + numbers[i + AHEAD] * stride, stride)
+        if i + AHEAD // 2 < n and 0 <= numbers[i + AHEAD // 2] < n_rows:
+            PREFETCH(index.arena + (<const Row*>(table + numbers[i + AHEAD // 2] * stride)).key_start)
         number = numbers[i]
         if number < 0 or number >= n_rows:
             raise IndexError(f"no row {number}")
-        row = <const Row*>(&memory[0] + number * stride)
-        profile = row.profile
-        if profile >= n_profiles or row.key_start + <uint64_t>row.key_length > index.arena_used:
+        row = <const Row*>(table + number * stride)
+        if row.profile >= n_profiles or row.key_start + <uint64_t>row.key_length > index.arena_used:
             raise IndexError(f"row {number} is broken")
-        p = put_preference(rules, index, row, &message[0], frame, lives, suffixes + starts[profile], starts[profile + 1] - starts[profile], positions)
-        n_value = p - &message[0]
-        n_body = 2 + varint_size(n_records) + varint_size(row.key_length) + row.key_length + varint_size(n_value) + n_value + 1
-        out = put_varint(out, n_body)
+        key = index.arena + row.key_start
+        alike.profile, alike.n_profile = suffixes + starts[row.profile], starts[row.profile + 1] - starts[row.profile]
+        n_value = preference_size(rules, row, &alike)
+        n_body = 3 + varint_size(n_records) + varint_size(row.key_length) + row.key_length + varint_size(n_value) + n_value
+        if blocks.left() < n_body + 10 or blocks.n_open() >= max_bytes:
+            if n_records:
+                found.append((blocks.taken(), n_records))
+            blocks.make_room(max_bytes, n_body + 10)
+            n_body += 1 - varint_size(n_records)
+            n_records = 0
+        out = put_varint(blocks.out, n_body)
         out[0] = 0  # attributes
         out[1] = 0  # timestamp delta
         out = put_varint(out + 2, n_records)
-        out = put_bytes(out, index.arena + row.key_start, row.key_length)
-        out = put_bytes(out, &message[0], n_value)
+        out = put_bytes(out, key, row.key_length)
+        out = put_preference(rules, key, row, put_varint(out, n_value), &alike)
         out[0] = 0  # headers
-        out += 1
+        blocks.out = out + 1
         n_records += 1
-        if out - &section[0] >= max_bytes:
-            found.append((section_array[:out - &section[0]].tobytes(), n_records))
-            out = &section[0]
-            n_records = 0
     if n_records:
-        found.append((section_array[:out - &section[0]].tobytes(), n_records))
+        found.append((blocks.taken(), n_records))
     return found
+
+
+def clean(rows, const int64_t[::1] numbers):
+    """Call rows clean; return the numbers of those that are somebody's."""
+    cdef uint8_t[::1] memory = rows.view(np.uint8)
+    cdef uint8_t* table = &memory[0] if memory.shape[0] else NULL
+    cdef int64_t stride = rows.itemsize, n_rows = rows.shape[0], n = numbers.shape[0], i, n_found = 0
+    found = np.empty(n, np.int64)
+    cdef int64_t[::1] out = found
+    cdef Row* row
+    for i in range(n):
+        if i + AHEAD < n:
+            PREFETCH(table + numbers[i + AHEAD] * stride + sizeof(Row) // 2)
+        if numbers[i] < 0 or numbers[i] >= n_rows:
+            raise IndexError(f"no row {numbers[i]}")
+        row = <Row*>(table + numbers[i] * stride)
+        row.dirty = 0
+        if row.key_length:
+            out[n_found] = numbers[i]
+            n_found += 1
+    return found[:n_found]
 
 
 cdef inline int64_t span_length(int64_t span) noexcept nogil:

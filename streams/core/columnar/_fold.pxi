@@ -53,6 +53,14 @@ cdef class Folder:
             slot = (slot + 1) % CATEGORY_SLOTS
         return -1
 
+    cdef void fetch(self, const uint8_t* row, int column) noexcept nogil:
+        """Have what an event touches of a row on its way: its head, a weight."""
+        PREFETCH(row)
+        PREFETCH(row + 64)
+        PREFETCH(row + sizeof(Row) - 1)
+        if column >= 0:
+            PREFETCH(row + sizeof(Row) + ((self.n_lives - 1) * self.n_categories + column) * 4)
+
     cdef void move_landmark(self, Row* row, uint32_t tick) noexcept nogil:
         """Express a row's sums relative to a newer landmark."""
         cdef float* weights = <float*>(<uint8_t*>row + sizeof(Row))
@@ -146,9 +154,10 @@ def fold(Folder rules, KeyIndex index, Window window, rows, columns, int64_t[::1
     cdef uint64_t user_hash[BLOCK]
     cdef uint64_t event_hash[BLOCK]
     cdef uint8_t is_new[BLOCK]
-    cdef uint64_t found
+    cdef int column[BLOCK]
+    cdef int64_t likely[BLOCK]
     cdef uint64_t* place
-    cdef int64_t first, last, i, j, m, number, n_dirty = 0, n_folded = 0, surface
+    cdef int64_t first, last, i, j, m, number, n_bytes, n_dirty = 0, n_folded = 0, surface
     cdef int64_t stride = rules.stride
     cdef int seen
     cdef Row* row
@@ -162,7 +171,12 @@ def fold(Folder rules, KeyIndex index, Window window, rows, columns, int64_t[::1
         while first < starts[payload + 1]:
             last = min(first + BLOCK, starts[payload + 1])
             m = last - first
+            n_bytes = 0
+            for j in range(m):
+                n_bytes += users[first + j] & LENGTH_MASK
+            index.reserve(m, n_bytes)
             with nogil:
+                # What each step looks at, the step before it has fetched.
                 for j in range(m):
                     i = first + j
                     user_hash[j] = hash_bytes(base + (users[i] >> LENGTH_BITS), users[i] & LENGTH_MASK, 0)
@@ -170,19 +184,18 @@ def fold(Folder rules, KeyIndex index, Window window, rows, columns, int64_t[::1
                     event_hash[j] = hash_bytes(base + (events[i] >> LENGTH_BITS), events[i] & LENGTH_MASK, user_hash[j])
                     window.prefetch(event_hash[j])
                 for j in range(m):
-                    found = index.slot_of(user_hash[j])[0]
-                    if found:
-                        PREFETCH(table + number_in(found) * stride)
-                        PREFETCH(table + number_in(found) * stride + 64)
+                    column[j] = rules.column_of(base, categories[first + j])
+                    likely[j] = index.likely_row(user_hash[j])
+                    if likely[j] >= 0:
+                        rules.fetch(table + likely[j] * stride, column[j])
                     seen = window.see(event_hash[j])
                     if seen < 0:
                         with gil:
                             raise MemoryError
                     is_new[j] = seen
                 for j in range(m):
-                    found = index.slot_of(user_hash[j])[0]
-                    if found and (found >> 32) == (user_hash[j] >> 32):
-                        row = <Row*>(table + number_in(found) * stride)
+                    if likely[j] >= 0:
+                        row = <Row*>(table + likely[j] * stride)
                         PREFETCH(index.arena + row.key_start)
                 for j in range(m):
                     if not is_new[j]:
@@ -191,15 +204,14 @@ def fold(Folder rules, KeyIndex index, Window window, rows, columns, int64_t[::1
                     key = base + (users[i] >> LENGTH_BITS)
                     number = index.find_hashed(key, users[i] & LENGTH_MASK, user_hash[j], table, stride, &place)
                     if number < 0:
-                        with gil:
-                            number = index.add_hashed(key, users[i] & LENGTH_MASK, user_hash[j], table, stride)
+                        number = index.put(key, users[i] & LENGTH_MASK, user_hash[j], table, stride)
                     if number < replayed.shape[0] and offsets[i] <= replayed[number]:
                         continue
                     row = <Row*>(table + number * stride)
                     surface = surfaces[i]
                     if surface < 0 or surface >= N_SURFACES:
                         surface = N_SURFACES - 1
-                    rules.fold_event(row, times[i], <int>(kinds[i] & (N_KINDS - 1)), <int>surface, rules.column_of(base, categories[i]), <int>consents[i])
+                    rules.fold_event(row, times[i], <int>(kinds[i] & (N_KINDS - 1)), <int>surface, column[j], <int>consents[i])
                     n_folded += 1
                     if not row.dirty:
                         row.dirty = 1

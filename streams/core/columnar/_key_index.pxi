@@ -1,32 +1,46 @@
 # User ids -> row numbers: the compiled twin of key_index.py.
 
+cdef uint64_t MOST_ID_BYTES = 0xFFFFFFFF
+
 cdef class KeyIndex:
     """User id -> row number, by open addressing; the ids lie in one arena."""
 
     cdef uint64_t* slots  # upper half of the hash, row + 1; 0: empty
     cdef uint64_t mask
-    cdef uint8_t* arena
-    cdef uint64_t arena_size
+    cdef Region ids
+    cdef uint8_t* arena  # of the ids
     cdef uint64_t arena_used
     cdef readonly int64_t n_keys
     cdef readonly int64_t n_rows
     cdef list free_rows
+    cdef int64_t n_free
 
     def __cinit__(self):
         self.mask = 1023
-        self.slots = <uint64_t*>calloc(self.mask + 1, 8)
-        self.arena_size = 1 << 16
-        self.arena = <uint8_t*>calloc(self.arena_size, 1)
-        self.free_rows = []
-        if self.slots == NULL or self.arena == NULL:
+        self.slots = <uint64_t*>new_table((self.mask + 1) * 8)
+        if self.slots == NULL:
             raise MemoryError
+        self.ids = Region(MOST_ID_BYTES)
+        self.free_rows = []
+        self.grow_arena(0)
 
     def __dealloc__(self):
-        free(self.slots)
-        free(self.arena)
+        free_table(self.slots, (self.mask + 1) * 8)
 
     def __len__(self):
         return self.n_keys
+
+    cdef int64_t likely_row(self, uint64_t h) noexcept nogil:
+        """Return the first row whose key may have this hash, or -1; looks at no row."""
+        cdef uint64_t slot = (h >> 32) & self.mask
+        cdef uint64_t found
+        while True:
+            found = self.slots[slot]
+            if found == 0:
+                return -1
+            if (found >> 32) == (h >> 32):
+                return number_in(found)
+            slot = (slot + 1) & self.mask
 
     cdef uint64_t* slot_of(self, uint64_t h) noexcept nogil:
         return self.slots + ((h >> 32) & self.mask)
@@ -49,16 +63,18 @@ cdef class KeyIndex:
 
     cdef int64_t add_hashed(self, const uint8_t* key, int64_t n, uint64_t h, uint8_t* rows, int64_t stride) except -1:
         """Give a new key a row; the rows have room for it."""
-        cdef int64_t number
+        self.reserve(1, n)
+        return self.put(key, n, h, rows, stride)
+
+    cdef int64_t put(self, const uint8_t* key, int64_t n, uint64_t h, uint8_t* rows, int64_t stride) noexcept nogil:
+        """Give a new key a row; there has been room made for it."""
+        cdef int64_t number = self.n_rows
         cdef Row* row
-        if (self.n_keys + 1) * 4 > <int64_t>(self.mask + 1) * 3:
-            self.grow_slots(self.mask * 2 + 2)
-        if self.arena_used + n > self.arena_size:
-            self.grow_arena(n)
-        if self.free_rows:
-            number = self.free_rows.pop()
+        if self.n_free:
+            with gil:
+                number = self.free_rows.pop()
+            self.n_free -= 1
         else:
-            number = self.n_rows
             self.n_rows += 1
         row = <Row*>(rows + number * stride)
         row.key_start = <uint32_t>self.arena_used
@@ -76,31 +92,27 @@ cdef class KeyIndex:
         self.slots[slot] = upper << 32 | <uint64_t>(number + 1)
 
     cdef int grow_arena(self, int64_t n) except -1:
-        cdef uint64_t size = self.arena_size + self.arena_size // 16 + 65536 + n
-        cdef uint8_t* grown
-        if size > 0xFFFFFFFF:
+        """Make room for `n` more bytes of ids, and some."""
+        cdef uint64_t size = min(self.arena_used + n + self.ids.size // 16 + 65536, <uint64_t>MOST_ID_BYTES)
+        if self.arena_used + n > size:
             raise MemoryError("the user ids of one partition take more than 4 GiB")
-        grown = <uint8_t*>realloc(self.arena, size)
-        if grown == NULL:
-            raise MemoryError
-        self.arena = grown
-        self.arena_size = size
+        self.ids.grow(size)
+        self.arena = self.ids.base
         return 0
 
     cdef int grow_slots(self, uint64_t size) except -1:
         """Place all keys anew in `size` slots, a power of two."""
         cdef uint64_t* old = self.slots
         cdef uint64_t old_size = self.mask + 1, i
-        cdef uint64_t* grown = <uint64_t*>calloc(size, 8)
+        cdef uint64_t* grown = <uint64_t*>new_table(size * 8)
         if grown == NULL:
             raise MemoryError
-        huge_pages(grown, size * 8)
         self.slots = grown
         self.mask = size - 1
         for i in range(old_size):
             if old[i]:
                 self.place(old[i] >> 32, number_in(old[i]))
-        free(old)
+        free_table(old, old_size * 8)
         return 0
 
     cdef int reserve(self, int64_t n, int64_t n_bytes) except -1:
@@ -110,7 +122,7 @@ cdef class KeyIndex:
             size *= 2
         if size > self.mask + 1:
             self.grow_slots(size)
-        if self.arena_used + n_bytes > self.arena_size:
+        if self.arena_used + n_bytes > self.ids.size:
             self.grow_arena(n_bytes)
         return 0
 
@@ -156,6 +168,7 @@ cdef class KeyIndex:
         self.slots[hole] = 0
         self.n_keys -= 1
         self.free_rows.append(number)
+        self.n_free += 1
         return number
 
     def key(self, int64_t start, int64_t length):
@@ -221,7 +234,7 @@ def put_rows(KeyIndex index, rows, const uint8_t[::1] content, const uint8_t[::1
             h = hashes[i - first]
             number = index.find_hashed(key, row.key_length, h, &memory[0], stride, &place)
             if number < 0:
-                number = index.add_hashed(key, row.key_length, h, &memory[0], stride)
+                number = index.put(key, row.key_length, h, &memory[0], stride)
             target = <Row*>(&memory[0] + number * stride)
             key_start = target.key_start
             memcpy(target, row, stride)

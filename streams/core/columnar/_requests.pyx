@@ -8,11 +8,12 @@ index and vectors are those of `streams.core.request.table`.
 
 import numpy as np
 
+from cpython.buffer cimport PyBuffer_FillInfo
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcmp, memcpy, memset
 
-from streams.core.columnar._memory cimport huge_pages
+from streams.core.columnar._memory cimport free_table, huge_pages, map_space, new_table, open_space, unmap_space
 from streams.core.columnar._read cimport hash_bytes, read_varint
 
 cdef extern from *:
@@ -167,6 +168,7 @@ cdef packed struct Entry:
 
 ROW_BYTES = sizeof(Row)
 
+include "_region.pxi"
 include "_key_index.pxi"
 include "_requests_pool.pxi"
 include "_requests_needs.pxi"

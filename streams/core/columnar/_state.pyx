@@ -1,17 +1,19 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """Columns -> rows -> changelog, compiled.
 
-One extension of four parts, so that they call each other as C: the twins of
-`key_index.py`, `window.py`, `fold.py` and `changelog.py`, which say what they do.
+One extension of some parts, so that they call each other as C: the twins of
+`key_index.py`, `window.py`, `fold.py` and `changelog.py`, which say what they do, and
+the memory that rows and ids lie in.
 """
 
 import numpy as np
 
+from cpython.buffer cimport PyBuffer_FillInfo
 from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy, memset
 
-from streams.core.columnar._memory cimport huge_pages
+from streams.core.columnar._memory cimport free_table, huge_pages, map_space, new_table, open_space, unmap_space
 from streams.core.columnar._read cimport hash_bytes, power_of_two
 
 cdef extern from *:
@@ -71,14 +73,9 @@ cdef packed struct Row:
 HEAD_BYTES = sizeof(Row)
 
 
+include "_region.pxi"
 include "_key_index.pxi"
 include "_window.pxi"
 include "_fold.pxi"
+include "_blocks.pxi"
 include "_changelog.pxi"
-
-
-def use_huge_pages(rows):
-    """Ask the kernel to back a big array that has grown with huge pages."""
-    cdef uint8_t[::1] memory = rows.view(np.uint8)
-    if memory.shape[0]:
-        huge_pages(&memory[0], memory.shape[0])

@@ -16,14 +16,14 @@ cdef class Window:
             raise ValueError(f"expected a window of 1 event or more, got {size}")
         self.size = size
         self.now_mask = self.before_mask = 1023
-        self.now = <uint64_t*>calloc(1024, 8)
-        self.before = <uint64_t*>calloc(1024, 8)
+        self.now = <uint64_t*>new_table(1024 * 8)
+        self.before = <uint64_t*>new_table(1024 * 8)
         if self.now == NULL or self.before == NULL:
             raise MemoryError
 
     def __dealloc__(self):
-        free(self.now)
-        free(self.before)
+        free_table(self.now, (self.now_mask + 1) * 8)
+        free_table(self.before, (self.before_mask + 1) * 8)
 
     def __len__(self):
         return self.n_now + self.n_before
@@ -57,25 +57,23 @@ cdef class Window:
 
     cdef int turn(self) noexcept nogil:
         """Forget the older half; what is new becomes the older half."""
-        cdef uint64_t* emptied = self.before
-        free(emptied)
-        self.before = self.now
-        self.before_mask = self.now_mask
-        self.n_before = self.n_now
-        self.now = <uint64_t*>calloc(self.now_mask + 1, 8)
-        self.n_now = 0
-        if self.now == NULL:
-            return -1
-        huge_pages(self.now, (self.now_mask + 1) * 8)
-        return 1
+        self.before, self.now = self.now, self.before
+        self.before_mask, self.now_mask = self.now_mask, self.before_mask
+        self.n_before, self.n_now = self.n_now, 0
+        if self.now_mask == self.before_mask:
+            memset(self.now, 0, (self.now_mask + 1) * 8)  # fresh memory costs faults
+            return 1
+        free_table(self.now, (self.now_mask + 1) * 8)
+        self.now_mask = self.before_mask
+        self.now = <uint64_t*>new_table((self.now_mask + 1) * 8)
+        return -1 if self.now == NULL else 1
 
     cdef int grow(self) noexcept nogil:
         cdef uint64_t* old = self.now
         cdef uint64_t size = self.now_mask + 1, i, slot
-        cdef uint64_t* grown = <uint64_t*>calloc(size * 2, 8)
+        cdef uint64_t* grown = <uint64_t*>new_table(size * 16)
         if grown == NULL:
             return -1
-        huge_pages(grown, size * 16)
         self.now_mask = size * 2 - 1
         for i in range(size):
             if old[i]:
@@ -84,7 +82,7 @@ cdef class Window:
                     slot = (slot + 1) & self.now_mask
                 grown[slot] = old[i]
         self.now = grown
-        free(old)
+        free_table(old, size * 8)
         return 1
 
     def add(self, const uint64_t[::1] hashes):

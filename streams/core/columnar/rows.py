@@ -59,6 +59,13 @@ def row_dtype(n_half_lives: int, n_categories: int) -> np.dtype[np.void]:
     )
 
 
+def clean(rows: Rows, numbers: Ints) -> Ints:
+    """Call rows clean; return the numbers of those that are somebody's."""
+    numbers = numbers[rows["key_length"][numbers] > 0]
+    rows["dirty"][numbers] = 0
+    return numbers
+
+
 def add_at(
     rows: Rows,
     name: str,

@@ -10,13 +10,15 @@ from streams.core.columnar import compiled
 from streams.core.columnar.columns import Columns, Ints
 from streams.core.columnar.fold import add_weights, fold, fold_events, recall
 from streams.core.columnar.key_index import KeyIndex
-from streams.core.columnar.rows import Rows, row_dtype, tick
+from streams.core.columnar.rows import Rows, clean, row_dtype, tick
 from streams.core.columnar.rules import FoldRules
 from streams.core.columnar.window import Window
 
-_GROWTH = 32
-"""Rows grow by 1/32 at a time: the C library moves pages of big arrays, not bytes."""
+_GROWTH = 8
+"""Rows grow by 1/8 at a time, where they are: untouched memory costs nothing."""
 _LEAST_ROWS = 1024
+_MOST_BYTES = 128 << 30
+"""Address space for the rows of a partition, more than any has memory."""
 
 
 class UserTable:
@@ -41,9 +43,8 @@ class UserTable:
         self.index: Any = module.KeyIndex() if module else KeyIndex()
         self.window: Any = module.Window(window) if module else Window(window)
         self._fold: Callable[..., tuple[int, int]] = module.fold if module else fold
-        self._grown: Callable[[Rows], None] = (
-            module.use_huge_pages if module else lambda _: None
-        )
+        self._clean: Callable[..., Ints] = module.clean if module else clean
+        self._region: Any = module.Region(_MOST_BYTES) if module else None
         self.kernel_rules: Any = module.Folder(rules) if module else rules
         """The rules as the twin in use wants them."""
         self._dirty: list[Ints] = []
@@ -56,8 +57,15 @@ class UserTable:
         needed = self.index.n_rows + n
         if needed > len(self.rows):
             size = max(needed, len(self.rows) + len(self.rows) // _GROWTH, _LEAST_ROWS)
+            self._grow(size)
+
+    def _grow(self, size: int) -> None:
+        if self._region is None:
             self.rows.resize(size, refcheck=False)
-            self._grown(self.rows)
+            return
+        self.rows = self.rows[:0].copy()  # where they cannot stay, they may move
+        self._region.grow(size * self.dtype.itemsize)
+        self.rows = np.frombuffer(self._region, self.dtype)
 
     def fold(self, columns: Columns) -> int:
         """Fold Behavior columns in; return how many events were new."""
@@ -153,9 +161,8 @@ class UserTable:
         """Return the numbers of the rows changed since the last call."""
         numbers: Ints = np.concatenate([*self._dirty, np.zeros(0, np.int64)])
         self._dirty = []
-        numbers = numbers[self.rows["key_length"][numbers] > 0]
-        self.rows["dirty"][numbers] = 0
-        return numbers
+        found: Ints = self._clean(self.rows, numbers)
+        return found
 
     def remove(self, user_id: str) -> bool:
         """Forget a person; return whether there was anything to forget."""

@@ -6,7 +6,9 @@ that events read twice after a crash are folded in once; an event id that is rep
 within the window changes nothing at any offset.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from schemas.avro import Codec
 from schemas.records import Behavior, Preference, Profile, Record, TextSignal
@@ -65,6 +67,10 @@ class Preferences:
         self._lives = encoded_lives(settings.half_lives_s)
         self._restoring = Restoring(codec, self._lives, use_compiled=self.use_compiled)
         self._partitions: dict[int, PreferencePartition] = {}
+        self._blocks: Any = (
+            compiled.STATE.Blocks() if self.use_compiled and compiled.STATE else None
+        )
+        """Memory of the compiled writer's sections."""
 
     # -- events -------------------------------------------------------------------
 
@@ -124,6 +130,8 @@ class Preferences:
     def take_sections(self) -> list[Section]:
         """Return the Preference records of all changed people, ready to be sealed."""
         found: list[Section] = []
+        if self._blocks is not None:
+            self._blocks.turn()
         for number, partition in self._partitions.items():
             changed = partition.table.take_dirty()
             found += [
@@ -142,9 +150,9 @@ class Preferences:
         self, partition: PreferencePartition, numbers: Ints
     ) -> list[tuple[bytes, int]]:
         table = partition.table
-        write = sections
-        if table.is_compiled and compiled.STATE is not None:
-            write = compiled.STATE.sections
+        write: Callable[..., list[tuple[bytes, int]]] = sections
+        if self._blocks is not None and compiled.STATE is not None:
+            write = partial(compiled.STATE.sections, blocks=self._blocks)
         return write(
             table.kernel_rules,
             table.index,

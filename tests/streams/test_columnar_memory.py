@@ -1,0 +1,107 @@
+"""The memory of rows and of written sections: it grows in place, and is used again."""
+
+import numpy as np
+import pytest
+
+from streams.core.columnar import compiled
+from streams.core.columnar.rules import fold_rules
+from streams.core.columnar.user_table import UserTable
+from tests.streams.test_columnar_state import written
+
+pytestmark = pytest.mark.skipif(
+    compiled.STATE is None, reason="the build had no compiler"
+)
+
+
+def table(n_users):
+    people = UserTable(fold_rules((86_400,), ("a", "b")), 100)
+    for i in range(n_users):
+        number = people.find_or_add(f"user-{i}")
+        people.rows["n_events"][number] = i
+        people.touch(number)
+    return people
+
+
+def address(array):
+    return array.__array_interface__["data"][0]
+
+
+def test_a_region_grows_where_it_is_and_what_is_new_is_zero():
+    region = compiled.STATE.Region(1 << 30)
+    assert len(region) == 0
+    region.grow(100)
+    before = np.frombuffer(region, np.uint8)
+    before[:] = 7
+    for size in (101, 65_537, (2 << 20) + 1, (64 << 20) + 12_345):
+        region.grow(size)
+        now = np.frombuffer(region, np.uint8)
+        assert address(now) == address(before)
+        assert len(now) == len(region) == size
+        assert not now[100:].any()
+    assert (before == 7).all()
+    region.grow(5)
+    assert len(region) == len(now)
+
+
+def test_a_region_says_when_it_is_full():
+    region = compiled.STATE.Region(2 << 20)
+    region.grow(2 << 20)
+    with pytest.raises(MemoryError, match="expected at most 2097152"):
+        region.grow((2 << 20) + 1)
+
+
+def test_rows_outlive_their_table():
+    rows = table(5).rows
+    assert rows["n_events"][:5].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_rows_stay_where_they_are_while_people_come():
+    people = table(1)
+    before = address(people.rows)
+    people.reserve(1_000_000)
+    assert address(people.rows) == before
+    assert people.rows["n_events"][0] == 0
+    assert people.user_id(0) == "user-0"
+
+
+def sections_of(people, blocks, numbers=None):
+    numbers = np.arange(len(people)) if numbers is None else numbers
+    return written(people, numbers, 10_000, blocks=blocks)
+
+
+def test_sections_that_are_looked_at_are_not_written_over():
+    people, blocks = table(5_000), compiled.STATE.Blocks()
+    kept = sections_of(people, blocks)
+    copies = [bytes(records) for records, _ in kept]
+    people.rows["n_events"] += 1
+    for _ in range(3):
+        blocks.turn()
+        assert [bytes(r) for r, _ in sections_of(people, blocks)] != copies
+    assert [bytes(records) for records, _ in kept] == copies
+
+
+def test_a_checkpoint_is_written_to_the_memory_of_the_one_before():
+    people, blocks = table(5_000), compiled.STATE.Blocks()
+    places = set()
+    for _ in range(5):
+        blocks.turn()
+        found = sections_of(people, blocks)
+        places.add(address(np.frombuffer(found[0][0], np.uint8)))
+        assert sum(n for _, n in found) == 5_000
+        del found
+    assert len(places) == 1
+    assert len(blocks) == 4 << 20
+
+
+def test_memory_that_is_not_needed_is_given_back():
+    people, blocks = table(60_000), compiled.STATE.Blocks()
+    found = sections_of(people, blocks)
+    assert len(blocks) > 4 << 20
+    del found
+    for _ in range(2):
+        blocks.turn()
+        sections_of(people, blocks, np.arange(10))
+    assert len(blocks) == 4 << 20
+    blocks.turn()
+    blocks.turn()
+    assert len(blocks) == 0
