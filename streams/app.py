@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import cache
-from pathlib import Path
 from typing import Any, cast
 
 import faust
@@ -19,6 +18,7 @@ from streams.batch.transport import Batch, BatchConsumer, BatchTransport
 from streams.batch.wire import Wire
 from streams.connection import aiokafka_connection
 from streams.core.stage import Stage
+from streams.early import folder_of, snapshots_of
 from streams.schema_ids import schema_ids
 from streams.settings import Settings
 
@@ -100,9 +100,7 @@ class StageApp:
                 is_output=changelog is not None,
                 checkpoint_s=checkpoint_s or settings.kafka.checkpoint_s,
                 connection=aiokafka_connection(settings),
-                snapshots=_folder_of(stage.name, settings) / "snapshots"
-                if snapshot_s
-                else None,
+                snapshots=snapshots_of(stage.name, settings) if snapshot_s else None,
                 snapshot_s=snapshot_s,
             ),
         )
@@ -184,12 +182,6 @@ def _own_changelog(stage: str, settings: Settings) -> str | None:
     return changelog_of(stage, settings) if stage in CHANGELOG_STAGES else None
 
 
-def _folder_of(stage: str, settings: Settings) -> Path:
-    """Return where a stage keeps local data; one worker of it a folder."""
-    name = f"{settings.kafka.topic_prefix}{stage}"
-    return settings.local.folder / "stages" / name
-
-
 class _NoTables(TableManager):
     """Faust's table manager, without the second that it waits for tables at a start."""
 
@@ -202,7 +194,7 @@ def _faust_app(stage: str, settings: Settings) -> faust.App:
     servers = settings.kafka_bootstrap_servers.split(",")
     urls = [URL(f"kafka://{server}") for server in servers]
     session_s = settings.kafka.session_timeout_s
-    folder = _folder_of(stage, settings)
+    folder = folder_of(stage, settings)
     folder.mkdir(parents=True, exist_ok=True)
     app = faust.App(
         group_of(stage, settings),

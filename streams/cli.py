@@ -23,13 +23,17 @@ def worker(
 ) -> None:
     """Run one stage until it is told to stop."""
     garbage.pause()
-    from streams import settings, worker as stages  # noqa: PLC0415 - start fast
+    from streams import early, settings  # noqa: PLC0415 - start fast
+
+    loaded = settings.load()
+    begun = early.begin(stage, loaded)  # what follows takes as long as it does
+    from streams import worker as stages  # noqa: PLC0415
 
     if stage not in stages.STAGES:
         raise typer.BadParameter(
             f"expected one of {', '.join(stages.STAGES)}, got {stage!r}"
         )
-    sys.exit(stages.run(stage, settings.load()))
+    sys.exit(stages.run(stage, loaded, begun))
 
 
 @app.command()

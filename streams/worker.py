@@ -9,6 +9,7 @@ import structlog
 
 from streams import garbage
 from streams.app import StageApp
+from streams.batch.early_snapshots import EarlySnapshots
 from streams.connection import bootstrap_servers
 from streams.core.columnar import compiled
 from streams.health import serve_health
@@ -34,8 +35,13 @@ def build(stage: str, settings: Settings) -> StageApp:
     return app
 
 
-def run(stage: str, settings: Settings) -> int:
+def run(stage: str, settings: Settings, early: EarlySnapshots | None = None) -> int:
     """Run a stage until SIGINT or SIGTERM; return the exit status.
+
+    Args:
+        stage: its name.
+        settings: all of them.
+        early: snapshots that are being loaded already.
 
     Raises:
         ConfigurationError, UnavailableError: it cannot start.
@@ -49,6 +55,7 @@ def run(stage: str, settings: Settings) -> int:
             not_built=compiled.missing(),
         )
     app = build(stage, settings)
+    app.engine.load_early(early)
     serve_health(
         settings.local.host,
         settings.local.metrics_port,

@@ -103,6 +103,8 @@ class Checkpoints:
     def restored(self, changelog_ends: Mapping[int, int]) -> None:
         """Go on from the ends of restored changelogs."""
         self._changelog_ends |= changelog_ends
+        if self.snapshots is not None:
+            self.snapshots.load_early(None)  # what others got is forgotten
 
     def reassigned(self) -> None:
         """Forget what was committed: others may have gone on from there."""

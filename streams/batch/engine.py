@@ -29,6 +29,7 @@ from streams.batch.checkpoints import (
     Producer,
     wait_for_acks,
 )
+from streams.batch.early_snapshots import EarlySnapshots
 from streams.batch.intake import Intake, Rejected
 from streams.batch.outbox import Outbox, n_records
 from streams.batch.restorer import Restorer
@@ -36,6 +37,7 @@ from streams.batch.transport import Batch
 from streams.batch.wire import Wire
 from streams.clock import now_ms
 from streams.core.stage import (
+    CountedStage,
     Incoming,
     Output,
     Stage,
@@ -51,6 +53,11 @@ BEHIND_RECORDS = 10_000
 """A stage so far behind the log's end writes its state less often."""
 
 BEHIND_CHECKPOINT_S = 1.0
+
+MAX_CHANGED = 250_000
+"""Changed rows that are not written yet, after which the stage waits for a checkpoint.
+
+So its memory does not depend on how fast the broker takes them: some 100 MB."""
 
 
 class Engine:
@@ -81,6 +88,11 @@ class Engine:
         self._checkpointed = time.monotonic()
         self._writing: asyncio.Task[bool] | None = None
         self._is_behind = False
+
+    def load_early(self, early: EarlySnapshots | None) -> None:
+        """Take the state of the first partitions from what is being loaded already."""
+        if self._checkpoints.snapshots is not None:
+            self._checkpoints.snapshots.load_early(early)
 
     # -- partitions ---------------------------------------------------------------
 
@@ -229,18 +241,23 @@ class Engine:
 
     async def _checkpoint_in_time(self) -> None:
         """Begin a checkpoint when one is due and none is being written."""
+        is_full = self._is_full()
         if self._writing is not None:
-            if not self._writing.done():
+            if not (is_full or self._writing.done()):
                 return
             await self._written()
         wait_s = self._config.checkpoint_s
         if self._is_behind:
             wait_s = max(wait_s, BEHIND_CHECKPOINT_S)
-        if time.monotonic() - self._checkpointed >= wait_s:
+        if is_full or time.monotonic() - self._checkpointed >= wait_s:
             checkpoint = self._take()
             if not self._checkpoints.says_nothing(checkpoint):
                 writing = self._checkpoints.write(checkpoint)
                 self._writing = asyncio.create_task(writing)
+
+    def _is_full(self) -> bool:
+        stage = self.stage
+        return isinstance(stage, CountedStage) and stage.n_changed() >= MAX_CHANGED
 
     async def _checkpoint(self) -> bool:
         """Write all changed state, commit; False if out of the group."""

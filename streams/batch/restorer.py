@@ -11,7 +11,8 @@ from streams.batch.changelog import EARLIEST, BeyondEndError, read_batches
 from streams.batch.intake import Intake
 from streams.batch.messages import messages
 from streams.batch.record_batches import RecordSet
-from streams.batch.snapshots import SnapshotMeta, Snapshots
+from streams.batch.snapshot_file import SnapshotMeta
+from streams.batch.snapshots import Snapshots
 from streams.batch.wire import Wire
 from streams.core.stage import ColumnarStage, SectionedStage, Stage, StateRow
 

@@ -3,43 +3,29 @@
 A snapshot is only ever a shortcut: one that is missing, torn, of another layout or
 newer than the group's offsets is left out, and the changelog is read from its start.
 
-File: magic, then frames of length, CRC32C and content; the last frame says what it is.
-It is written beside its place and renamed, so that a crash leaves the old one.
+A file is written beside its place and renamed, so that a crash leaves the old one.
 """
 
-import json
-import mmap
 import os
-import struct
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import structlog
-from crc32c import crc32c
 
+from streams.batch.early_snapshots import EarlySnapshots
+from streams.batch.snapshot_file import (
+    SnapshotMeta,
+    begin,
+    read_into,
+    write_meta,
+    write_part,
+)
 from streams.core.stage import SnapshottedStage
 
 LOG = structlog.get_logger(__name__)
-
-_MAGIC = b"adloom-snapshot-1\n"
-_FRAME = struct.Struct("<QI")
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotMeta:
-    """What a snapshot holds."""
-
-    layout: str
-    """What its parts mean; another layout is not loaded."""
-    changelog: str
-    """Topic that goes on from it."""
-    changelog_offset: int
-    """First record of the changelog that it may lack."""
-    positions: dict[str, int]
-    """Topic -> offset up to which its newest part includes it."""
 
 
 @dataclass(slots=True)
@@ -69,6 +55,7 @@ class Snapshots:
         self._folder = folder
         self._changelog = changelog
         self._every_s = every_s
+        self._early: EarlySnapshots | None = None
         self._open: _Open | None = None
         self._begun: dict[int, float] = {}
         self._held: dict[int, int] = {}
@@ -96,7 +83,7 @@ class Snapshots:
         opened = self._open
         if opened is None:
             return
-        _write(opened.file, part)
+        write_part(opened.file, part)
         if part[:1] == b"W":  # the last one
             self._finish(opened, positions)
             self._open = None
@@ -125,8 +112,7 @@ class Snapshots:
             return False  # nothing has changed since
         self._held[oldest] = changelog_ends[oldest]
         self._folder.mkdir(parents=True, exist_ok=True)
-        file = self._path(oldest).with_suffix(".part").open("wb")
-        file.write(_MAGIC)
+        file = begin(self._path(oldest).with_suffix(".part"))
         parts = self._stage.snapshot_parts(oldest)
         self._open = _Open(oldest, parts, file, changelog_ends[oldest])
         return True
@@ -138,7 +124,7 @@ class Snapshots:
             opened.changelog_offset,
             dict(positions),
         )
-        _write(opened.file, json.dumps(asdict(meta)).encode())
+        write_meta(opened.file, meta)
         opened.file.flush()
         os.fsync(opened.file.fileno())
         opened.file.close()
@@ -156,25 +142,27 @@ class Snapshots:
                 belongs to other topics of the same name.
         """
         try:
-            with self._path(partition).open("rb") as file:
-                content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except (FileNotFoundError, ValueError):
-            return None
-        try:
-            frames = list(_frames(memoryview(content)))
-            meta = SnapshotMeta(**json.loads(bytes(frames.pop())))
+            meta = self._read(partition)
             self._check(meta, positions)
-            for frame in frames:
-                self._stage.load_snapshot(partition, frame)
+        except FileNotFoundError:
+            return None
         except (ValueError, TypeError, IndexError, KeyError) as error:
             LOG.warning("snapshot left out", partition=partition, why=str(error))
             self._stage.drop(partition)
             return None
         return meta
 
+    def load_early(self, early: EarlySnapshots | None) -> None:
+        """Take from what was loaded before the group gave partitions; None: no more."""
+        self._early = early
+
+    def _read(self, partition: int) -> SnapshotMeta:
+        early = self._early.take(self._stage, partition) if self._early else None
+        if early is not None:
+            return early
+        return read_into(self._stage, partition, self._path(partition))
+
     def _check(self, meta: SnapshotMeta, positions: Mapping[str, int]) -> None:
-        if meta.layout != self._stage.snapshot_layout():
-            raise ValueError("its rows have another layout")
         if meta.changelog != self._changelog:
             raise ValueError(f"it belongs to {meta.changelog}")
         for topic, offset in meta.positions.items():
@@ -191,25 +179,3 @@ class Snapshots:
 
     def _path(self, partition: int) -> Path:
         return self._folder / f"{partition}.snapshot"
-
-
-def _write(file: BinaryIO, content: bytes) -> None:
-    file.write(_FRAME.pack(len(content), crc32c(content)))
-    file.write(content)
-
-
-def _frames(content: memoryview) -> Iterator[memoryview]:
-    """Yield the frames; ValueError when one is torn."""
-    if bytes(content[: len(_MAGIC)]) != _MAGIC:
-        raise ValueError("it is no snapshot of this version")
-    at = len(_MAGIC)
-    while at < len(content):
-        if len(content) - at < _FRAME.size:
-            raise ValueError("it is cut off")
-        length, checksum = _FRAME.unpack_from(content, at)
-        at += _FRAME.size
-        frame = content[at : at + length]
-        if len(frame) != length or crc32c(frame) != checksum:
-            raise ValueError(f"a frame at {at} is torn")
-        yield frame
-        at += length

@@ -138,8 +138,19 @@ class SnapshottedStage(Protocol):
     def load_snapshot(self, partition: int, part: memoryview) -> None:
         """Put a part back; ValueError when it does not fit."""
 
+    def adopt(self, partition: int, holder: "SnapshottedStage") -> None:
+        """Take a partition over from a stage of the same settings."""
+
     def drop(self, partition: int) -> None:
         """Forget a partition."""
+
+
+@runtime_checkable
+class CountedStage(Protocol):
+    """A stage that says how much state a checkpoint would write now."""
+
+    def n_changed(self) -> int:
+        """Return how many rows have changed since the last `take_sections`."""
 
 
 @runtime_checkable

@@ -9,6 +9,7 @@ from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior, Preference
 from schemas.taxonomy import taxonomy
+from streams.batch.early_snapshots import EarlySnapshots
 from streams.batch.snapshots import Snapshots
 from streams.core.preference import snapshot
 from streams.core.preference.preferences import Preferences
@@ -164,3 +165,74 @@ def test_a_crash_while_writing_leaves_the_old_snapshot(new_stage, tmp_path):
     meta = Snapshots(new_stage(), tmp_path, "log", 1.0).load(0, {"behavior": 100})
     assert meta.changelog_offset == 7
     assert json.loads(meta.layout)[1] == [3_600, 86_400]
+
+
+def early_of(new_stage, folder):
+    early = EarlySnapshots(new_stage(), folder)
+    early._thread.join()
+    return early
+
+
+def test_a_snapshot_that_was_loaded_early_is_the_same(new_stage, tmp_path):
+    first, second = new_stage(), new_stage()
+    first.step(list(events(0, 300)), START)
+    first.take_dirty()
+    written(first, tmp_path, {"behavior": 300})
+    snapshots = Snapshots(second, tmp_path, "log", 1.0)
+    snapshots.load_early(early_of(new_stage, tmp_path))
+    (tmp_path / "0.snapshot").unlink()  # it is not read again
+    meta = snapshots.load(0, {"behavior": 300})
+    assert (meta.changelog_offset, meta.positions) == (7, {"behavior": 300})
+    second.restored(0, {Behavior: 300})
+    for stage in (first, second):
+        stage.step(list(events(300, 100)), START)
+    assert everything(second) == everything(first)
+    assert snapshots.load(0, {"behavior": 300}) is None  # it is taken once
+
+
+@pytest.mark.parametrize(
+    ("changelog", "committed"), [("other", 300), ("log", 299), ("log", None)]
+)
+def test_what_was_loaded_early_is_judged_when_offsets_are_known(
+    new_stage, tmp_path, changelog, committed
+):
+    first, second = new_stage(), new_stage()
+    first.step(list(events(0, 300)), START)
+    first.take_dirty()
+    written(first, tmp_path, {"behavior": 300})
+    snapshots = Snapshots(second, tmp_path, changelog, 1.0)
+    snapshots.load_early(early_of(new_stage, tmp_path))
+    positions = {} if committed is None else {"behavior": committed}
+    assert snapshots.load(0, positions) is None
+    assert everything(second) == {}
+
+
+def test_what_cannot_be_loaded_early_is_left_to_the_changelog(new_stage, tmp_path):
+    first = new_stage()
+    first.step(list(events(0, 300)), START)
+    first.take_dirty()
+    written(first, tmp_path, {"behavior": 300})
+    path = tmp_path / "0.snapshot"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    (tmp_path / "1.snapshot").write_bytes(b"")
+    (tmp_path / "x.snapshot").write_bytes(b"nothing")
+    stage = new_stage()
+    snapshots = Snapshots(stage, tmp_path, "log", 1.0)
+    snapshots.load_early(early_of(new_stage, tmp_path))
+    assert [snapshots.load(n, {"behavior": 300}) for n in (0, 1, 2)] == [None] * 3
+    assert everything(stage) == {}
+
+
+def test_partitions_of_other_workers_are_forgotten(new_stage, tmp_path):
+    first, second = new_stage(), new_stage()
+    first.step(list(events(0, 300)), START)
+    first.take_dirty()
+    written(first, tmp_path, {"behavior": 300})
+    snapshots = Snapshots(second, tmp_path, "log", 1.0)
+    snapshots.load_early(early_of(new_stage, tmp_path))
+    snapshots.load_early(None)
+    (tmp_path / "0.snapshot").unlink()
+    assert snapshots.load(0, {"behavior": 300}) is None
+    assert everything(second) == {}

@@ -215,29 +215,41 @@ def put_rows(KeyIndex index, rows, const uint8_t[::1] content, const uint8_t[::1
     if content.shape[0] % stride or rows.shape[0] - index.n_rows < n:
         raise ValueError(f"expected room for {n} rows of {stride} bytes")
     index.reserve(n, keys.shape[0])
-    while first < n:
-        last = min(first + BLOCK, n)
-        for i in range(first, last):
-            row = <const Row*>(&content[0] + i * stride)
-            starts[i - first] = at
-            if at + row.key_length > keys.shape[0]:
-                raise ValueError("the ids of a snapshot end too early")
-            if row.key_length:
-                hashes[i - first] = hash_bytes(&keys[at], row.key_length, 0)
-                PREFETCH(index.slot_of(hashes[i - first]))
-            at += row.key_length
-        for i in range(first, last):
-            row = <const Row*>(&content[0] + i * stride)
-            if row.key_length == 0:
-                continue
-            key = &keys[starts[i - first]]
-            h = hashes[i - first]
-            number = index.find_hashed(key, row.key_length, h, &memory[0], stride, &place)
-            if number < 0:
-                number = index.put(key, row.key_length, h, &memory[0], stride)
-            target = <Row*>(&memory[0] + number * stride)
-            key_start = target.key_start
-            memcpy(target, row, stride)
-            target.key_start = key_start
-            target.dirty = 0
-        first = last
+    if n == 0:
+        return
+    cdef uint8_t* table = &memory[0]
+    cdef const uint8_t* source = &content[0]
+    cdef const uint8_t* ids = &keys[0] if keys.shape[0] else NULL
+    cdef int64_t n_bytes = keys.shape[0]
+    with nogil:
+        while first < n and at >= 0:
+            last = min(first + BLOCK, n)
+            for i in range(first, last):
+                row = <const Row*>(source + i * stride)
+                starts[i - first] = at
+                at += row.key_length
+                if at > n_bytes:
+                    at = -1
+                    break
+                if row.key_length:
+                    hashes[i - first] = hash_bytes(ids + starts[i - first], row.key_length, 0)
+                    PREFETCH(index.slot_of(hashes[i - first]))
+            if at < 0:
+                break
+            for i in range(first, last):
+                row = <const Row*>(source + i * stride)
+                if row.key_length == 0:
+                    continue
+                key = ids + starts[i - first]
+                h = hashes[i - first]
+                number = index.find_hashed(key, row.key_length, h, table, stride, &place)
+                if number < 0:
+                    number = index.put(key, row.key_length, h, table, stride)
+                target = <Row*>(table + number * stride)
+                key_start = target.key_start
+                memcpy(target, row, stride)
+                target.key_start = key_start
+                target.dirty = 0
+            first = last
+    if at < 0:
+        raise ValueError("the ids of a snapshot end too early")

@@ -94,13 +94,15 @@ cdef class Window:
         while min(self.n_now + n, self.size) * 2 > <int64_t>self.now_mask:
             if self.grow() < 0:
                 raise MemoryError
-        for i in range(n):
-            if i + AHEAD < n:
-                self.prefetch(hashes[i + AHEAD])
-            seen = self.see(hashes[i])
-            if seen < 0:
-                raise MemoryError
-            flags[i] = seen
+        with nogil:
+            for i in range(n):
+                if i + AHEAD < n:
+                    self.prefetch(hashes[i + AHEAD])
+                seen = self.see(hashes[i])
+                if seen < 0:
+                    with gil:
+                        raise MemoryError
+                flags[i] = seen
         return fresh
 
     def ids(self):

@@ -48,6 +48,8 @@ class UserTable:
         self.kernel_rules: Any = module.Folder(rules) if module else rules
         """The rules as the twin in use wants them."""
         self._dirty: list[Ints] = []
+        self.n_dirty = 0
+        """Rows changed since `take_dirty`; one that was left and taken anew, twice."""
 
     def __len__(self) -> int:
         return len(self.index)
@@ -83,6 +85,7 @@ class UserTable:
             dirty,
         )
         self._dirty.append(dirty[:n_dirty].copy())
+        self.n_dirty += n_dirty
         return n_folded
 
     def recall(self, columns: Columns) -> None:
@@ -156,11 +159,12 @@ class UserTable:
         if not self.rows["dirty"][number]:
             self.rows["dirty"][number] = 1
             self._dirty.append(np.array([number], np.int64))
+            self.n_dirty += 1
 
     def take_dirty(self) -> Ints:
         """Return the numbers of the rows changed since the last call."""
         numbers: Ints = np.concatenate([*self._dirty, np.zeros(0, np.int64)])
-        self._dirty = []
+        self._dirty, self.n_dirty = [], 0
         found: Ints = self._clean(self.rows, numbers)
         return found
 

@@ -31,7 +31,14 @@ from streams.core.preference.partition import (
     encoded_lives,
 )
 from streams.core.preference.restoring import Restoring
-from streams.core.stage import Incoming, Outgoing, Section, StateRow, rows_of
+from streams.core.stage import (
+    Incoming,
+    Outgoing,
+    Section,
+    SnapshottedStage,
+    StateRow,
+    rows_of,
+)
 from streams.settings import PreferencesSettings
 
 __all__ = ["KIND_WEIGHTS", "Preferences"]
@@ -127,6 +134,10 @@ class Preferences:
 
     # -- state --------------------------------------------------------------------
 
+    def n_changed(self) -> int:
+        """Return how many people have changed since the last `take_sections`."""
+        return sum(one.table.n_dirty for one in self._partitions.values())
+
     def take_sections(self) -> list[Section]:
         """Return the Preference records of all changed people, ready to be sealed."""
         found: list[Section] = []
@@ -203,6 +214,12 @@ class Preferences:
     def load_snapshot(self, partition: int, part: memoryview) -> None:
         """Put a slice of people back."""
         snapshot.load(self._partition(partition), part)
+
+    def adopt(self, partition: int, holder: SnapshottedStage) -> None:
+        """Take a partition over from a stage of the same settings."""
+        if not isinstance(holder, Preferences):
+            raise TypeError(f"expected preferences, got {holder}")
+        self._partitions[partition] = holder._partitions.pop(partition)  # noqa: SLF001 - one of us
 
     def drop(self, partition: int) -> None:
         """Forget a partition."""
