@@ -7,7 +7,7 @@ import sys
 import faust
 import structlog
 
-from streams import garbage
+from streams import garbage, heap
 from streams.app import StageApp
 from streams.batch.early_snapshots import EarlySnapshots
 from streams.connection import bootstrap_servers
@@ -67,6 +67,7 @@ def run(stage: str, settings: Settings, early: EarlySnapshots | None = None) -> 
     )
     worker.spinner = None
     garbage.settle()
+    heap.settle()
     try:
         worker.execute_from_commandline()
     except SystemExit as ended:
