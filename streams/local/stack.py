@@ -9,7 +9,6 @@ ClickHouse that outlived its offsets would be wrong.
 import shutil
 from pathlib import Path
 from threading import Event
-from types import TracebackType
 from typing import Self
 
 from streams.app import CHANGELOG_STAGES, changelog_of
@@ -56,12 +55,7 @@ class LocalStack:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     @property

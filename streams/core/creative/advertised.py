@@ -4,6 +4,7 @@ The pick hands advertised categories on to the hard rules as they are: a text, o
 somebody who is tired of styles, a text that knows them.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Self
 
@@ -17,6 +18,7 @@ from streams.core.style import ATTRIBUTES, values_of
 LEAST_LEFT = 0.25
 """Share of a category's legal designs that must be left without the tired styles."""
 
+_NO_COLUMN = -1
 _SAMPLE = 512
 _REMEMBERED = 65_536
 
@@ -52,24 +54,22 @@ class TiredStyles:
         self._attributes = [names.index(name) for name in ATTRIBUTES if name in names]
         self._columns_of = lru_cache(_REMEMBERED)(self._columns)
 
-    def __call__(
-        self, wanted: Advertised, chosen: NDArray[np.intp]
+    def among(
+        self, wanted: Sequence[Advertised], chosen: NDArray[np.intp]
     ) -> NDArray[np.bool_]:
-        """Return which designs somebody is tired of: bool[K].
+        """Return which designs somebody is tired of: bool[B, K].
 
         Args:
-            wanted: category and styles.
-            chosen: [A, K], the one-hot column that each categorical attribute sets.
+            wanted: B categories and styles.
+            chosen: [A, B, K], the one-hot column that each categorical attribute sets.
         """
-        columns = self._columns_of(str(wanted), wanted.tired_of)
-        return self._are(columns, chosen)
-
-    def _are(
-        self, columns: NDArray[np.intp], chosen: NDArray[np.intp]
-    ) -> NDArray[np.bool_]:
-        own = chosen[self._attributes]  # (S, K)
-        found: NDArray[np.bool_] = (own[None] == columns[:, :, None]).all(1).any(0)
-        return found
+        styles = [self._columns_of(str(one), one.tired_of) for one in wanted]
+        most = max(map(len, styles))
+        columns = np.full((len(wanted), most, len(self._attributes)), _NO_COLUMN)
+        for row, found in enumerate(styles):
+            columns[row, : len(found)] = found
+        own = chosen[self._attributes]  # (S, B, K)
+        return _are(columns, own.swapaxes(0, 1))
 
     def _columns(self, category: str, tired_of: str) -> NDArray[np.intp]:
         """Return the columns [styles, S] of the styles that are to be left out.
@@ -82,7 +82,7 @@ class TiredStyles:
             if (columns := self._columns_of_values(values)) is not None
         ]
         found = np.array(known, np.intp).reshape(len(known), len(self._attributes))
-        is_left = ~self._are(found, self._legal(category))
+        is_left = ~_are(found[None], self._legal(category)[self._attributes][None])
         return found if is_left.mean() >= LEAST_LEFT else found[:0]
 
     def _columns_of_values(self, values: list[str]) -> list[int] | None:
@@ -110,3 +110,14 @@ class TiredStyles:
             ],
             np.intp,
         ).reshape(len(self._space.categorical), _SAMPLE)
+
+
+def _are(columns: NDArray[np.intp], own: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return which designs have one of a few styles: bool[B, K].
+
+    Args:
+        columns: [B, styles, S] of the styles.
+        own: [B, S, K] of the designs.
+    """
+    found: NDArray[np.bool_] = (own[:, None] == columns[..., None]).all(2).any(1)
+    return found

@@ -73,11 +73,16 @@ class HardRules:
         for column, bound, sign, others in self._bounds:
             met = sign * continuous[:, :, column] < sign * bound
             answer &= np.where(met, _ALL, others[:, None, None])
-        tired = ~self._without(self._n_rules - 1)
-        for row, wanted in enumerate(categories):
-            if isinstance(wanted, Advertised) and wanted.tired_of:
-                is_tired = self._tired(wanted, chosen[:, row])
-                answer[:, row] |= np.where(is_tired, tired[:, None], np.uint64(0))
+        wanted = {
+            row: one
+            for row, one in enumerate(categories)
+            if isinstance(one, Advertised) and one.tired_of
+        }
+        if wanted:
+            rows = list(wanted)
+            is_tired = self._tired.among(list(wanted.values()), chosen[:, rows])
+            bit = ~self._without(self._n_rules - 1)
+            answer[:, rows] |= np.where(is_tired, bit[:, None, None], np.uint64(0))
         return answer
 
     def unpacked(self, bits: Words) -> NDArray[np.bool_]:
