@@ -1,11 +1,15 @@
 """The memory of rows and of written sections: it grows in place, and is used again."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from streams.core.columnar import compiled
 from streams.core.columnar.rules import fold_rules
 from streams.core.columnar.user_table import UserTable
+from tests.conftest import ROOT
 from tests.streams.test_columnar_state import written
 
 pytestmark = pytest.mark.skipif(
@@ -62,6 +66,30 @@ def test_rows_stay_where_they_are_while_people_come():
     assert address(people.rows) == before
     assert people.rows["n_events"][0] == 0
     assert people.user_id(0) == "user-0"
+
+
+REFUSED = """
+import resource
+resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+from tests.streams.test_columnar_memory import address, table
+people = table(100)
+before = address(people.rows)
+people.reserve(200_000)
+assert address(people.rows) != before, "it had address space to grow in"
+for i in range(100, 50_000):
+    number = people.find_or_add(f"user-{i}")
+    people.rows["n_events"][number] = i
+for i in range(50_000):
+    assert people.find_or_add(f"user-{i}") == i and people.user_id(i) == f"user-{i}"
+assert people.rows["n_events"][:50_000].tolist() == list(range(50_000))
+assert not people.rows["n_events"][50_000:].any()
+"""
+
+
+def test_rows_move_where_address_space_is_refused():
+    run = [sys.executable, "-c", REFUSED]
+    ended = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
 
 
 def sections_of(people, blocks, numbers=None):

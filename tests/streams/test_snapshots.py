@@ -63,11 +63,23 @@ def written(stage, folder, positions, every_s=0.0, ends=None):
     raise AssertionError("no snapshot was due")
 
 
+def kept(new_stage, folder, n=300):
+    """Return a stage that has folded n events and written its snapshot."""
+    stage = new_stage()
+    stage.step(list(events(0, n)), START)
+    stage.take_dirty()
+    written(stage, folder, {"behavior": n})
+    return stage
+
+
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
 def test_a_snapshot_brings_the_same_state_back(new_stage, tmp_path):
-    first, second = new_stage(), new_stage()
-    first.step(list(events(0, 300)), START)
-    first.take_dirty()
-    written(first, tmp_path, {"behavior": 300})
+    first, second = kept(new_stage, tmp_path), new_stage()
     meta = Snapshots(second, tmp_path, "log", 1.0).load(0, {"behavior": 300})
     assert (meta.changelog_offset, meta.positions) == (7, {"behavior": 300})
     assert second.take_dirty() == []
@@ -113,10 +125,7 @@ def test_slices_of_different_checkpoints_and_the_changelog_make_one_state(
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "other magic"])
 def test_a_torn_snapshot_is_left_out(new_stage, tmp_path, damage):
-    stage = new_stage()
-    stage.step(list(events(0, 100)), START)
-    stage.take_dirty()
-    written(stage, tmp_path, {"behavior": 100})
+    kept(new_stage, tmp_path, 100)
     path = tmp_path / "0.snapshot"
     content = bytearray(path.read_bytes())
     if damage == "cut":
@@ -134,10 +143,7 @@ def test_a_torn_snapshot_is_left_out(new_stage, tmp_path, damage):
 
 
 def test_a_snapshot_of_other_topics_or_another_layout_is_left_out(new_stage, tmp_path):
-    stage = new_stage()
-    stage.step(list(events(0, 100)), START)
-    stage.take_dirty()
-    written(stage, tmp_path, {"behavior": 100})
+    kept(new_stage, tmp_path, 100)
 
     def load(changelog="log", committed=100, half_lives_s=(3_600, 86_400)):
         fresh = new_stage(half_lives_s)
@@ -151,10 +157,7 @@ def test_a_snapshot_of_other_topics_or_another_layout_is_left_out(new_stage, tmp
 
 
 def test_a_crash_while_writing_leaves_the_old_snapshot(new_stage, tmp_path):
-    stage = new_stage()
-    stage.step(list(events(0, 100)), START)
-    stage.take_dirty()
-    written(stage, tmp_path, {"behavior": 100})
+    stage = kept(new_stage, tmp_path, 100)
     before = (tmp_path / "0.snapshot").read_bytes()
     snapshots = Snapshots(stage, tmp_path, "log", 0.0)
     part = snapshots.take({0: 9})
@@ -174,10 +177,7 @@ def early_of(new_stage, folder):
 
 
 def test_a_snapshot_that_was_loaded_early_is_the_same(new_stage, tmp_path):
-    first, second = new_stage(), new_stage()
-    first.step(list(events(0, 300)), START)
-    first.take_dirty()
-    written(first, tmp_path, {"behavior": 300})
+    first, second = kept(new_stage, tmp_path), new_stage()
     snapshots = Snapshots(second, tmp_path, "log", 1.0)
     snapshots.load_early(early_of(new_stage, tmp_path))
     (tmp_path / "0.snapshot").unlink()  # it is not read again
@@ -196,10 +196,8 @@ def test_a_snapshot_that_was_loaded_early_is_the_same(new_stage, tmp_path):
 def test_what_was_loaded_early_is_judged_when_offsets_are_known(
     new_stage, tmp_path, changelog, committed
 ):
-    first, second = new_stage(), new_stage()
-    first.step(list(events(0, 300)), START)
-    first.take_dirty()
-    written(first, tmp_path, {"behavior": 300})
+    kept(new_stage, tmp_path)
+    second = new_stage()
     snapshots = Snapshots(second, tmp_path, changelog, 1.0)
     snapshots.load_early(early_of(new_stage, tmp_path))
     positions = {} if committed is None else {"behavior": committed}
@@ -208,14 +206,8 @@ def test_what_was_loaded_early_is_judged_when_offsets_are_known(
 
 
 def test_what_cannot_be_loaded_early_is_left_to_the_changelog(new_stage, tmp_path):
-    first = new_stage()
-    first.step(list(events(0, 300)), START)
-    first.take_dirty()
-    written(first, tmp_path, {"behavior": 300})
-    path = tmp_path / "0.snapshot"
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
+    kept(new_stage, tmp_path)
+    flip_a_bit(tmp_path / "0.snapshot")
     (tmp_path / "1.snapshot").write_bytes(b"")
     (tmp_path / "x.snapshot").write_bytes(b"nothing")
     stage = new_stage()
@@ -226,10 +218,8 @@ def test_what_cannot_be_loaded_early_is_left_to_the_changelog(new_stage, tmp_pat
 
 
 def test_partitions_of_other_workers_are_forgotten(new_stage, tmp_path):
-    first, second = new_stage(), new_stage()
-    first.step(list(events(0, 300)), START)
-    first.take_dirty()
-    written(first, tmp_path, {"behavior": 300})
+    kept(new_stage, tmp_path)
+    second = new_stage()
     snapshots = Snapshots(second, tmp_path, "log", 1.0)
     snapshots.load_early(early_of(new_stage, tmp_path))
     snapshots.load_early(None)

@@ -7,8 +7,9 @@ cdef class Region:
 
     A table that is copied to grow needs itself twice, leaves holes in the heap, and
     loses its huge pages, which a move splits. Here nothing moves, room that is not used
-    yet takes no memory, and what is in use the kernel may put into huge pages. Where address space is refused (`ulimit -v`), bytes move:
-    then nobody may look at them meanwhile.
+    yet takes no memory, and what is in use the kernel may put into huge pages. Where
+    address space is refused (`ulimit -v`), bytes move: then nobody may look at them
+    meanwhile.
 
     Args:
         most: bytes that it may grow to.
