@@ -14,6 +14,7 @@ from benchmarks.brokers import ROOT
 from benchmarks.figures import Row, UnavailableError, to_json, to_text
 from benchmarks.learning import __main__ as learning, summary
 from benchmarks.machine import busy, describe
+from benchmarks.peers.catalogue import PEERS
 from benchmarks.registry import FIGURES
 from benchmarks.session import Options, Session, note
 from streams.errors import AdloomError
@@ -35,17 +36,28 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{'learning':18}what is learnt from clicks; see learning --help")
         print(f"{'learning-figures':18}what is asked of that, and what is reached")
         return 0
-    unknown = [name for name in given.names if name not in FIGURES]
-    if unknown:
-        note(f"no figure {', '.join(unknown)}; there are {', '.join(FIGURES)}")
+    options = _options(given)
+    if unknown := _unknown(given.names, options):
+        note(unknown)
         return 2
     note(describe())
     if busy() > _BUSY:
         note(f"the machine is busy (load {busy():.1f} a core): figures will be low")
-    rows, n_failed = _measured(given.names or list(FIGURES), _options(given))
+    rows, n_failed = _measured(given.names or list(FIGURES), options)
     if given.json:
         print(to_json(rows))
     return 1 if n_failed else 0
+
+
+def _unknown(names: list[str], options: Options) -> str:
+    """Return which asked names do not exist, and which do; empty if all exist."""
+    for kind, asked, known in (
+        ("figure", names, tuple(FIGURES)),
+        ("peer", options.peers or (), tuple(PEERS)),
+    ):
+        if strangers := [name for name in asked if name not in known]:
+            return f"no {kind} {', '.join(strangers)}; there are {', '.join(known)}"
+    return ""
 
 
 def _measured(names: list[str], options: Options) -> tuple[list[Row], int]:
@@ -77,7 +89,9 @@ def _options(given: argparse.Namespace) -> Options:
         scale=given.scale,
         duplicates=given.duplicates,
         broker=given.broker,
-        peers=None if given.peers is None else tuple(given.peers.split(",")),
+        peers=None
+        if given.peers is None
+        else tuple(filter(None, given.peers.split(","))),
         folder=given.folder,
     )
 

@@ -55,7 +55,7 @@ def preferences(session: Session) -> Iterator[Row]:
 
 def _try(session: Session, peer: Peer, loaded: Loaded) -> PeerRun | None:
     """Run a peer; None when it cannot run here, said by name."""
-    folder = session.scratch(peer.name.replace(" ", "-"))
+    folder = session.scratch(peer.name)
     try:
         if peer.max_events is not None:
             spec = loaded.dataset.spec

@@ -12,7 +12,7 @@ from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.testing import cluster_main
 
-from benchmarks.peers.job import Job, Progress, UserWeights
+from benchmarks.peers.job import READING, Job, Progress, UserWeights
 
 
 class _Count(StatelessSinkPartition[Any]):
@@ -70,7 +70,7 @@ def main() -> None:
         [job.topic],
         tail=False,
         batch_size=10_000,
-        add_config={"fetch.message.max.bytes": str(4 * 1024 * 1024)},
+        add_config=READING,
     )
     events = op.flat_map_batch("decode", op.input("kafka", flow, source), decode)
     weights = op.stateful_map("fold", events, fold)

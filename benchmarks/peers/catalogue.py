@@ -67,10 +67,10 @@ PEERS: dict[str, Peer] = {
         Peer("pathway", python_peer("pathway_peer", "pathway")),
         Peer("bytewax", python_peer("bytewax_peer", "bytewax", "confluent_kafka")),
         Peer("quix-streams", python_peer("quix_peer", "quixstreams")),
-        Peer("confluent-kafka loop", python_peer("loop_peer", "confluent_kafka")),
+        Peer("confluent-kafka-loop", python_peer("loop_peer", "confluent_kafka")),
         Peer("faust", python_peer("faust_peer", "faust"), max_events=20_000),
         Peer(
-            "consume only",
+            "consume-only",
             python_peer("consume_peer", "confluent_kafka"),
             keeps_state=False,
         ),

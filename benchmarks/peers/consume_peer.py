@@ -2,7 +2,7 @@
 
 from confluent_kafka import Consumer
 
-from benchmarks.peers.job import Job, Progress
+from benchmarks.peers.job import READING, Job, Progress
 
 
 def main() -> None:
@@ -15,7 +15,7 @@ def main() -> None:
             "group.id": job.group,
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
-            "fetch.message.max.bytes": 4 * 1024 * 1024,
+            **READING,
         }
     )
     consumer.subscribe([job.topic])

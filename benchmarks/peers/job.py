@@ -20,6 +20,10 @@ from numpy.typing import NDArray
 
 _MARKS = (0.1, 0.5, 1.0)
 
+READING = {"fetch.message.max.bytes": "4194304", "fetch.queue.backoff.ms": "5"}
+"""How librdkafka reads fast: unless told otherwise it waits a second when its queue is
+full, four fifths of the time of a reader that does nothing else."""
+
 
 @dataclass(frozen=True)
 class Job:

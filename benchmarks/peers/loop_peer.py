@@ -10,7 +10,7 @@ import numpy as np
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from benchmarks.peers.job import Job, Progress, UserWeights
+from benchmarks.peers.job import READING, Job, Progress, UserWeights
 
 _FIRST_ROWS = 1_024
 
@@ -100,7 +100,7 @@ def _consumer(job: Job, group: str) -> Consumer:
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
             "enable.partition.eof": group.endswith("-check"),
-            "fetch.message.max.bytes": 4 * 1024 * 1024,
+            **READING,
         }
     )
 

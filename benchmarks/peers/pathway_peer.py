@@ -13,7 +13,7 @@ from typing import Any
 
 import pathway as pw
 
-from benchmarks.peers.job import Job, Progress
+from benchmarks.peers.job import READING, Job, Progress
 
 _FLUSH_LIMIT_S = 60.0
 
@@ -40,7 +40,7 @@ def main() -> None:
             "bootstrap.servers": job.bootstrap,
             "group.id": job.group,
             "auto.offset.reset": "earliest",
-            "fetch.message.max.bytes": str(4 * 1024 * 1024),
+            **READING,
         },
         topic=job.topic,
         format="raw",

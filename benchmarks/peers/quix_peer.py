@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from quixstreams import Application, State
 
-from benchmarks.peers.job import Job, Progress, UserWeights
+from benchmarks.peers.job import READING, Job, Progress, UserWeights
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
         state_dir=str(job.folder / "state"),
         loglevel="WARNING",
         auto_create_topics=True,
-        consumer_extra_config={"fetch.message.max.bytes": 4 * 1024 * 1024},
+        consumer_extra_config=READING,
         use_changelog_topics=True,
     )
     topic = app.topic(job.topic, key_deserializer="bytes", value_deserializer="bytes")

@@ -100,6 +100,13 @@ def test_every_figure_can_be_listed_and_an_unknown_one_is_refused(capsys):
     assert "nonsense" in capsys.readouterr().err
 
 
+def test_an_unknown_peer_is_refused_with_those_there_are(capsys):
+    assert programme.main(["preferences", "--peers", "flink,storm"]) == 2
+    said = capsys.readouterr().err
+    assert "no peer storm" in said
+    assert "kafka-streams" in said
+
+
 def test_bench_is_a_command_of_adloom():
     done = subprocess.run(
         [sys.executable, "-m", "streams", "bench", "--list"],
