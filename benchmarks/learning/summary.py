@@ -1,7 +1,7 @@
 """`adloom bench learning-figures`: what was asked of a loop that learns, and reached.
 
 Derives every figure from the runs of `adloom bench learning`: those that were made are
-read, the others are made now. Intervals are over worlds.
+read, the others are made now, or left out with `--kept`. Intervals are over worlds.
 """
 
 import argparse
@@ -12,79 +12,114 @@ from pathlib import Path
 from benchmarks.figures import Row, UnavailableError, to_json, to_text
 from benchmarks.learning import asked
 from benchmarks.learning.__main__ import SEEDS, seeds
-from benchmarks.learning.kept import FOLDER, Task, made
+from benchmarks.learning.kept import FOLDER, Task, already_made, made
 from benchmarks.learning.methods.catalogue import METHODS, REFERENCE
-from benchmarks.learning.run import BACK_AT
+from benchmarks.learning.run import BACK_AT, CHECKPOINTS
 from benchmarks.learning.world import KINDS
 
 OURS = ("ours-gan", "ours-vae")
+BILINEAR, WARM = "bilinear", "warm"
+CHAPTERS = (*KINDS, WARM)
+"""Kinds of worlds, and bilinear ones where 20,000 logged impressions come first."""
+
 _BANDIT = "library-bandit"
 _WITHOUT_PEERS = ("shuffled", "poisoned", "drifting")
 """Kinds that ask something of ours alone."""
+_LONG, _USUAL = 300_000, 100_000
+"""Impressions of bilinear worlds, and of the others unless they drift."""
+_MORE_CLICKS = 1.05
+"""CTR that is asked beside LinTS, from 100,000 impressions on."""
+_GAPS = {
+    (BILINEAR, "ours-gan"): {10_000: 15.0, 30_000: 26.0, 100_000: 43.0, 300_000: 57.0},
+    (BILINEAR, "ours-vae"): {10_000: 15.0, 30_000: 25.0, 100_000: 41.0, 300_000: 54.0},
+    (WARM, "ours-gan"): {10_000: 24.0, 30_000: 34.0, 100_000: 46.0},
+    (WARM, "ours-vae"): {10_000: 24.0, 30_000: 34.0, 100_000: 46.0},
+}
+"""Percent of the gap that are asked, by impressions."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run what is missing and print the table; return the exit status."""
     given = _parser().parse_args(arguments)
     kinds, methods = given.kinds.split(","), given.methods.split(",")
-    unknown = [*set(kinds).difference(KINDS), *set(methods).difference(METHODS)]
+    unknown = [*set(kinds).difference(CHAPTERS), *set(methods).difference(METHODS)]
     if unknown:
         sys.stderr.write(f"unknown: {', '.join(unknown)}\n")
         return 2
     worlds = seeds(given.seeds)
-    tasks = _tasks(kinds, methods, worlds, given.impressions)
+    tasks = [
+        task
+        for kind in kinds
+        for seed in worlds
+        for task in _tasks(kind, seed, methods, given.impressions)
+    ]
+    tasks = list(dict.fromkeys(tasks))
     runs: asked.Runs = {}
     try:
-        for (kind, seed, method, _), points in made(given.folder, tasks, given.jobs):
-            runs[kind, method, seed] = points
+        for task, points in (
+            already_made(given.folder, tasks)
+            if given.kept
+            else made(given.folder, tasks, given.jobs)
+        ):
+            kind = WARM if task.warm else task.kind
+            runs[kind, task.method, task.seed] = points
     except UnavailableError as error:
         sys.stderr.write(f"learning-figures: skipped: {error}\n")
         return 0
-    found = list(_rows(asked.Worlds(runs, worlds, given.impressions), kinds, methods))
-    for one in found:
+    every = _rows(asked.Worlds(runs, worlds), kinds, methods, given.impressions)
+    rows = [row for row in every if row.n_runs]
+    for one in rows:
         sys.stderr.write(to_text(one) + "\n")
     if given.json:
-        sys.stdout.write(to_json(found) + "\n")
+        sys.stdout.write(to_json(rows) + "\n")
     return 0
 
 
-def _tasks(
-    kinds: Sequence[str], methods: Sequence[str], worlds: Sequence[int], total: int
-) -> list[Task]:
-    needed: list[Task] = []
-    for kind in kinds:
-        peers: list[str] = [] if kind in _WITHOUT_PEERS else [REFERENCE]
-        if kind == "bilinear":
-            peers.append(_BANDIT)
-        last = max(total, BACK_AT) if kind == "drifting" else total
-        needed += [
-            (kind, seed, method, last)
-            for seed in worlds
-            for method in (*peers, *methods)
-        ]
-    if "poisoned" in kinds and "bilinear" not in kinds:
-        needed += [("bilinear", seed, own, total) for seed in worlds for own in methods]
-    return needed
+def _tasks(kind: str, seed: int, methods: Sequence[str], total: int) -> Iterator[Task]:
+    """Yield the runs of one world that a chapter is made of."""
+    usual = min(total, _USUAL)
+    truth = BILINEAR if kind == WARM else kind
+    last = {BILINEAR: total, "drifting": BACK_AT}.get(kind, usual)
+    peers = () if kind in _WITHOUT_PEERS else (REFERENCE,)
+    for method in (*peers, *methods):
+        yield Task(truth, seed, method, last, warm=kind == WARM)
+    if kind == BILINEAR:
+        yield Task(kind, seed, _BANDIT, usual)
+    if kind == "poisoned":  # beside clean worlds
+        for method in methods:
+            yield Task(BILINEAR, seed, method, total)
 
 
 def _rows(
-    worlds: asked.Worlds, kinds: Sequence[str], methods: Sequence[str]
+    worlds: asked.Worlds, kinds: Sequence[str], methods: Sequence[str], total: int
 ) -> Iterator[Row]:
+    usual = min(total, _USUAL)
     for kind in kinds:
         for method in methods:
             match kind:
                 case "shuffled":
-                    yield asked.shuffled(worlds, method)
+                    yield asked.shuffled(worlds, method, usual)
                 case "poisoned":
-                    yield from asked.poisoned(worlds, method)
+                    yield from asked.poisoned(worlds, method, usual)
                 case "drifting":
                     yield from asked.drifting(worlds, method)
                 case _:
-                    yield from asked.learnt(worlds, kind, method, REFERENCE)
-            if kind == "bilinear":
-                yield from asked.beside(worlds, kind, method, _BANDIT)
-                yield from asked.generator(worlds, kind, method)
-                yield from asked.served(worlds, kind, method)
+                    yield from _learnt(worlds, (kind, method))
+
+
+def _learnt(worlds: asked.Worlds, own: asked.Asked) -> Iterator[Row]:
+    """Yield what is learnt by each number of impressions."""
+    is_reference = own[0] == BILINEAR
+    for n in CHECKPOINTS:
+        yield asked.closed(worlds, own, n, _GAPS.get(own, {}).get(n))
+        more = _MORE_CLICKS if n >= _USUAL else None
+        as_many = 0.98 if is_reference and n == _USUAL else None
+        yield from asked.beside(worlds, own, REFERENCE, n, more, as_many)
+        if is_reference:
+            more = 1.10 if n == _USUAL else None
+            yield from asked.beside(worlds, own, _BANDIT, n, more)
+            yield from asked.generator(worlds, own, n)
+        yield from asked.served(worlds, own, n, 0.03 if is_reference else None)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -94,10 +129,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="one list on stdout")
     parser.add_argument("--seeds", default=SEEDS, help="worlds, such as 900-909")
-    parser.add_argument("--kinds", default=",".join(KINDS))
+    parser.add_argument("--kinds", default=",".join(CHAPTERS))
     parser.add_argument("--methods", default=",".join(OURS), help="the product's")
-    parser.add_argument("--impressions", type=int, default=100_000)
+    parser.add_argument(
+        "--impressions",
+        type=int,
+        default=_LONG,
+        help="at most, in bilinear worlds; others have 100,000, drifting ones 200,000",
+    )
     parser.add_argument("--jobs", type=int, default=1, help="processes at once")
+    parser.add_argument("--kept", action="store_true", help="run nothing that misses")
     parser.add_argument("--folder", type=Path, default=FOLDER)
     return parser
 

@@ -1,6 +1,7 @@
 """The learning benchmark: worlds, methods, resumed runs, rows and page."""
 
 import json
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -69,6 +70,11 @@ def test_a_run_that_was_made_is_not_made_again(world, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out) == first
     assert {file: file.stat().st_mtime_ns for file in files} == files
     assert "<svg" in (tmp_path / "page.html").read_text("utf-8")
+    assert programme.main([*arguments, "--kept", "--svg", str(tmp_path / "a.svg")]) == 0
+    assert json.loads(capsys.readouterr().out) == first
+    curves = ET.parse(tmp_path / "a.svg").getroot()  # noqa: S314 - our own
+    assert curves.tag == "{http://www.w3.org/2000/svg}svg"
+    assert {"lints", "random", "10,000"} <= {one.text for one in curves.iter()}
     lints = next(row for row in first if row["method"] == "lints")
     assert lints["ctr_vs_lints"] == 0.0
     assert lints["n_worlds"] == 1
