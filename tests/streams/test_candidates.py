@@ -6,6 +6,7 @@ from hypothesis import given, strategies as st
 
 from model_export import design_space
 from model_export.design_space import DesignSpace, SpaceError
+from streams.core.creative.briefs import Briefs
 from streams.core.creative.candidates import Proposer
 from streams.core.creative.counter_random import seeds_of
 from streams.core.creative.hard_rules import HardRules
@@ -71,7 +72,7 @@ def test_hard_rules_say_of_columns_what_they_say_of_vectors(seeds, data):
     drawn = sampled(SPACE, logits, seeds_of(seeds))
     drawn.continuous[:] = np.random.default_rng(seeds[0]).random(drawn.continuous.shape)
     rules = HardRules(SPACE)
-    bits = rules.broken(drawn.chosen, drawn.continuous, categories)
+    bits = rules.broken(drawn.chosen, drawn.continuous, Briefs.about(categories))
     broken = rules.unpacked(bits)
     flat = vectors(SPACE, drawn).reshape(-1, SPACE.size)
     repeated = [category for category in categories for _ in range(30)]
@@ -100,7 +101,7 @@ def test_a_space_may_have_more_rules_than_a_word_has_bits():
     rules = HardRules(space)
     chosen = np.array([[[0, 0, 1]]])
     continuous = np.array([[[0.10], [0.25], [0.0]]], np.float32)  # of 200
-    broken = rules.unpacked(rules.broken(chosen, continuous, ["running"]))
+    broken = rules.unpacked(rules.broken(chosen, continuous, Briefs.about(["running"])))
     assert broken.sum(2).tolist() == [[80, 50, 0]]
     assert (broken[0, 0, :-1] == (np.arange(1, 101) > 20)).all()
 
@@ -108,9 +109,11 @@ def test_a_space_may_have_more_rules_than_a_word_has_bits():
 @given(st.lists(st.integers(0, 2**63), min_size=1, max_size=20))
 def test_random_designs_are_legal_and_their_columns_decode_as_vectors_do(seeds):
     categories = ["insurance"] * len(seeds)
-    drawn = PROPOSER.uniform(7, categories, seeds_of(seeds))
+    drawn = PROPOSER.uniform(7, Briefs.about(categories), seeds_of(seeds))
     rules = HardRules(SPACE)
-    assert not rules.broken(drawn.chosen, drawn.continuous, categories).any()
+    assert not rules.broken(
+        drawn.chosen, drawn.continuous, Briefs.about(categories)
+    ).any()
     flat = vectors(SPACE, drawn).reshape(-1, SPACE.size)
     columns = drawn.chosen.reshape(len(SPACE.categorical), -1)
     continuous = drawn.continuous.reshape(-1, SPACE.n_continuous)
@@ -118,7 +121,9 @@ def test_random_designs_are_legal_and_their_columns_decode_as_vectors_do(seeds):
 
 
 def test_random_designs_are_uniform_over_the_legal_ones():
-    drawn = PROPOSER.uniform(16, ["running"] * 3_000, seeds_of(range(3_000)))
+    drawn = PROPOSER.uniform(
+        16, Briefs.about(["running"] * 3_000), seeds_of(range(3_000))
+    )
     ours = vectors(SPACE, drawn).reshape(-1, SPACE.size).mean(0)
     other = SPACE.random(48_000, np.random.default_rng(0), ["running"] * 48_000)
     assert ours == pytest.approx(other.mean(0), abs=0.012)
@@ -128,7 +133,8 @@ def test_a_pool_without_a_legal_design_gets_one_at_random():
     red = np.full((3, 4, 2), -1e9, np.float32)
     red[:, :, 0] = 1e9
     seeds = seeds_of([1, 2, 3])
-    pools = Proposer(STRICT).judged(sampled(STRICT, red, seeds), ["running"] * 3, seeds)
+    briefs = Briefs.about(["running"] * 3)
+    pools = Proposer(STRICT).judged(sampled(STRICT, red, seeds), briefs, seeds)
     assert pools.n_rejected.tolist() == [4, 4, 4]
     assert STRICT.rule_names == ("no-red",)
     assert pools.broken.tolist() == [[True, False]] * 3
@@ -138,12 +144,14 @@ def test_a_pool_without_a_legal_design_gets_one_at_random():
 
 def test_rules_that_forbid_everything_are_named():
     with pytest.raises(SpaceError, match="no-hue"):
-        Proposer(NOTHING).uniform(2, ["running"], seeds_of([1]))
+        Proposer(NOTHING).uniform(2, Briefs.about(["running"]), seeds_of([1]))
 
 
 def test_a_space_of_numbers_alone_has_candidates_too():
     drawn = sampled(NUMBERS, np.zeros((2, 3, 0), np.float32), seeds_of([1, 2]))
-    random = Proposer(NUMBERS).uniform(3, ["running"] * 2, seeds_of([1, 2]))
+    random = Proposer(NUMBERS).uniform(
+        3, Briefs.about(["running"] * 2), seeds_of([1, 2])
+    )
     for candidates in (drawn, random):
         assert vectors(NUMBERS, candidates).shape == (2, 3, 1)
     assert np.unique(random.continuous).size == 6

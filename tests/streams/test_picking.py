@@ -11,6 +11,7 @@ from model_export.conditioning import CONDITION_SIZE
 from model_export.critic_layout import Layout
 from schemas.records import ModelRelease
 from streams.core.creative.arms import Arm, Arms
+from streams.core.creative.briefs import Briefs
 from streams.core.creative.counter_random import seeds_of
 from streams.core.creative.picking import Picker
 from streams.core.creative.picks import NO_SHADOW
@@ -59,7 +60,7 @@ def pick(arm, seeds, **settings):
     picker = Picker(CreativesSettings(**settings), SPACE)
     n = len(seeds)
     given = conditions(1).repeat(n, 0)
-    return picker.pick([arm] * n, given, ["running"] * n, seeds_of(seeds))
+    return picker.pick([arm] * n, given, Briefs.about(["running"] * n), seeds_of(seeds))
 
 
 def designs(picks):
@@ -79,10 +80,10 @@ def test_every_request_gets_its_own_arms_pick_whatever_the_others_get():
     arms = [Arm("control"), Arm("champion", LinearModel()), Arm("canary")] * 4
     given, seeds = conditions(12), seeds_of(range(12))
     picker = Picker(CreativesSettings(), SPACE)
-    together = designs(picker.pick(arms, given, ["running"] * 12, seeds))
+    together = designs(picker.pick(arms, given, Briefs.about(["running"] * 12), seeds))
     for row, arm in enumerate(arms):
         own = slice(row, row + 1)
-        alone = picker.pick([arm], given[own], ["running"], seeds[own])
+        alone = picker.pick([arm], given[own], Briefs.about(["running"]), seeds[own])
         assert designs(alone) == [together[row]]
 
 
@@ -92,7 +93,9 @@ def test_no_pick_breaks_a_hard_rule():
             picker = Picker(CreativesSettings(), SPACE)
             n = 50
             seeds = seeds_of(range(n))
-            picks = picker.pick([arm] * n, conditions(n), [category] * n, seeds)
+            picks = picker.pick(
+                [arm] * n, conditions(n), Briefs.about([category] * n), seeds
+            )
             vectors = SPACE.encode(designs(picks))
             assert not SPACE.violations(vectors, [category] * n).any()
 

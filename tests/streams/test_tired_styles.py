@@ -9,8 +9,8 @@ from hypothesis import given, strategies as st
 from model_export import design_space
 from model_export.design_space import DesignSpace
 from schemas.records import Design, Feedback
-from streams.core.creative.advertised import Advertised
 from streams.core.creative.arms import Arm
+from streams.core.creative.briefs import Briefs
 from streams.core.creative.candidates import Proposer
 from streams.core.creative.counter_random import seeds_of
 from streams.core.creative.picking import Picker
@@ -248,10 +248,10 @@ def test_columns_say_what_records_say(use_compiled):
 
 def picks_of(space, tired_of, n=300, category="running", **settings):
     picker = Picker(CreativesSettings(**settings), space)
-    wanted = [Advertised(category, tired_of)] * n
+    briefs = Briefs([category] * n, [tired_of] * n)
     conditions = np.zeros((n, 71), np.float32)
     arms = [Arm("control")] * n
-    picks = picker.pick(arms, conditions, wanted, seeds_of(range(n)))
+    picks = picker.pick(arms, conditions, briefs, seeds_of(range(n)))
     return picks, space.designs(picks.columns.T, picks.continuous)
 
 
@@ -287,7 +287,8 @@ def test_generated_designs_of_a_tired_style_are_rejected_by_name():
         np.ones(16, np.float32),
         seeds,
     )
-    pools = proposer.judged(drawn, [Advertised("running", STYLE), "running"], seeds)
+    briefs = Briefs(["running"] * 2, [STYLE, ""])
+    pools = proposer.judged(drawn, briefs, seeds)
     assert not pools.is_legal[0, :12].any()
     assert pools.is_legal[1, :12].any()
     assert pools.broken[:, -1].tolist() == [True, False]

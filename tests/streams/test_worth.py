@@ -8,6 +8,7 @@ from model_export import design_space
 from model_export.critic_layout import Layout
 from model_export.posterior import best_designs
 from streams.core.columnar import compiled, worth as looks
+from streams.core.creative.briefs import Briefs
 from streams.core.creative.candidates import Proposer
 from streams.core.creative.counter_random import seeds_of
 
@@ -78,7 +79,9 @@ def test_the_compiled_module_gives_the_same_bits(layout, seed, n, k, n_draws):
 @pytest.mark.parametrize("score", SCORES)
 def test_a_score_is_the_critics_of_the_same_design(score):
     layout = Layout.of(SPACE, 2)
-    drawn = Proposer(SPACE).uniform(7, ["running"] * 5, seeds_of(range(5)))
+    drawn = Proposer(SPACE).uniform(
+        7, Briefs.about(["running"] * 5), seeds_of(range(5))
+    )
     worth, base = some_worth(layout, 3, 5, 8)
     scores = score(layout, drawn.chosen, drawn.continuous, worth, base)
     for row in range(5):

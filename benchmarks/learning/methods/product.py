@@ -24,6 +24,7 @@ from model_export.pick import click_probability
 from model_export.posterior import best_designs
 from model_export.recipe import Kind
 from streams.core.creative.arms import Arm
+from streams.core.creative.briefs import Briefs
 from streams.core.creative.counter_random import seeds_of
 from streams.core.creative.picking import Group, Picker
 from streams.inference import OnnxModel
@@ -77,9 +78,8 @@ class Product:
         for start in range(0, len(condition), _ROWS):
             rows = condition[start : start + _ROWS]
             seeds = seeds_of(self._seeds(len(rows)))
-            picks = self._picker.pick(
-                [arm] * len(rows), rows, [_NOBODYS] * len(rows), seeds
-            )
+            briefs = Briefs.about([_NOBODYS] * len(rows))
+            picks = self._picker.pick([arm] * len(rows), rows, briefs, seeds)
             shown.append(self._vectors(picks.columns.T, picks.continuous))
             propensity.append(picks.propensity)
         self._propensity = np.concatenate(propensity)
@@ -98,9 +98,8 @@ class Product:
         parts = []
         for start in range(0, len(condition), _ROWS):
             rows = condition[start : start + _ROWS]
-            group = Group(
-                rows, [_NOBODYS] * len(rows), seeds_of(self._seeds(len(rows)))
-            )
+            briefs = Briefs.about([_NOBODYS] * len(rows))
+            group = Group(rows, briefs, seeds_of(self._seeds(len(rows))))
             if variant == "exact":
                 worth, _ = self._served.worth(self._served.person(rows))
                 columns, continuous = best_designs(self._served.layout, worth.mean(2))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_export.design_space import DesignSpace, SpaceError
+from streams.core.creative.briefs import Briefs
 from streams.core.creative.counter_random import Words, uniforms
 from streams.core.creative.hard_rules import HardRules
 
@@ -113,7 +114,7 @@ class Proposer:
         chosen = places + self._starts[:, None]
         return Candidates(chosen.reshape(n_attributes, n, k), inside)
 
-    def uniform(self, k: int, categories: Sequence[str], seeds: Words) -> Candidates:
+    def uniform(self, k: int, briefs: Briefs, seeds: Words) -> Candidates:
         """Return k designs for each seed, uniform over the legal ones.
 
         Raises:
@@ -128,8 +129,7 @@ class Proposer:
             if not len(rows):
                 return Candidates(chosen, continuous)
             drawn = self._drawn(k + k // 2, seeds[rows], RANDOM_STREAM + round_)
-            wanted = [categories[row] for row in rows.tolist()]
-            is_legal = _unbroken(self._broken(drawn, wanted))
+            is_legal = _unbroken(self._broken(drawn, briefs.of(rows.tolist())))
             place = n_found[rows, None] + np.cumsum(is_legal, 1) - 1
             row, column = np.nonzero(is_legal & (place < k))
             into = rows[row], place[row, column]
@@ -141,9 +141,7 @@ class Proposer:
             f"loosen the rules {self._space.rule_names}"
         )
 
-    def judged(
-        self, candidates: Candidates, categories: Sequence[str], seeds: Words
-    ) -> Pools:
+    def judged(self, candidates: Candidates, briefs: Briefs, seeds: Words) -> Pools:
         """Return candidates with what hard rules say of them.
 
         A request whose every candidate is forbidden gets a legal one at random, in
@@ -151,24 +149,23 @@ class Proposer:
 
         Args:
             candidates: of B requests.
-            categories: advertised category of each request.
+            briefs: one for each request.
             seeds: uint64[B].
         """
-        broken = self._broken(candidates, categories)  # (W, B, K)
+        broken = self._broken(candidates, briefs)  # (W, B, K)
         is_legal = _unbroken(broken)
         n_rejected = is_legal.shape[1] - is_legal.sum(1, dtype=np.int64)
         lost = np.flatnonzero(~is_legal.any(1))
         if len(lost):
-            wanted = [categories[row] for row in lost.tolist()]
-            found = self.uniform(1, wanted, seeds[lost])
+            found = self.uniform(1, briefs.of(lost.tolist()), seeds[lost])
             candidates.chosen[:, lost, 0] = found.chosen[:, :, 0]
             candidates.continuous[lost, 0] = found.continuous[:, 0]
             is_legal[lost, 0] = True
         by_request = self._rules.unpacked(np.bitwise_or.reduce(broken, 2))
         return Pools(candidates, is_legal, n_rejected, by_request)
 
-    def _broken(self, candidates: Candidates, categories: Sequence[str]) -> Words:
-        return self._rules.broken(candidates.chosen, candidates.continuous, categories)
+    def _broken(self, candidates: Candidates, briefs: Briefs) -> Words:
+        return self._rules.broken(candidates.chosen, candidates.continuous, briefs)
 
     def _drawn(self, k: int, seeds: Words, stream: int) -> Candidates:
         """Return k designs for each seed, rules or not."""

@@ -14,8 +14,8 @@ from model_export.conditioning import condition
 from schemas.records import Creative, CreativeRequest, Preference, Record
 from schemas.taxonomy import Taxonomy
 from streams.core.columnar.columns import Columns
-from streams.core.creative.advertised import Advertised
 from streams.core.creative.arms import Arms
+from streams.core.creative.briefs import Briefs
 from streams.core.creative.candidates import CATEGORY_STREAM
 from streams.core.creative.counter_random import Words, fine_uniforms
 from streams.core.creative.explanation import favourites
@@ -148,23 +148,18 @@ class Creatives:
         shas = [arm.sha256 for arm in arms]
         seeds = derived_seeds(len(asked), "candidates", request_ids, shas)
         categories = self._categories(requests, conditions, seeds)
-        tired_of = [request.tired_of or "" for request in requests]
-        wanted = [
-            Advertised(category, styles) if styles else category
-            for category, styles in zip(categories, tired_of, strict=True)
-        ]
+        briefs = Briefs(categories, [request.tired_of or "" for request in requests])
         answers = Answers(
             request_ids=request_ids,
             user_ids=user_ids,
             placements=[request.placement for request in requests],
             surfaces=[request.surface for request in requests],
             languages=[request.language for request in requests],
-            categories=categories,
+            briefs=briefs,
             arms=arms,
             conditions=conditions,
             seeds=seeds,
-            tired_of=tired_of,
-            picks=self._picker.pick(arms, conditions, wanted, seeds),
+            picks=self._picker.pick(arms, conditions, briefs, seeds),
         )
         messages = self._messages.written(answers, now, now + self._life_ms)
         return [

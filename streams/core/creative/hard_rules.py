@@ -1,4 +1,4 @@
-"""Designs as columns + advertised categories -> the hard rules they break, as bits.
+"""Designs as columns + briefs -> the hard rules they break, as bits.
 
 A rule is a bit, 64 of them a word. Each value of an attribute has the bits of the rules
 whose conditions it meets; what a design breaks is the AND over its values, the numbers'
@@ -6,14 +6,13 @@ bounds and its category: a few operations for all rules and all designs. The las
 a rule for one person: no style that they are tired of.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from model_export.brand_rules import Rule
 from model_export.design_space import DesignSpace
-from streams.core.creative.advertised import Advertised, TiredStyles
+from streams.core.creative.briefs import Briefs
+from streams.core.creative.tired_styles import TiredStyles
 
 TIRED = "tired-style"
 """Name of the last rule."""
@@ -49,7 +48,7 @@ class HardRules:
         self,
         chosen: NDArray[np.intp],
         continuous: NDArray[np.float32],
-        categories: Sequence[str],
+        briefs: Briefs,
     ) -> Words:
         """Return what each design breaks: uint64[W, B, K].
 
@@ -58,12 +57,11 @@ class HardRules:
         Args:
             chosen: [A, B, K], the one-hot column that each categorical attribute sets.
             continuous: float32[B, K, NC], scaled to [0, 1].
-            categories: B, advertised; an `Advertised` also says of what styles its
-                reader is tired.
+            briefs: B of them.
         """
         n, k, _ = continuous.shape
         answer = np.empty((self._n_words, n, k), np.uint64)
-        scopes = [self._in_scope.get(name, self._always) for name in categories]
+        scopes = [self._in_scope.get(name, self._always) for name in briefs.categories]
         answer[:] = (
             np.array(scopes, np.uint64).reshape(n, self._n_words, 1).swapaxes(0, 1)
         )
@@ -73,14 +71,9 @@ class HardRules:
         for column, bound, sign, others in self._bounds:
             met = sign * continuous[:, :, column] < sign * bound
             answer &= np.where(met, _ALL, others[:, None, None])
-        wanted = {
-            row: one
-            for row, one in enumerate(categories)
-            if isinstance(one, Advertised) and one.tired_of
-        }
-        if wanted:
-            rows = list(wanted)
-            is_tired = self._tired.among(list(wanted.values()), chosen[:, rows])
+        rows = [row for row, styles in enumerate(briefs.tired_of) if styles]
+        if rows:
+            is_tired = self._tired.among(briefs.of(rows), chosen[:, rows])
             bit = ~self._without(self._n_rules - 1)
             answer[:, rows] |= np.where(is_tired, bit[:, None, None], np.uint64(0))
         return answer

@@ -29,6 +29,7 @@ from streams.core.columnar.avro_rows import rows, text
 from streams.core.columnar.changelog import varint
 from streams.core.columnar.digests import Digests
 from streams.core.creative.arms import Arm
+from streams.core.creative.briefs import Briefs
 from streams.core.creative.counter_random import Words
 from streams.core.creative.explanation import Explainer, Key
 from streams.core.creative.hard_rules import TIRED
@@ -75,15 +76,12 @@ class Answers:
     placements: list[str]
     surfaces: list[Surface]
     languages: list[str]
-    categories: list[str]
-    """Advertised."""
+    briefs: Briefs
     arms: Sequence[Arm]
     conditions: Floats
     """[n, conditions]; they begin with the preferences."""
     seeds: Words
     """uint64[n]"""
-    tired_of: list[str]
-    """Styles that each request named; empty for none."""
     picks: Picks
 
 
@@ -150,7 +148,7 @@ class CreativeMessages:
             answers.placements,
             answers.surfaces,
             answers.languages,
-            answers.categories,
+            answers.briefs.categories,
             strict=True,
         )
         columns: list[Column] = [
@@ -184,7 +182,7 @@ class CreativeMessages:
     def _copies(self, answers: Answers) -> list[bytes]:
         worded = [column for column, _ in self._worded]
         places = answers.picks.columns[:, worded].T.tolist()
-        keys = zip(*places, answers.categories, answers.languages, strict=True)
+        keys = zip(*places, answers.briefs.categories, answers.languages, strict=True)
         return [self._words[key] for key in keys]
 
     def _written(self, key: tuple[int | str, ...]) -> bytes:
@@ -205,7 +203,7 @@ class CreativeMessages:
         for surface, design, category, language, creative_id in zip(
             answers.surfaces,
             designs,
-            answers.categories,
+            answers.briefs.categories,
             answers.languages,
             ids,
             strict=True,
@@ -228,7 +226,7 @@ class CreativeMessages:
         yield varint(self._n_candidates)
         yield Longs(picks.n_rejected)
         yield Pieces([self._rules[rules] for rules in broken])
-        yield Texts(answers.tired_of)
+        yield Texts(answers.briefs.tired_of)
         yield Doubles(picks.propensity)
         yield MaybeDoubles(picks.score)
         yield varint(given.shape[1])

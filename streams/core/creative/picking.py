@@ -14,6 +14,7 @@ from model_export.design_space import DesignSpace
 from model_export.pick import click_probability, pick_probabilities
 from streams.core.columnar import worth as looks
 from streams.core.creative.arms import Arm
+from streams.core.creative.briefs import Briefs
 from streams.core.creative.candidates import (
     LATENT_STREAM,
     PICK_STREAM,
@@ -46,7 +47,7 @@ class Group:
     """The requests of a micro-batch that one arm answers."""
 
     conditions: Floats
-    categories: Sequence[str]
+    briefs: Briefs
     seeds: Words
 
 
@@ -75,7 +76,7 @@ class Picker:
         self,
         arms: Sequence[Arm],
         conditions: Floats,
-        categories: Sequence[str],
+        briefs: Briefs,
         seeds: Words,
     ) -> Picks:
         """Return one pick per request; all arguments have one entry per request.
@@ -83,7 +84,7 @@ class Picker:
         Args:
             arms: who answers.
             conditions: condition vectors [n, conditions].
-            categories: category advertised, for the rules that depend on it.
+            briefs: what is advertised, for the rules that depend on it.
             seeds: uint64[n], seed of each request.
         """
         places: dict[int, list[int]] = {}  # by identity: arms are slow to hash
@@ -93,8 +94,7 @@ class Picker:
         for listed in places.values():
             arm = arms[listed[0]]
             own = np.array(listed, np.intp)
-            wanted = [categories[place] for place in listed]
-            group = Group(conditions[own], wanted, seeds[own])
+            group = Group(conditions[own], briefs.of(listed), seeds[own])
             parts.append((own, self._pick_for(arm, group)))
         return merged(parts)
 
@@ -109,7 +109,7 @@ class Picker:
         """Return candidates, and their click logits [n, K, S] if a model proposed."""
         if model is None:
             k = self._settings.candidates
-            uniform = self._proposer.uniform(k, group.categories, group.seeds)
+            uniform = self._proposer.uniform(k, group.briefs, group.seeds)
             return self._judged(uniform, group), None
         person = model.person(group.conditions)
         worth, base = model.worth(person)  # (n, F, S), (n, S)
@@ -123,7 +123,7 @@ class Picker:
         return pools, looks.scores(model.layout, chosen, continuous, worth, base)
 
     def _judged(self, candidates: Candidates, group: Group) -> Pools:
-        return self._proposer.judged(candidates, group.categories, group.seeds)
+        return self._proposer.judged(candidates, group.briefs, group.seeds)
 
     def _generated(self, model: Model, person: Floats, seeds: Words) -> Candidates:
         """Return designs sampled from the generator, `SAMPLES` a latent."""

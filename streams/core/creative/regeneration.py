@@ -6,8 +6,8 @@ from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Creative
 from schemas.taxonomy import Taxonomy
-from streams.core.creative.advertised import Advertised
 from streams.core.creative.arms import Arm
+from streams.core.creative.briefs import Briefs
 from streams.core.creative.counter_random import seeds_of
 from streams.core.creative.messages import Answers, CreativeMessages, Renderer
 from streams.core.creative.model import Model
@@ -39,7 +39,7 @@ def regenerate(
     arm = Arm(receipt.arm, model)
     given = from_bytes(receipt.condition)[None]
     seeds = seeds_of([receipt.seed])
-    wanted = Advertised(creative.category, receipt.tired_of)
+    briefs = Briefs([creative.category], [receipt.tired_of])
     codec = Codec(Creative, LockedIds())
     answers = Answers(
         request_ids=[creative.request_id],
@@ -47,12 +47,11 @@ def regenerate(
         placements=[creative.placement],
         surfaces=[creative.surface],
         languages=[creative.language],
-        categories=[creative.category],
+        briefs=briefs,
         arms=[arm],
         conditions=given,
         seeds=seeds,
-        tired_of=[receipt.tired_of],
-        picks=picker.pick([arm], given, [wanted], seeds),
+        picks=picker.pick([arm], given, briefs, seeds),
     )
     messages = CreativeMessages(
         codec.frame,

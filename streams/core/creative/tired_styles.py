@@ -1,17 +1,12 @@
-"""What hard rules go by beside the design: a category, and styles to be left out.
+"""Briefs + designs as columns -> which designs are of a style to be left out."""
 
-The pick hands advertised categories on to the hard rules as they are: a text, or, for
-somebody who is tired of styles, a text that knows them.
-"""
-
-from collections.abc import Sequence
 from functools import lru_cache
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model_export.design_space import DesignSpace
+from streams.core.creative.briefs import Briefs
 from streams.core.ids import derived_seed
 from streams.core.style import ATTRIBUTES, values_of
 
@@ -21,24 +16,6 @@ LEAST_LEFT = 0.25
 _NO_COLUMN = -1
 _SAMPLE = 512
 _REMEMBERED = 65_536
-
-
-class Advertised(str):
-    """An advertised category.
-
-    >>> Advertised("running", "split/ocean/person") == "running"
-    True
-    """
-
-    __slots__ = ("tired_of",)
-    tired_of: str
-    """Styles, as `style.written` writes them; empty for none."""
-
-    def __new__(cls, category: str, tired_of: str = "") -> Self:
-        """Return a category that knows what its reader is tired of."""
-        made = super().__new__(cls, category)
-        made.tired_of = tired_of
-        return made
 
 
 class TiredStyles:
@@ -54,18 +31,16 @@ class TiredStyles:
         self._attributes = [names.index(name) for name in ATTRIBUTES if name in names]
         self._columns_of = lru_cache(_REMEMBERED)(self._columns)
 
-    def among(
-        self, wanted: Sequence[Advertised], chosen: NDArray[np.intp]
-    ) -> NDArray[np.bool_]:
+    def among(self, briefs: Briefs, chosen: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Return which designs somebody is tired of: bool[B, K].
 
         Args:
-            wanted: B categories and styles.
+            briefs: B of them.
             chosen: [A, B, K], the one-hot column that each categorical attribute sets.
         """
-        styles = [self._columns_of(str(one), one.tired_of) for one in wanted]
+        styles = [*map(self._columns_of, briefs.categories, briefs.tired_of)]
         most = max(map(len, styles))
-        columns = np.full((len(wanted), most, len(self._attributes)), _NO_COLUMN)
+        columns = np.full((len(styles), most, len(self._attributes)), _NO_COLUMN)
         for row, found in enumerate(styles):
             columns[row, : len(found)] = found
         own = chosen[self._attributes]  # (S, B, K)
