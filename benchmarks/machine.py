@@ -5,7 +5,7 @@ import platform
 from collections.abc import Iterable
 from pathlib import Path
 
-_TICKS = os.sysconf("SC_CLK_TCK")
+TICKS = os.sysconf("SC_CLK_TCK")
 _UTIME, _STIME = 11, 12  # after the command's name, proc(5)
 
 
@@ -34,7 +34,7 @@ def cpu_seconds(pids: Iterable[int]) -> float:
         stat = Path(f"/proc/{pid}/stat").read_text("utf-8")
         fields = stat.rpartition(")")[2].split()
         ticks += int(fields[_UTIME]) + int(fields[_STIME])
-    return ticks / _TICKS
+    return ticks / TICKS
 
 
 def resident_bytes(pid: int, *, peak: bool = False) -> int:

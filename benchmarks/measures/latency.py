@@ -6,50 +6,25 @@ An event's preference is readable with the first record of its user whose `as_of
 before the event. A creative is measured from the event that makes its user known.
 """
 
-import asyncio
-import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import numpy as np
-from aiokafka.client import AIOKafkaClient
 
-from benchmarks.brokers import ROOT, Broker
+from benchmarks.cores import told
 from benchmarks.dataset.events import KINDS, Columns, Spec
-from benchmarks.dataset.load import produce
-from benchmarks.dataset.store import Dataset
 from benchmarks.figures import Row, at_most, row
-from benchmarks.measures.arrivals import Arrivals, records_of, watch
-from benchmarks.measures.model import champion, released
-from benchmarks.measures.releases import release_batch
+from benchmarks.measures.arrivals import Arrivals, records_of
+from benchmarks.measures.played import N_PARTITIONS, WARM_UP_S, Played, noted, play
 from benchmarks.session import Session, note, resized
-from benchmarks.workers import all_ready
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Preference
-from streams import die_with_parent
-from streams.settings import PreferencesSettings
-from streams.topics import (
-    BEHAVIOR,
-    CREATIVE,
-    CREATIVE_REQUEST,
-    MODEL_RELEASE,
-    PREFERENCE,
-    Topic,
-)
+from streams.topics import CREATIVE, CREATIVE_REQUEST, PREFERENCE
 
 RATE = 100_000
 SECONDS = 16
-WARM_UP_S = 4
-"""Not counted: a broker that was just started compiles its code while the first
-events arrive, and of a Zipf law's people a fifth are new at once."""
-
-AFTERWARDS_S = 8.0
-
 LOST_MS = 3_600_000.0
 """What counts for an event whose effect never came: an hour, JSON has no infinity."""
 
@@ -57,24 +32,21 @@ PREFERENCE_MS = at_most(300)
 CREATIVE_MS = at_most(1_000)
 
 _USER_BYTES = 28
-_PARTITIONS = 4
 
 
 def preference_latency(session: Session) -> Iterator[Row]:
     """Event -> preference."""
     percentiles = []
     for _ in range(session.options.runs):
-        with session.topics(_PARTITIONS) as (broker, prefix):
-            made, start, (arrivals,) = _play(
-                session,
-                broker,
-                prefix,
-                _spec(session),
-                ("preferences",),
-                (PREFERENCE,),
-            )
-            delays = _preference_delays(made.events, start, arrivals)
-            percentiles.append(_noted("preference readable", delays))
+        with session.topics(N_PARTITIONS) as (broker, prefix):
+            load = _spec(session)
+            stages = ("preferences",)
+            played = play(session, broker, prefix, load, stages, (PREFERENCE,))
+            (arrivals,) = played.arrivals
+            due, delays = _preference_delays(played.made.events, played.start, arrivals)
+            what = "preference readable"
+            played.tell(what, due, delays)
+            percentiles.append(noted(what, delays[due >= WARM_UP_S * 1000]))
     yield row("event to preference, p50", "ms", [low for low, _ in percentiles])
     p99 = [high for _, high in percentiles]
     yield row("event to preference, p99", "ms", p99, PREFERENCE_MS)
@@ -82,74 +54,34 @@ def preference_latency(session: Session) -> Iterator[Row]:
 
 def creative_latency(session: Session) -> Iterator[Row]:
     """Measure the event that makes a new user known -> their first creative."""
-    percentiles = []
+    percentiles, cores = [], []
     stages = ("preferences", "requests", "creatives")
     for _ in range(session.options.runs):
         # Nobody asks for a creative for people who were active last year.
         spec = resized(_spec(session), first_instant=time.time_ns() // 1_000_000)
-        with session.topics(_PARTITIONS) as (broker, prefix):
+        with session.topics(N_PARTITIONS) as (broker, prefix):
             watched = (CREATIVE_REQUEST, CREATIVE)
-            made, start, arrivals = _play(
-                session, broker, prefix, spec, stages, watched
-            )
-            for what, came in zip(("request", "creative"), arrivals, strict=True):
-                due, delays = _new_user_delays(made.events, start, came)
-                warm = due >= WARM_UP_S * 1000
-                _noted(f"{what} on the topic, warm-up", delays[~warm])
-                found = _noted(f"{what} on the topic", delays[warm])
-            percentiles.append(found)
-        shutil.rmtree(made.folder)
+            played = play(session, broker, prefix, spec, stages, watched)
+        percentiles.append(_creative_percentiles(played))
+        used = played.used()
+        note(f"cores used: {told(used)}")
+        cores.append(sum(used[name] for name in ("broker", *stages)))
+        shutil.rmtree(played.made.folder)
     yield row("event to creative, p50", "ms", [low for low, _ in percentiles])
     p99 = [high for _, high in percentiles]
     yield row("event to creative, p99", "ms", p99, CREATIVE_MS)
+    yield row("event to creative, broker and workers", "cores", cores)
 
 
-def _play(
-    session: Session,
-    broker: Broker,
-    prefix: str,
-    spec: Spec,
-    stages: tuple[str, ...],
-    watched: tuple[Topic, ...],
-) -> tuple[Dataset, int, list[Arrivals]]:
-    made = session.dataset(spec)
-    store, version = (
-        champion(session.options.folder) if "creatives" in stages else (None, None)
-    )
-    settings = {
-        "ADLOOM_PREFERENCES__FLUSH_MS": str(PreferencesSettings().flush_ms),
-        "ADLOOM_MODEL__STORE": str(store),
-        # More than a thousand people a second are new here: pictures are made when
-        # they are looked at, as such a deployment has to set it.
-        "ADLOOM_CREATIVES__ASSETS": "on_demand",
-    }
-    with ExitStack() as stack:
-        if version is not None:
-            batch = release_batch(released(version))
-            topic = prefix + MODEL_RELEASE.name
-            asyncio.run(_send(broker.bootstrap, topic, batch))
-        running = all_ready(
-            stages, broker.bootstrap, prefix, session.scratch, _PARTITIONS, settings
-        )
-        stack.enter_context(running)
-        start = time.monotonic_ns() + 4_000_000_000
-        command = ("-m", "benchmarks.producer", str(made.folder), broker.bootstrap)
-        producer = stack.enter_context(
-            subprocess.Popen(
-                die_with_parent.command(
-                    sys.executable, *command, prefix + BEHAVIOR.name, str(start)
-                ),
-                stdout=subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
-                text=True,
-            )
-        )
-        seconds = 4.0 + _seconds(made.spec) + AFTERWARDS_S
-        names = [prefix + topic.name for topic in watched]
-        arrivals = asyncio.run(watch(broker.bootstrap, names, _PARTITIONS, seconds))
-        worst, _ = producer.communicate()
-        note(f"the producer was {int(worst) / 1e6:.0f} ms late at the most")
-    return made, start, arrivals
+def _creative_percentiles(played: Played) -> tuple[float, float]:
+    """Return p50 and p99 of the last hop after the warm-up; tell of all hops."""
+    for what, came in zip(("request", "creative"), played.arrivals, strict=True):
+        due, delays = _new_user_delays(played.made.events, played.start, came)
+        played.tell(what, due, delays)
+        warm = due >= WARM_UP_S * 1000
+        noted(f"{what} on the topic, warm-up", delays[~warm])
+        found = noted(f"{what} on the topic", delays[warm])
+    return found
 
 
 def _spec(session: Session) -> Spec:
@@ -164,22 +96,10 @@ def _spec(session: Session) -> Spec:
     )
 
 
-def _seconds(spec: Spec) -> float:
-    return spec.hours * 3600
-
-
-async def _send(bootstrap: str, topic: str, batch: bytes) -> None:
-    client = AIOKafkaClient(bootstrap_servers=bootstrap)
-    await client.bootstrap()
-    try:
-        await client.add_topic(topic)
-        await produce(client, topic, 0, batch)
-    finally:
-        await client.close()
-
-
-def _preference_delays(events: Columns, start: int, arrivals: Arrivals) -> np.ndarray:
-    """Return ms per event after the warm-up; `LOST_MS` where none came."""
+def _preference_delays(
+    events: Columns, start: int, arrivals: Arrivals
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return when each event was due and how long it took, ms; or `LOST_MS`."""
     codec = Codec(Preference, LockedIds())
     numbers = {user.tobytes(): number for number, user in enumerate(events.ids)}
     span = int(events.at.max()) - events.spec.first_instant + 2
@@ -198,8 +118,7 @@ def _preference_delays(events: Columns, start: int, arrivals: Arrivals) -> np.nd
     place = np.minimum(place, len(keys) - 1)
     is_there = (found[place, 0] == events.user) & (found[place, 1] >= due)
     delays = (found[place, 2] - start) / 1e6 - due
-    delays = np.where(is_there, delays, LOST_MS)
-    return delays[due >= WARM_UP_S * 1000]
+    return due, np.where(is_there, delays, LOST_MS)
 
 
 def _new_user_delays(
@@ -240,9 +159,3 @@ def _known_at(events: Columns) -> dict[bytes, int]:
         events.ids[user].tobytes(): at
         for user, at in zip(users[kept].tolist(), due[kept].tolist(), strict=True)
     }
-
-
-def _noted(what: str, delays: np.ndarray) -> tuple[float, float]:
-    low, high = np.percentile(delays, [50, 99], method="higher").tolist()
-    note(f"{what}: p50 {low:.0f} ms, p99 {high:.0f} ms of {len(delays):,}")
-    return low, high

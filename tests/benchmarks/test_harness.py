@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from benchmarks import __main__ as programme
+from benchmarks.cores import Cores, told
 from benchmarks.dataset.events import Spec
 from benchmarks.dataset.load import load
 from benchmarks.dataset.reference import reference
@@ -90,6 +92,20 @@ def test_the_machine_is_named_and_a_process_measured():
     assert "cores" in describe()
     assert cpu_seconds([os.getpid()]) > 0
     assert resident_bytes(os.getpid(), peak=True) >= 10_000_000
+
+
+def test_who_had_the_cores_is_told_by_name():
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    with busy, Cores({"busy": [busy.pid], "us": [os.getpid()]}, every_s=0.02) as cores:
+        start = time.monotonic_ns()
+        end = start + 200_000_000
+        while not (used := cores.between(start, end)):
+            time.sleep(0.02)
+        busy.kill()
+    assert set(used) == {"busy", "us", "others", "stolen"}
+    assert used["busy"] > 0
+    assert told({"busy": 0.987, "us": 0.0}) == "busy 0.99, us 0.00"
+    assert cores.between(end, end + 10**12) == {}  # nothing is known of the future
 
 
 def test_every_figure_can_be_listed_and_an_unknown_one_is_refused(capsys):
