@@ -16,6 +16,8 @@ app = typer.Typer(
     add_completion=True,
 )
 
+_AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
+
 
 @app.command()
 def worker(
@@ -85,12 +87,7 @@ def sink() -> None:
 
 
 @app.command()
-def demo(
-    *,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One object on stdout.")
-    ] = False,
-) -> None:
+def demo(*, as_json: _AsJson = False) -> None:
     """Run the whole loop on real input and report what came of it."""
     from streams import settings  # noqa: PLC0415 - start fast
     from streams.demo import command  # noqa: PLC0415
@@ -131,12 +128,7 @@ def apply(
 
 
 @app.command()
-def report(
-    *,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One object on stdout.")
-    ] = False,
-) -> None:
+def report(*, as_json: _AsJson = False) -> None:
     """Print the effect by arm, the gates and the dead letters, from ClickHouse."""
     from streams import report_command, settings  # noqa: PLC0415 - start fast
 
@@ -165,7 +157,6 @@ def regenerate(
 models = typer.Typer(help="Versions of the model in use.", no_args_is_help=True)
 app.add_typer(models, name="models")
 
-_AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 _Reason = Annotated[str, typer.Option(help="Why, for the promotion log.")]
 
 

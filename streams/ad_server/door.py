@@ -4,7 +4,7 @@ An answer below 300 means that the broker has acknowledged every record; 503 mea
 the same request should be sent again, which is safe because ids repeat.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,6 +18,9 @@ from streams.errors import UnavailableError
 
 _TOO_LONG = 413
 _RETRY_AFTER_S = "2"
+
+_Reader = Callable[[bytes, int], Sequence[Behavior | Text | Profile]]
+"""Body and now, epoch ms -> records; raises InvalidRequestError."""
 
 
 class DoorRoutes:
@@ -50,43 +53,32 @@ class DoorRoutes:
 
     async def events(self, request: Request) -> Response:
         """Take a list of behaviour events."""
-        body = await _body(request)
-        if body is None:
-            return self._too_long()
-        try:
-            events = self._door.behaviors(body, self._clock())
-        except InvalidRequestError as error:
-            return self._refused(error)
-        return await self._stored(
-            [self._message(Behavior, event.user_id, event) for event in events]
-        )
+        return await self._taken(request, self._door.behaviors)
 
     async def texts(self, request: Request) -> Response:
         """Take a list of texts."""
-        body = await _body(request)
-        if body is None:
-            return self._too_long()
-        try:
-            texts = self._door.texts(body, self._clock())
-        except InvalidRequestError as error:
-            return self._refused(error)
-        return await self._stored(
-            [self._message(Text, text.user_id, text) for text in texts]
-        )
+        return await self._taken(request, self._door.texts)
 
     async def profile(self, request: Request) -> Response:
         """Set a person's profile, or erase the person."""
         user = request.path_params["user"]
         if request.method == "DELETE":
             return await self._erase(user)
+        return await self._taken(
+            request, lambda body, now: [self._door.profile(user, body, now)]
+        )
+
+    async def _taken(self, request: Request, read: _Reader) -> Response:
         body = await _body(request)
         if body is None:
             return self._too_long()
         try:
-            profile = self._door.profile(user, body, self._clock())
+            records = read(body, self._clock())
         except InvalidRequestError as error:
             return self._refused(error)
-        return await self._stored([self._message(Profile, profile.user_id, profile)])
+        return await self._stored(
+            [self._message(type(one), one.user_id, one) for one in records]
+        )
 
     async def _erase(self, user: str) -> Response:
         try:
