@@ -23,6 +23,7 @@ from benchmarks.dataset.reference import HALF_LIFE_S
 from benchmarks.machine import cpu_seconds, resident_bytes
 from benchmarks.timing import Sample
 from streams import die_with_parent
+from streams.local.ending import end
 from streams.local.ports import free_port
 
 CHECKPOINT_MS = 1_000
@@ -31,6 +32,7 @@ CHECKPOINT_MS = 1_000
 SAMPLE_S = 0.04
 LIMIT_S = 900.0
 _READY_S = 120.0
+_STOP_S = 20.0
 
 PURE_PYTHON = {"ADLOOM_PREFERENCES__KERNELS": "python"}
 """What makes a worker use the pure path although the compiled one is built."""
@@ -114,14 +116,8 @@ class Worker:
     def stop(self) -> None:
         """Ask the worker to end, and wait."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            end([process], _STOP_S)
 
     def kill(self) -> None:
         """End the worker as a power cut would."""

@@ -12,6 +12,7 @@ from typing import Self
 
 from streams import die_with_parent
 from streams.errors import UnavailableError
+from streams.local.ending import end
 from streams.local.ports import free_port
 
 _HOST = "127.0.0.1"
@@ -82,14 +83,8 @@ class LocalBroker:
     def stop(self) -> None:
         """Stop the broker and return once it is gone; does nothing twice."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            end([process], _STOP_S)
 
     def __enter__(self) -> Self:
         return self.start()

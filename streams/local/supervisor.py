@@ -20,6 +20,7 @@ import structlog
 
 from streams import die_with_parent
 from streams.errors import UnavailableError
+from streams.local.ending import end
 
 LOG = structlog.get_logger(__name__)
 
@@ -102,15 +103,7 @@ class Supervisor:
     def stop(self) -> None:
         """Stop all children, last started first; kill those that do not leave."""
         alive = [c.process for c in reversed(self._children.values()) if c.process]
-        for process in alive:
-            process.terminate()
-        deadline = time.monotonic() + STOP_S
-        for process in alive:
-            try:
-                process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        end(alive, STOP_S)
         self._children.clear()
 
     def _spawn(self, child: Child) -> None:
