@@ -1,7 +1,7 @@
 """The renderer of one brand, as the creatives stage uses it."""
 
 from schemas.records import Asset, Copy, Design, Surface
-from streams.rendering.assets import assets_for
+from streams.rendering.assets import Studio
 from streams.rendering.brand import DEMO_BRAND, BrandKit
 from streams.rendering.copywriting import WORDED, write_copy
 from streams.rendering.wording import Language
@@ -34,9 +34,8 @@ class Renderer:
             RejectedRecordError: the surface is not one of the four.
         """
         known = spoken_language(language)
-        return assets_for(
-            surface, design, copy, category, known, self.brand, creative_id
-        )
+        studio = Studio(design, copy, category, known, self.brand, creative_id)
+        return studio.assets(surface)
 
 
 def spoken_language(language: str) -> Language:

@@ -7,9 +7,8 @@ import pytest
 
 from schemas.records import Copy
 from streams.errors import ConfigurationError
-from streams.rendering.assets import all_assets
 from streams.rendering.brand import BrandKit
-from tests.streams.rendering_samples import samples
+from tests.streams.rendering_samples import drawn, samples
 
 pytestmark = pytest.mark.browser
 
@@ -86,12 +85,9 @@ HOSTILE = list(itertools.product(PAYLOADS, FIELDS))
 
 
 def pages_of(sample, copy, brand):
-    drawn = all_assets(
-        sample.design, copy, sample.category, sample.language, brand, "c1"
-    )
     found = {
         asset.name: asset
-        for assets in drawn.values()
+        for assets in drawn(sample, copy, brand).values()
         for asset in assets
         if asset.media_type in ("text/html", "image/svg+xml")
     }

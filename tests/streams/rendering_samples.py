@@ -3,9 +3,11 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import get_args
 
-from schemas.records import Copy, Design
+from schemas.records import Asset, Copy, Design, Surface
 from schemas.taxonomy import taxonomy
+from streams.rendering.assets import Studio
 from streams.rendering.brand import DEMO_BRAND, BrandKit
 from streams.rendering.copywriting import write_copy
 from streams.rendering.look import CHOICES, RANGES
@@ -43,3 +45,13 @@ def samples(n: int, seed: int) -> Iterator[Sample]:
         design = Design(categorical=values, continuous=numbers)
         language: Language = "zh" if index % 2 else "en"
         yield Sample(design, taxonomy().ids[rng.randrange(64)], language)
+
+
+def drawn(
+    sample: Sample, copy: Copy, brand: BrandKit, creative_id: str = "c1"
+) -> dict[Surface, tuple[Asset, ...]]:
+    """Return the assets of every surface."""
+    studio = Studio(
+        sample.design, copy, sample.category, sample.language, brand, creative_id
+    )
+    return {surface: studio.assets(surface) for surface in get_args(Surface)}

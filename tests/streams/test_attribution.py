@@ -140,7 +140,7 @@ def test_a_click_within_the_window_is_sent_at_once():
     assert (feedback.propensity, feedback.condition) == (0.25, b"\0\0\x80?")
     assert feedback.category == "shoes"
     assert feedback.design.categorical == {"palette": "warm"}
-    assert stage.joined == 1
+    assert stage.counts.joined == 1
 
 
 def test_a_window_that_closes_in_event_time_is_a_none():
@@ -189,15 +189,15 @@ def test_a_click_may_come_before_its_impression():
     assert stage.step(incoming(reaction(at=NOW + SECOND)), NOW) == []
     assert stage.held == 1
     assert results(stage.step(incoming(impression()), NOW)) == [("click", 1)]
-    assert (stage.joined, stage.held) == (1, 0)
+    assert (stage.counts.joined, stage.held) == (1, 0)
 
 
 def test_a_click_whose_impression_never_comes_is_an_orphan():
     stage = DecodedRecords(SETTINGS)
     stage.step(incoming(reaction("nowhere"), reaction(None, event="bare")), NOW)
-    assert (stage.orphan, stage.held) == (1, 1)
+    assert (stage.counts.orphan, stage.held) == (1, 1)
     assert stage.tick(GONE) == []
-    assert (stage.orphan, stage.held, len(stage)) == (2, 0, 0)
+    assert (stage.counts.orphan, stage.held, len(stage)) == (2, 0, 0)
 
 
 def test_a_click_after_the_correction_window_is_late_and_changes_nothing():
@@ -205,7 +205,7 @@ def test_a_click_after_the_correction_window_is_late_and_changes_nothing():
     stage.step(incoming(impression()), NOW)
     after = NOW + CORRECTION + 1
     assert results(stage.step(incoming(reaction(at=after)), after)) == [("none", 0)]
-    assert (stage.late, stage.joined) == (1, 0)
+    assert (stage.counts.late, stage.counts.joined) == (1, 0)
 
 
 def test_repeated_events_change_nothing():
@@ -214,7 +214,7 @@ def test_repeated_events_change_nothing():
     assert len(stage.step(events, NOW)) == 1
     stage.take_dirty()
     assert stage.step(events, NOW) == []
-    assert (stage.duplicates, stage.joined) == (2, 1)
+    assert (stage.counts.duplicates, stage.counts.joined) == (2, 1)
     assert stage.take_dirty() == []
 
 
@@ -316,7 +316,7 @@ def test_five_hundred_clicks_of_one_person_do_not_teach():
             final[out.value.impression_id] = out.value
     assert len(final) == 500
     assert not any(feedback.valid for feedback in final.values())
-    assert stage.joined == 500
+    assert stage.counts.joined == 500
 
 
 def test_as_many_clicks_as_the_cap_still_teach():
@@ -332,8 +332,8 @@ def test_endless_reactions_to_one_impression_take_no_memory():
     stage.step(incoming(impression()), NOW)
     for i in range(200):
         stage.step(incoming(reaction(at=NOW + SECOND + i)), NOW)
-    assert stage.joined == MAX_REACTIONS
-    assert stage.duplicates == 200 - MAX_REACTIONS
+    assert stage.counts.joined == MAX_REACTIONS
+    assert stage.counts.duplicates == 200 - MAX_REACTIONS
     assert max(len(row.value or b"") for row in stage.take_dirty()) < 5_000
 
 
@@ -484,7 +484,9 @@ def test_any_order_and_any_repetition_give_the_same_outcomes(events, chance):
     sent += stage.tick(NOW + CLICK) + stage.tick(NOW + CLICK + SECOND)
     assert final(sent) == expected(events)
     stage.tick(GONE)
-    assert stage.joined + stage.late + stage.orphan == n_clicks(events)
+    assert stage.counts.joined + stage.counts.late + stage.counts.orphan == n_clicks(
+        events
+    )
     assert stage.held == 0
 
 
@@ -532,8 +534,8 @@ def test_the_ledger_adds_up_at_some_size():
         sent += stage.step(incoming(*batch), NOW + start)
     sent += stage.tick(NOW + 7_200 * SECOND)
     stage.tick(NOW + 24 * 3_600 * SECOND)
-    assert stage.joined + stage.late + stage.orphan == wanted
+    assert stage.counts.joined + stage.counts.late + stage.counts.orphan == wanted
     assert len({out.value.impression_id for out in sent}) == 3_000
     assert len({out.value.feedback_id for out in sent}) == len(sent)
     clicked = sum(one[0] == "click" for one in final(sent).values())
-    assert clicked == stage.joined
+    assert clicked == stage.counts.joined

@@ -3,18 +3,19 @@
 import json
 import re
 import xml.etree.ElementTree as ET
+from typing import get_args
 
 import pytest
 
 from schemas.avro import Codec
 from schemas.lock import LockedIds
-from schemas.records import Creative, Design, Receipt
+from schemas.records import Creative, Design, Receipt, Surface
 from streams.errors import RejectedRecordError
-from streams.rendering.assets import SURFACES, all_assets, assets_for
+from streams.rendering.assets import Studio
 from streams.rendering.brand import DEMO_BRAND, BrandKit
 from streams.rendering.look import CHOICES, RANGES
 from streams.rendering.renderer import Renderer
-from tests.streams.rendering_samples import Sample, samples
+from tests.streams.rendering_samples import Sample, drawn, samples
 
 BASE = Sample(Design(categorical={"badge": "new"}, continuous={}), "running", "en")
 MOST_BYTES = 60_000
@@ -22,17 +23,11 @@ VAST = {"v": "http://www.iab.com/VAST"}
 
 
 def forms(sample, creative="c1"):
-    drawn = all_assets(
-        sample.design,
-        sample.copy,
-        sample.category,
-        sample.language,
-        sample.brand,
-        creative,
-    )
     return {
         surface: {asset.name: asset for asset in assets}
-        for surface, assets in drawn.items()
+        for surface, assets in drawn(
+            sample, sample.copy, sample.brand, creative
+        ).items()
     }
 
 
@@ -231,8 +226,9 @@ def test_a_brands_own_palette_replaces_the_named_one():
 
 
 def test_an_unknown_surface_is_rejected():
+    studio = Studio(BASE.design, BASE.copy, "tea", "en", DEMO_BRAND, "c1")
     with pytest.raises(RejectedRecordError, match="expected a surface"):
-        assets_for("radio", BASE.design, BASE.copy, "tea", "en", DEMO_BRAND, "c1")
+        studio.assets("radio")
 
 
 def test_a_creative_with_its_assets_passes_through_the_codec():
@@ -243,7 +239,7 @@ def test_a_creative_with_its_assets_passes_through_the_codec():
         n_candidates=1, n_rejected=0, rejections=(), propensity=1.0, condition=b"",
         explanation="", ai_generated=True,
     )  # fmt: skip
-    for surface in SURFACES:
+    for surface in get_args(Surface):
         creative = Creative(
             creative_id="c", request_id="r", user_id="u", placement="p",
             surface=surface, language="zh", category="tea", created_at=1, expires_at=2,

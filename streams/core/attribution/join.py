@@ -146,26 +146,6 @@ class Attribution:
         self._joins.pop(partition, None)
 
     @property
-    def joined(self) -> int:
-        """Clicks joined with their impression, within the correction window."""
-        return self.counts.joined
-
-    @property
-    def late(self) -> int:
-        """Clicks that came after the correction window: counted, not learnt from."""
-        return self.counts.late
-
-    @property
-    def orphan(self) -> int:
-        """Clicks whose impression never came, or has been forgotten."""
-        return self.counts.orphan
-
-    @property
-    def duplicates(self) -> int:
-        """Events that had been seen."""
-        return self.counts.duplicates
-
-    @property
     def held(self) -> int:
         """Clicks that wait for their impression."""
         return sum(waiting_clicks(key, one) for key, one in unjoined(self._tables))

@@ -30,9 +30,13 @@ class Counts:
     """What came of the clicks, and of repeated events."""
 
     joined: int = 0
+    """Clicks joined with their impression, within the correction window."""
     late: int = 0
+    """Clicks that came after the correction window: counted, not learnt from."""
     orphan: int = 0
+    """Clicks whose impression never came, or has been forgotten."""
     duplicates: int = 0
+    """Events that had been seen."""
 
 
 @dataclass(frozen=True, slots=True)
