@@ -13,10 +13,11 @@ from kafka import KafkaConsumer, KafkaProducer
 
 from schemas.avro import Codec
 from schemas.lock import LockedIds
-from schemas.records import Asset, Behavior, Copy, Creative, Design, Receipt
+from schemas.records import Behavior, Copy, Creative
 from streams.dead_letters import dead_letter
 from streams.settings import KafkaSettings
 from streams.topic_admin import create_topics
+from tests.good_records import good
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
@@ -32,35 +33,10 @@ needs_kcat = pytest.mark.skipif(
     shutil.which("kcat") is None, reason="kcat examples: kcat is not installed"
 )
 
-CREATIVE = Creative(
-    creative_id="c-1",
-    request_id="r-1",
+CREATIVE = good(
+    Creative,
     user_id=USER,
-    placement="feed-card",
-    surface="social",
-    language="en",
-    category="travel",
-    created_at=1,
-    expires_at=2,
-    design=Design(categorical={"layout": "card"}, continuous={"contrast": 0.5}),
     copy=Copy(headline="Go far", body="b", cta="Go", spoken="s", disclosure="Ad, AI"),
-    assets=(
-        Asset(name="card", media_type="text/html", width_px=0, height_px=0, content=""),
-    ),
-    receipt=Receipt(
-        arm="champion",
-        model_name="creative-gan",
-        model_version=1,
-        model_sha256="",
-        seed=1,
-        n_candidates=16,
-        n_rejected=0,
-        rejections=(),
-        propensity=0.5,
-        condition=b"",
-        explanation="",
-        ai_generated=True,
-    ),
 )
 
 

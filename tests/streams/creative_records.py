@@ -1,8 +1,9 @@
 """A creative for the tests of delivery and the ad server."""
 
-from schemas.records import Creative, Design, Receipt
+from schemas.records import Creative, Design
 from streams.core.placements import PLACEMENTS
 from streams.rendering.renderer import Renderer
+from tests.good_records import good_receipt
 
 PERSONAL = b"\0\0\x80?" * 64 + bytes(28)
 CONTEXTUAL = bytes(284)
@@ -35,17 +36,10 @@ def a_creative(user_id="u_1", placement="feed-card", **changes):
 
 
 def a_receipt(condition):
-    return Receipt(
+    return good_receipt(
         arm="champion",
         model_name="creative-gan",
         model_version=3,
-        model_sha256="ab",
-        seed=1,
-        n_candidates=16,
-        n_rejected=0,
-        rejections=(),
-        propensity=0.5,
         condition=condition,
         explanation="Chosen because of <yoga>.",
-        ai_generated=True,
     )

@@ -1,15 +1,11 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
 from schemas.records import (
     RECORDS,
-    Asset,
     Behavior,
     CategoryShift,
-    Copy,
     Creative,
     CreativeRequest,
     Design,
@@ -20,166 +16,15 @@ from schemas.records import (
     PosteriorUpdate,
     Preference,
     Profile,
-    Receipt,
     Text,
     TextSignal,
     Verdict,
 )
-from schemas.taxonomy import taxonomy
 from streams.core.admission import reason_to_reject
+from tests.good_records import NOW, N, good, good_receipt
 
-NOW = 1_800_000_000_000
 DAY = 86_400_000
 NAN, INF = float("nan"), float("inf")
-N = len(taxonomy())
-
-DESIGN = Design(categorical={"palette": "warm"}, continuous={"size": 0.5})
-RECEIPT = Receipt(
-    arm="control",
-    model_name="random",
-    model_version=0,
-    model_sha256="",
-    seed=-4,
-    n_candidates=16,
-    n_rejected=2,
-    rejections=("contrast",),
-    propensity=0.1,
-    condition=np.zeros(12, "<f4").tobytes(),
-    explanation="because",
-    ai_generated=True,
-)
-GOOD = {
-    record: value
-    for value in (
-        Behavior(
-            event_id="e1",
-            user_id="u1",
-            kind="click",
-            occurred_at=NOW,
-            item="",
-            value=0.0,
-            consent=True,
-        ),
-        Profile(
-            user_id="u1",
-            updated_at=NOW,
-            age_band="from_25",
-            interests=("shoes",),
-            consent=True,
-        ),
-        Text(
-            text_id="t1",
-            user_id="u1",
-            kind="search",
-            text="red shoes\n双十一",
-            written_at=NOW,
-            consent=True,
-        ),
-        TextSignal(
-            text_id="t1",
-            user_id="u1",
-            kind="search",
-            language="en",
-            keywords=("red shoes",),
-            sentiment=-0.5,
-            shifts=(CategoryShift(category="shoes", weight=-0.3),),
-            written_at=NOW,
-            consent=True,
-        ),
-        Preference(
-            user_id="u1",
-            as_of=NOW,
-            half_lives_s=(60, 600),
-            weights=np.ones((2, N), "<f4").tobytes(),
-            n_events=1,
-            n_unclicked=0,
-            consent=True,
-            behavior_offset=-1,
-            profile_offset=-1,
-            text_offset=3,
-        ),
-        CreativeRequest(
-            request_id="r1",
-            user_id="u1",
-            reason="explicit",
-            placement="feed-card",
-            surface="social",
-            language="en",
-            requested_at=NOW,
-            deadline_at=NOW + 1,
-        ),
-        Creative(
-            creative_id="c1",
-            request_id="r1",
-            user_id="u1",
-            placement="feed-card",
-            surface="social",
-            language="en",
-            category="shoes",
-            created_at=NOW,
-            expires_at=NOW + 30 * DAY,
-            design=DESIGN,
-            copy=Copy(headline="h", body="b", cta="c", spoken="s", disclosure="Ad"),
-            assets=(
-                Asset(name="a", media_type="t", width_px=0, height_px=0, content=""),
-            ),
-            receipt=RECEIPT,
-        ),
-        Feedback(
-            feedback_id="f1",
-            impression_id="i1",
-            revision=1,
-            user_id="u1",
-            outcome="dismiss",
-            reward=-1,
-            valid=True,
-            shown_at=NOW,
-            decided_at=NOW + 5,
-            delay_ms=5,
-            arm="control",
-            propensity=1.0,
-            design=DESIGN,
-        ),
-        FineTuneJob(
-            job_id="j1",
-            model_name="creative-gan",
-            base_version=1,
-            reason="count",
-            ranges=(OffsetRange(topic="f", partition=0, start=0, end=9),),
-            n_examples=9,
-            seed=5,
-            created_at=NOW,
-        ),
-        ModelRelease(
-            model_name="creative-gan",
-            version=2,
-            sha256="ab",
-            stage="canary",
-            canary_share=0.3,
-            champion_version=1,
-            champion_sha256="cd",
-            verdicts=(
-                Verdict(
-                    gate="parity", result="pass", value=0, threshold=1, detail="equal"
-                ),
-            ),
-            released_at=NOW,
-        ),
-        PosteriorUpdate(
-            model_name="creative-gan",
-            version=2,
-            revision=9,
-            sha256="ab",
-            ranges=(OffsetRange(topic="f", partition=0, start=0, end=9),),
-            n_examples=8,
-            n_clicks=1,
-            n_held=0,
-            newest_at=NOW,
-            made_at=NOW,
-        ),
-    )
-    for record in [type(value)]
-}
 
 
 def shift(weight):
@@ -198,7 +43,7 @@ def one_range(start, end, partition=0):
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.__name__)
 def test_a_good_record_of_every_type_is_admitted(record):
-    assert reason_to_reject(GOOD[record], NOW) is None
+    assert reason_to_reject(good(record), NOW) is None
 
 
 BAD = [
@@ -240,9 +85,9 @@ BAD = [
     (CreativeRequest, "deadline_at", NOW - 1),
     (Creative, "expires_at", NOW - 1),
     (Creative, "category", ""),
-    (Creative, "receipt", replace(RECEIPT, propensity=0.0)),
-    (Creative, "receipt", replace(RECEIPT, n_candidates=-1)),
-    (Creative, "receipt", replace(RECEIPT, condition=b"abc")),
+    (Creative, "receipt", good_receipt(propensity=0.0)),
+    (Creative, "receipt", good_receipt(n_candidates=-1)),
+    (Creative, "receipt", good_receipt(condition=b"abc")),
     (Creative, "design", Design(categorical={}, continuous={"size": NAN})),
     (Creative, "design", Design(categorical={"palette": ""}, continuous={})),
     (Feedback, "revision", -1),
@@ -271,7 +116,7 @@ BAD = [
 
 @pytest.mark.parametrize(("record", "field", "value"), BAD)
 def test_an_absurd_record_is_refused_in_one_sentence(record, field, value):
-    reason = reason_to_reject(replace(GOOD[record], **{field: value}), NOW)
+    reason = reason_to_reject(good(record, **{field: value}), NOW)
     assert reason is not None
     assert ("expected" in reason, ", got " in reason) == (True, True)
     assert len(reason) < 250
@@ -290,23 +135,23 @@ def test_an_absurd_record_is_refused_in_one_sentence(record, field, value):
     ],
 )
 def test_a_pseudonym_is_not_taken_for_an_address_or_a_number(user_id):
-    assert reason_to_reject(replace(GOOD[Behavior], user_id=user_id), NOW) is None
+    assert reason_to_reject(good(Behavior, user_id=user_id), NOW) is None
 
 
 def test_a_reason_does_not_repeat_what_names_a_person():
-    bad = replace(GOOD[Text], user_id="anna@example.org")
+    bad = good(Text, user_id="anna@example.org")
     reason = reason_to_reject(bad, NOW)
     assert "anna" not in reason
     assert "keyed hash" in reason
 
 
 def test_a_click_without_an_impression_is_for_attribution_to_count():
-    assert reason_to_reject(replace(GOOD[Behavior], impression_id=None), NOW) is None
+    assert reason_to_reject(good(Behavior, impression_id=None), NOW) is None
 
 
 def test_text_may_hold_anything_within_its_length():
     text = "\0\n" + "字" * 3_998
-    assert reason_to_reject(replace(GOOD[Text], text=text), NOW) is None
+    assert reason_to_reject(good(Text, text=text), NOW) is None
 
 
 @given(
@@ -318,8 +163,8 @@ def test_text_may_hold_anything_within_its_length():
 def test_whatever_comes_is_either_admitted_or_refused(
     event_id, user_id, occurred_at, value
 ):
-    record = replace(
-        GOOD[Behavior],
+    record = good(
+        Behavior,
         event_id=event_id,
         user_id=user_id,
         occurred_at=occurred_at,

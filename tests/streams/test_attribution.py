@@ -4,19 +4,16 @@ import pytest
 from hypothesis import given, settings as hypothesis_settings, strategies as st
 
 from schemas.records import (
-    Asset,
     Behavior,
-    Copy,
     Creative,
-    Design,
     Feedback,
-    Receipt,
 )
 from streams.core.attribution import compiled
 from streams.core.attribution.click_cap import MAX_CLICKS_PER_HOUR
 from streams.core.attribution.join import MAX_REACTIONS
 from streams.core.stage import Incoming, StateRow
 from streams.settings import AttributionSettings
+from tests.good_records import good, good_receipt
 from tests.streams.attribution_events import DecodedRecords
 
 SECOND = 1_000
@@ -63,34 +60,18 @@ def reaction(name="i1", at=NOW, kind="click", event=None, user="u1", **fields):
 
 
 def creative(name="c1", user="u1", arm="champion", at=NOW, life=60 * SECOND):
-    return Creative(
+    return good(
+        Creative,
         creative_id=name,
-        request_id="r",
         user_id=user,
-        placement="feed-card",
-        surface="social",
-        language="en",
-        category="shoes",
         created_at=at,
         expires_at=at + life,
-        design=Design(categorical={"palette": "warm"}, continuous={"size": 0.5}),
-        copy=Copy(headline="h", body="b", cta="c", spoken="s", disclosure="Ad, AI"),
-        assets=(
-            Asset(name="card", media_type="t", width_px=1, height_px=1, content="x"),
-        ),
-        receipt=Receipt(
+        receipt=good_receipt(
             arm=arm,
             model_name="creative-gan",
             model_version=3,
-            model_sha256="ab",
-            seed=1,
-            n_candidates=16,
-            n_rejected=0,
-            rejections=(),
             propensity=0.25,
             condition=b"\0\0\x80?",
-            explanation="because",
-            ai_generated=True,
         ),
     )
 

@@ -33,6 +33,7 @@ from streams.errors import StateError
 from streams.inference import load
 from streams.rendering.renderer import Renderer
 from streams.settings import CreativesSettings
+from tests.good_records import good
 
 NOW = 1_800_000_000_000
 SETTINGS = CreativesSettings()
@@ -240,20 +241,9 @@ def test_the_partition_follows_the_user_and_the_key_the_placement(stage):
 
 
 def test_latest_preferences_fill_a_request_that_brings_none(stage):
-    weights = np.zeros((3, 64), "<f4")
+    weights = np.zeros((2, 64), "<f4")
     weights[:, taxonomy().column("coffee")] = 2.0
-    preference = Preference(
-        user_id="u7",
-        as_of=NOW,
-        half_lives_s=(1, 2, 3),
-        weights=weights.tobytes(),
-        n_events=2,
-        n_unclicked=0,
-        consent=True,
-        behavior_offset=0,
-        profile_offset=-1,
-        text_offset=-1,
-    )
+    preference = good(Preference, user_id="u7", weights=weights.tobytes())
     told = Incoming(Preference, "u7", preference, 0, 0)
     forgotten = Incoming(Preference, "u7", None, 0, 1)
     (personal,) = answers(stage, [told, ask(7, preferences=None)])

@@ -9,12 +9,13 @@ import pytest
 
 from schemas.avro import Codec
 from schemas.lock import LockedIds
-from schemas.records import Creative, Design, Receipt, Surface
+from schemas.records import Creative, Design, Surface
 from streams.errors import RejectedRecordError
 from streams.rendering.assets import Studio
 from streams.rendering.brand import DEMO_BRAND, BrandKit
 from streams.rendering.look import CHOICES, RANGES
 from streams.rendering.renderer import Renderer
+from tests.good_records import good
 from tests.streams.rendering_samples import Sample, drawn, samples
 
 BASE = Sample(Design(categorical={"badge": "new"}, continuous={}), "running", "en")
@@ -234,17 +235,8 @@ def test_an_unknown_surface_is_rejected():
 def test_a_creative_with_its_assets_passes_through_the_codec():
     renderer = Renderer()
     copy = renderer.copy(BASE.design, "tea", "zh-CN")
-    receipt = Receipt(
-        arm="control", model_name="random", model_version=0, model_sha256="", seed=1,
-        n_candidates=1, n_rejected=0, rejections=(), propensity=1.0, condition=b"",
-        explanation="", ai_generated=True,
-    )  # fmt: skip
     for surface in get_args(Surface):
-        creative = Creative(
-            creative_id="c", request_id="r", user_id="u", placement="p",
-            surface=surface, language="zh", category="tea", created_at=1, expires_at=2,
-            design=BASE.design, copy=copy, receipt=receipt,
-            assets=renderer.assets(surface, BASE.design, copy, "tea", "zh-CN", "c"),
-        )  # fmt: skip
+        assets = renderer.assets(surface, BASE.design, copy, "tea", "zh-CN", "c")
+        creative = good(Creative, surface=surface, copy=copy, assets=assets)
         codec = Codec(Creative, LockedIds())
         assert codec.decode(codec.encode(creative)) == creative

@@ -29,6 +29,7 @@ from streams.core.request.requests import Requests
 from streams.core.request.state import Person, Place, decode_person, encode_person
 from streams.core.stage import Incoming, StateRow
 from streams.settings import RequestsSettings
+from tests.good_records import good
 
 N = len(taxonomy())
 NOW = 1_800_000_000_000
@@ -55,19 +56,8 @@ def preference(user="u1", at=NOW, liked=0, weight=3.0, **changes):
     weights = np.zeros((2, N), np.float32)
     weights[:, liked] = weight
     weights[0, (liked + 1) % 7] += weight / 3
-    fields = {
-        "user_id": user,
-        "as_of": at,
-        "half_lives_s": (3_600, 86_400),
-        "weights": weights.tobytes(),
-        "n_events": 5,
-        "n_unclicked": 0,
-        "consent": True,
-        "behavior_offset": 7,
-        "profile_offset": -1,
-        "text_offset": -1,
-    }
-    return Preference(**{**fields, **changes})
+    usual = {"user_id": user, "as_of": at, "weights": weights.tobytes()}
+    return good(Preference, **{**usual, **changes})
 
 
 def explicit(user, at, placement, preferences=None):

@@ -13,6 +13,7 @@ from schemas.records import CreativeRequest, Preference
 from schemas.taxonomy import taxonomy
 from streams.batch.changelog import read_to_end
 from streams.settings import KafkaSettings
+from tests.good_records import good
 
 PREFERENCE = Codec(Preference, LockedIds())
 REQUEST = Codec(CreativeRequest, LockedIds())
@@ -47,18 +48,8 @@ async def prefer(bootstrap, prefix, liked):
     await producer.start()
     try:
         for user in PEOPLE:
-            value = Preference(
-                user_id=user,
-                as_of=int(time.time() * 1000),
-                half_lives_s=(3_600, 86_400),
-                weights=weights.tobytes(),
-                n_events=5,
-                n_unclicked=0,
-                consent=True,
-                behavior_offset=1,
-                profile_offset=-1,
-                text_offset=-1,
-            )
+            now = int(time.time() * 1000)
+            value = good(Preference, user_id=user, as_of=now, weights=weights.tobytes())
             await producer.send(
                 f"{prefix}ads.preference.v1",
                 key=user.encode(),

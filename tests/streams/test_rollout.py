@@ -5,12 +5,9 @@ import pytest
 from hypothesis import given, settings as hypothesis_settings, strategies as st
 
 from schemas.records import (
-    Copy,
     Creative,
-    Design,
     Feedback,
     ModelRelease,
-    Receipt,
 )
 from streams.core.rollout.canary import (
     BAD_ERROR,
@@ -27,6 +24,7 @@ from streams.core.rollout.canary import (
 from streams.core.rollout.rollout import Rollout
 from streams.core.stage import Incoming
 from streams.settings import RolloutSettings
+from tests.good_records import good, good_receipt
 
 NOW = 1_800_000_000_000
 NAME = "creative-gan"
@@ -56,35 +54,14 @@ def release(stage, version, champion=1, at=NOW, **fields):
 
 
 def creative(shadow_version):
-    return Creative(
-        creative_id="c",
-        request_id="r",
-        user_id="u",
-        placement="feed-card",
-        surface="social",
-        language="en",
-        category="shoes",
-        created_at=NOW,
-        expires_at=NOW,
-        design=Design(categorical={}, continuous={}),
-        copy=Copy(headline="h", body="b", cta="c", spoken="s", disclosure="Ad"),
-        assets=(),
-        receipt=Receipt(
-            arm="champion",
-            model_name=NAME,
-            model_version=1,
-            model_sha256="sha-1",
-            seed=1,
-            n_candidates=16,
-            n_rejected=0,
-            rejections=(),
-            propensity=0.5,
-            condition=b"",
-            shadow_version=shadow_version,
-            explanation="",
-            ai_generated=True,
-        ),
+    receipt = good_receipt(
+        arm="champion",
+        model_name=NAME,
+        model_version=1,
+        model_sha256="sha-1",
+        shadow_version=shadow_version,
     )
+    return good(Creative, receipt=receipt)
 
 
 def shown(arm, version, number, reward=0.0, at=NOW + 1, **fields):

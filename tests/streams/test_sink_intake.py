@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from schemas.records import FineTuneJob, OffsetRange
+from schemas.records import FineTuneJob
 from streams.core.attribution.join import Attribution
 from streams.core.creative.creatives import Creatives
 from streams.core.preference.preferences import Preferences
@@ -10,6 +10,7 @@ from streams.core.request.requests import Requests
 from streams.core.text.texts import Texts
 from streams.dead_letters import dead_letter, origin_of
 from streams.sink.intake import REPORTED_BY_STAGES, Intake
+from tests.good_records import good
 from tests.streams.sink_records import (
     IDS,
     NOW,
@@ -32,19 +33,6 @@ def rows_of(intake):
         topic: [row.record for row in rows]
         for topic, rows in intake.rows_to_write().items()
     }
-
-
-def a_job():
-    return FineTuneJob(
-        job_id="j",
-        model_name="m",
-        base_version=1,
-        reason="count",
-        ranges=(OffsetRange(topic="t", partition=0, start=0, end=5),),
-        n_examples=5,
-        seed=1,
-        created_at=NOW,
-    )
 
 
 def test_good_records_become_rows_and_positions(intake):
@@ -90,7 +78,7 @@ def test_a_bad_record_that_a_stage_reads_is_passed_over(intake, spoil):
 
 
 def test_a_bad_record_that_no_stage_reads_gets_a_dead_letter(intake):
-    bad = dataclasses.replace(message(a_job(), offset=7), value=b"junk")
+    bad = dataclasses.replace(message(good(FineTuneJob), offset=7), value=b"junk")
 
     intake.take([bad], NOW)
 

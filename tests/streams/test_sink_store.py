@@ -4,13 +4,14 @@ import dataclasses
 
 import pytest
 
-from schemas.records import ModelRelease, Verdict
+from schemas.records import ModelRelease
 from streams.errors import StateError, UnavailableError
 from streams.sink.consumer import write
 from streams.sink.erasures import Erasures
 from streams.sink.intake import Intake
 from streams.sink.store import Store
 from streams.sink.tables import Block
+from tests.good_records import good
 from tests.streams.sink_records import (
     IDS,
     NOW,
@@ -61,19 +62,6 @@ def impressions(first, last):
 
 
 def test_every_kind_of_record_is_written_and_read_back(deliver, count, clickhouse):
-    release = ModelRelease(
-        model_name="m",
-        version=2,
-        sha256="ab",
-        stage="canary",
-        canary_share=0.3,
-        champion_version=1,
-        champion_sha256="cd",
-        verdicts=(
-            Verdict(gate="parity", result="pass", value=0.0, threshold=1.0, detail="x"),
-        ),
-        released_at=NOW,
-    )
     creative = a_made_creative()
 
     deliver(
@@ -83,7 +71,7 @@ def test_every_kind_of_record_is_written_and_read_back(deliver, count, clickhous
         message(a_request()),
         message(creative, key="u_1|feed-card"),
         message(a_feedback()),
-        message(release),
+        message(good(ModelRelease, released_at=NOW)),
     )
 
     tables = ["behavior", "profile", "preference", "creative_request", "creative"]

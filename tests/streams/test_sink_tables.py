@@ -12,6 +12,7 @@ from streams.sink.tables import (
     person_of,
     unrepresentable_instant,
 )
+from tests.good_records import good
 from tests.streams.sink_records import NOW, a_feedback, a_made_creative, an_impression
 
 
@@ -60,17 +61,8 @@ def test_a_design_that_is_missing_is_an_empty_one():
 
 
 def test_lists_of_records_are_lists_of_tuples():
-    signal = TextSignal(
-        text_id="t",
-        user_id="u",
-        kind="search",
-        language="en",
-        keywords=("a", "b"),
-        sentiment=0.5,
-        shifts=(CategoryShift(category="yoga", weight=0.5),),
-        written_at=NOW,
-        consent=True,
-    )
+    shifts = (CategoryShift(category="yoga", weight=0.5),)
+    signal = good(TextSignal, keywords=("a", "b"), shifts=shifts)
     columns = by_name(blocks_of([row(signal)])[0])
 
     assert columns["keywords"] == [["a", "b"]]
@@ -78,20 +70,11 @@ def test_lists_of_records_are_lists_of_tuples():
 
 
 def a_release(*gates):
-    return ModelRelease(
-        model_name="m",
-        version=2,
-        sha256="ab",
-        stage="canary",
-        canary_share=0.3,
-        champion_version=1,
-        champion_sha256="cd",
-        verdicts=tuple(
-            Verdict(gate=gate, result="pass", value=1.0, threshold=0.5, detail="")
-            for gate in gates
-        ),
-        released_at=NOW,
+    verdicts = tuple(
+        Verdict(gate=gate, result="pass", value=1.0, threshold=0.5, detail="")
+        for gate in gates
     )
+    return good(ModelRelease, verdicts=verdicts)
 
 
 def test_the_verdicts_of_a_release_are_rows_of_their_own():
