@@ -13,6 +13,7 @@ from streams.core.columnar.decoder import Decoder
 from streams.core.columnar.frames import frames
 from streams.core.columnar.from_records import behavior_columns, preference_columns
 from streams.core.columnar.payload import Payload
+from streams.core.columnar.rows import tick
 from streams.core.columnar.rules import fold_rules
 from streams.core.columnar.sections import sections
 from streams.core.columnar.user_table import UserTable
@@ -250,6 +251,19 @@ def test_what_one_kernel_writes_the_other_goes_on_with(seed):
         fold(second, log[20:], 20)
         got = state(written(second, everyone(second)))
         assert_equal_states(got, state(written(whole, everyone(whole))))
+
+
+@pytest.mark.parametrize("use_compiled", [True, False])
+def test_who_comes_back_the_next_day_keeps_the_landmark(use_compiled):
+    """Moving it touches all of a row, which is not in the cache by then."""
+    people, rng = table(use_compiled=use_compiled), generator(3)
+    for i in range(3):
+        changed = {"user_id": "u", "event_id": str(i), "kind": "impression"}
+        changed |= {"occurred_at": NOW + 24 * i * HOUR, "consent": True}
+        one = behavior(rng, odd=0)
+        fold(people, [type(one)(**(fields_of(one) | changed))], i)
+    assert people.rows["landmark"][0] == tick(NOW)
+    assert people.rows["bursts"][0, 0] == 1
 
 
 @pytest.mark.parametrize("use_compiled", [True, False])

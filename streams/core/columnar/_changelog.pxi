@@ -30,14 +30,23 @@ cdef inline int64_t instant(uint32_t tick) noexcept nogil:
     return EPOCH_MS + (<int64_t>tick << TICK_BITS) if tick else 0
 
 
+cdef extern from *:
+    """
+    /* Floats times a number, as little-endian bytes wherever they lie. What is written
+       is nothing of what is read, which the compiler has to know to take four at once. */
+    static inline void put_scaled(uint8_t *__restrict out, const float *__restrict in, size_t n, float by) {
+        for (size_t i = 0; i < n; i++) {
+            float value = in[i] * by;
+            memcpy(out + 4 * i, &value, 4);
+        }
+    }
+    """
+    void put_scaled(uint8_t*, const float*, size_t, float) noexcept nogil
+
+
 cdef inline uint8_t* put_decayed(uint8_t* p, const float* sums, int n, double shrink) noexcept nogil:
     """Write floats scaled down."""
-    cdef float scale = <float>shrink
-    cdef float value
-    cdef int i
-    for i in range(n):
-        value = sums[i] * scale
-        memcpy(p + 4 * i, &value, 4)
+    put_scaled(p, sums, n, <float>shrink)
     return p + 4 * n
 
 
@@ -97,7 +106,8 @@ cdef uint8_t* put_preference(Folder rules, const uint8_t* key, const Row* row, u
     p = put_varint(p, 4 * N_SURFACES)
     p = put_decayed(p, row.exposures, N_SURFACES, power_of_two(-age * rules.fatigue_per_ms))
     p = put_varint(p, 8)
-    return put_decayed(p, row.bursts, 2, power_of_two(-age * rules.burst_per_ms))
+    memcpy(p, row.bursts, 8)
+    return p + 8
 
 
 cdef inline void fetch_row(const uint8_t* row, int64_t stride) noexcept nogil:
@@ -271,6 +281,3 @@ cdef void restore_sums(Folder rules, Row* row, const uint8_t* base, int64_t live
             row.exposures[i] *= grown
     if span_length(burst) == 8:
         memcpy(row.bursts, base + (burst >> LENGTH_BITS), 8)
-        grown = <float>power_of_two(age * rules.burst_per_ms)
-        row.bursts[0] *= grown
-        row.bursts[1] *= grown

@@ -10,6 +10,8 @@ cdef class Folder:
     cdef double burst_per_ms
     cdef double max_age_ms
     cdef float kind_weights[N_KINDS]
+    cdef int64_t is_weighed[N_KINDS]
+    cdef int64_t last_weights  # where those of the last half-life are in a row
     cdef uint64_t category_hash[CATEGORY_SLOTS]
     cdef int16_t category_column[CATEGORY_SLOTS]
     cdef int64_t stride
@@ -28,10 +30,12 @@ cdef class Folder:
         self.max_age_ms = rules.max_age_ms
         for i, weight in enumerate(rules.kind_weights):
             self.kind_weights[i] = weight
+            self.is_weighed[i] = weight != 0
         memset(self.category_hash, 0, sizeof(self.category_hash))
         for column, name in enumerate(rules.categories):
             self.know(name.encode(), column)
         self.stride = sizeof(Row) + self.n_lives * self.n_categories * 4
+        self.last_weights = self.stride - self.n_categories * 4
 
     cdef void know(self, bytes name, int column):
         cdef uint64_t h = hash_bytes(<const uint8_t*><const char*>name, len(name), 1) | 1
@@ -53,13 +57,15 @@ cdef class Folder:
             slot = (slot + 1) % CATEGORY_SLOTS
         return -1
 
-    cdef void fetch(self, const uint8_t* row, int column) noexcept nogil:
-        """Have what an event touches of a row on its way: its head, a weight."""
+    cdef void fetch(self, const uint8_t* row, int kind, int column) noexcept nogil:
+        """Have what an event touches of a row on its way: its head, a weight.
+
+        Without a branch: kinds cannot be predicted.
+        """
         PREFETCH(row)
-        PREFETCH(row + 64)
+        PREFETCH(row + 63)
         PREFETCH(row + sizeof(Row) - 1)
-        if column >= 0:
-            PREFETCH(row + sizeof(Row) + ((self.n_lives - 1) * self.n_categories + column) * 4)
+        PREFETCH(row + self.is_weighed[kind] * (self.last_weights + column * 4))
 
     cdef void move_landmark(self, Row* row, uint32_t tick) noexcept nogil:
         """Express a row's sums relative to a newer landmark."""
@@ -75,9 +81,6 @@ cdef class Folder:
             shrink = <float>power_of_two(-passed * self.fatigue_per_ms)
             for i in range(N_SURFACES):
                 row.exposures[i] *= shrink
-            shrink = <float>power_of_two(-passed * self.burst_per_ms)
-            row.bursts[0] *= shrink
-            row.bursts[1] *= shrink
         row.landmark = tick
 
     cdef void fold_event(self, Row* row, int64_t at, int kind, int surface, int column, int consent) noexcept nogil:
@@ -85,12 +88,16 @@ cdef class Folder:
         cdef uint32_t tick = tick_of(at)
         cdef double age = <double>(at - (EPOCH_MS + (<int64_t>row.landmark << TICK_BITS)))
         cdef float amount = self.kind_weights[kind]
+        cdef float burst = <float>power_of_two(-fabs(<double>(at - row.as_of)) * self.burst_per_ms)
         cdef int i
         if row.landmark == 0 or age > self.max_age_ms:
             self.move_landmark(row, tick)
             age = <double>(at - (EPOCH_MS + (<int64_t>tick << TICK_BITS)))
         row.n_events += 1
         if at > row.as_of:
+            row.bursts[0] *= burst
+            row.bursts[1] *= burst
+            burst = 1
             row.as_of = at
             row.consent = consent
         elif at == row.as_of:
@@ -104,11 +111,11 @@ cdef class Folder:
                 weights[i * self.n_categories + column] += amount * <float>power_of_two(age * self.per_ms[i])
         if kind == IMPRESSION:
             row.exposures[surface] += <float>power_of_two(age * self.fatigue_per_ms)
-            row.bursts[0] += <float>power_of_two(age * self.burst_per_ms)
+            row.bursts[0] += burst
             if tick > row.last_click and tick > row.unclicked[N_UNCLICKED - 1]:
                 keep_newest(row.unclicked, tick)
         elif kind == CLICK:
-            row.bursts[1] += <float>power_of_two(age * self.burst_per_ms)
+            row.bursts[1] += burst
             if tick > row.last_click:
                 row.last_click = tick
                 for i in range(N_UNCLICKED):
@@ -187,7 +194,7 @@ def fold(Folder rules, KeyIndex index, Window window, rows, columns, int64_t[::1
                     column[j] = rules.column_of(base, categories[first + j])
                     likely[j] = index.likely_row(user_hash[j])
                     if likely[j] >= 0:
-                        rules.fetch(table + likely[j] * stride, column[j])
+                        rules.fetch(table + likely[j] * stride, <int>(kinds[first + j] & (N_KINDS - 1)), column[j])
                     seen = window.see(event_hash[j])
                     if seen < 0:
                         with gil:
@@ -197,6 +204,7 @@ def fold(Folder rules, KeyIndex index, Window window, rows, columns, int64_t[::1
                     if likely[j] >= 0:
                         row = <Row*>(table + likely[j] * stride)
                         PREFETCH(index.arena + row.key_start)
+                        PREFETCH(index.arena + row.key_start + row.key_length - 1)
                 for j in range(m):
                     if not is_new[j]:
                         continue

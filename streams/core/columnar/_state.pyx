@@ -10,6 +10,7 @@ import numpy as np
 
 from cpython.buffer cimport PyBuffer_FillInfo
 from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.math cimport fabs
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy, memset
 

@@ -97,8 +97,7 @@ def restore(
         row["weights"] = scaled(kept, age, rules.half_lives_ms)
         kept = _floats(exposed[i], row["exposures"].shape)
         row["exposures"] = scaled(kept, age, [rules.fatigue_half_life_ms])
-        kept = _floats(burst[i], row["bursts"].shape)
-        row["bursts"] = scaled(kept, age, [rules.burst_half_life_ms])
+        row["bursts"] = _floats(burst[i], row["bursts"].shape)
         row["unclicked"] = _ticks(unclicked[i])
 
 

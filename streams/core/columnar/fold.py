@@ -175,6 +175,7 @@ def fold_events(rules: FoldRules, rows: Rows, events: Events) -> None:
     _consent(rows, before, events)
     move_landmarks(rules, rows, number, at)
     _fatigue(rules, rows, events)
+    _bursts(rules, rows, before, events)
     keep_newest(rows, events["number"], events["kind"], events["tick"])
     _weigh(rules, rows, events)
 
@@ -195,14 +196,27 @@ def _consent(rows: Rows, before: Ints, events: Events) -> None:
 def _fatigue(rules: FoldRules, rows: Rows, events: Events) -> None:
     """Add what was shown and clicked."""
     shown = np.flatnonzero(events["kind"] == IMPRESSION)
-    clicked = np.flatnonzero(events["kind"] == CLICK)
-    age = _age(rows, events["number"], events["at"])
-    tired = np.exp2(age[shown] / rules.fatigue_half_life_ms)
-    burst = np.exp2(age / rules.burst_half_life_ms)
-    shown_to, clicked_by = events["number"][shown], events["number"][clicked]
-    add_at(rows, "exposures", shown_to, tired, events["surface"][shown])
-    add_at(rows, "bursts", shown_to, burst[shown])
-    add_at(rows, "bursts", clicked_by, burst[clicked], 1)
+    number = events["number"][shown]
+    age = _age(rows, number, events["at"][shown])
+    tired = np.exp2(age / rules.fatigue_half_life_ms)
+    add_at(rows, "exposures", number, tired, events["surface"][shown])
+
+
+def _bursts(rules: FoldRules, rows: Rows, before: Ints, events: Events) -> None:
+    """Add what was shown and clicked within minutes, as of the newest event.
+
+    No landmark: with such a half-life it would have to be moved each hour, all weights
+    with it, and most people come less often.
+    """
+    number = events["number"]
+    people, first = np.unique(number, return_index=True)
+    passed = rows["as_of"][people] - before[first]
+    rows["bursts"][people] *= np.exp2(-passed / rules.burst_half_life_ms)[:, None]
+    age = events["at"] - rows["as_of"][number]
+    recent = np.exp2(age / rules.burst_half_life_ms)
+    for place, kind in enumerate((IMPRESSION, CLICK)):
+        chosen = events["kind"] == kind
+        add_at(rows, "bursts", number[chosen], recent[chosen], place)
 
 
 def _weigh(rules: FoldRules, rows: Rows, events: Events) -> None:
@@ -256,7 +270,6 @@ def move_landmarks(rules: FoldRules, rows: Rows, number: Ints, at: Ints) -> None
     shrink = np.exp2(-passed[:, None] / lives)  # (people, half-lives)
     people["weights"] *= shrink[:, :, None].astype(np.float32)
     people["exposures"] *= np.exp2(-passed / rules.fatigue_half_life_ms)[:, None]
-    people["bursts"] *= np.exp2(-passed / rules.burst_half_life_ms)[:, None]
     people["landmark"] = ticks_of(newest)
     rows[touched] = people
 

@@ -9,6 +9,8 @@ stored as w * 2**((t - landmark) / half-life), so that an event is one addition 
 came before it (Cormode et al., "Forward Decay", ICDE 2009). A row whose newest event is
 far past its landmark is rescaled before float32 overflows. What is more than 126
 half-lives older than the person's own newest event vanishes: it is worth 1e-38 by then.
+To rescale is to touch all of a row, so what halves within a minute has no landmark: it
+is kept as of the newest event, and what comes later shrinks it.
 """
 
 from typing import Any
@@ -52,7 +54,7 @@ def row_dtype(n_half_lives: int, n_categories: int) -> np.dtype[np.void]:
                 "<f4",
                 (len(SURFACES),),
             ),  # impressions, decayed like the weights
-            ("bursts", "<f4", (2,)),  # impressions, clicks: the same
+            ("bursts", "<f4", (2,)),  # impressions, clicks, decayed to `as_of`
             ("unclicked", "<u4", (N_UNCLICKED,)),  # ticks, newest first; 0: none
             ("weights", "<f4", (n_half_lives, n_categories)),
         ]

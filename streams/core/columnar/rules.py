@@ -39,9 +39,7 @@ class FoldRules:
     @property
     def max_age_ms(self) -> float:
         """Return how far past its landmark an event may be: float32 ends at 2**127."""
-        shortest = min(
-            *self.half_lives_ms, self.fatigue_half_life_ms, self.burst_half_life_ms
-        )
+        shortest = min(*self.half_lives_ms, self.fatigue_half_life_ms)
         return MAX_HALF_LIVES * shortest
 
 

@@ -104,7 +104,7 @@ def _fields(
         cells.varints(_instants(people["withdrawn"])),
         *_sized(Cells(_bytes_of(people["unclicked"]), 4 * n_unclicked)),
         *_decayed(people["exposures"], age, [rules.fatigue_half_life_ms]),
-        *_decayed(people["bursts"], age, [rules.burst_half_life_ms]),
+        *_sized(cells.fixed(_bytes_of(people["bursts"]))),
     ]
 
 

@@ -11,12 +11,17 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from streams.core.columnar import compiled
+from streams.core.columnar.changelog import landmarks_ms, scaled
 from streams.core.columnar.key_index import keys_of, put_rows
+from streams.core.columnar.user_table import UserTable
 from streams.core.preference.partition import PreferencePartition
 
 ROWS_PER_PART = 100_000
 
-_ROWS, _PROFILES, _WINDOW = b"R", b"P", b"W"
+_ROWS, _PROFILES, _WINDOW = b"r", b"P", b"W"
+
+_OLD_ROWS = b"R"
+"""Rows whose bursts are relative to their landmark, as they were written at first."""
 
 
 def parts(partition: PreferencePartition) -> Iterator[bytes]:
@@ -56,16 +61,28 @@ def load(partition: PreferencePartition, part: memoryview) -> None:
     elif kind == _WINDOW:
         # A part begins with a byte, so what follows lies askew: copied, it does not.
         table.window.add(np.frombuffer(bytes(content), np.uint64))
-    elif kind == _ROWS:
-        n = int.from_bytes(content[:8], "little")
-        size = n * table.dtype.itemsize
-        table.reserve(n)
-        put = compiled.STATE.put_rows if compiled.STATE else put_rows
-        if not table.is_compiled:
-            put = put_rows
-        put(table.index, table.rows, content[8 : 8 + size], content[8 + size :])
+    elif kind in {_ROWS, _OLD_ROWS}:
+        size = int.from_bytes(content[:8], "little") * table.dtype.itemsize
+        rows, keys = content[8 : 8 + size], content[8 + size :]
+        _put(table, _renewed(table, rows) if kind == _OLD_ROWS else rows, keys)
     else:
         raise ValueError(f"expected a part of rows, profiles or ids, got {kind!r}")
+
+
+def _put(table: UserTable, rows: memoryview, keys: memoryview) -> None:
+    table.reserve(len(rows) // table.dtype.itemsize)
+    put = compiled.STATE.put_rows if compiled.STATE else put_rows
+    if not table.is_compiled:
+        put = put_rows
+    put(table.index, table.rows, rows, keys)
+
+
+def _renewed(table: UserTable, content: memoryview) -> memoryview:
+    """Return rows with their bursts as of their newest event."""
+    rows = np.frombuffer(bytes(content), table.dtype).copy()
+    age = np.maximum(rows["as_of"] - landmarks_ms(rows), 0).astype(np.float64)
+    rows["bursts"] = scaled(rows["bursts"], -age, [table.rules.burst_half_life_ms])
+    return rows.view(np.uint8).data
 
 
 def layout(half_lives_s: Sequence[int], categories: Sequence[str]) -> str:
