@@ -1,10 +1,13 @@
 """The tables of the documentation are what the code says."""
 
+import re
+
 import pytest
 
 from schemas.records import RECORDS
 from streams.topics import TOPICS
 from tests.docs.tables import DOCS, PAGES, rewritten, sections
+from tests.docs.test_links import PAGES as TEXTS, ROOT
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -32,3 +35,21 @@ def test_every_setting_says_what_it_means():
     rows = [line for line in text.splitlines() if line.startswith("| `")]
     assert rows
     assert [row for row in rows if row.endswith("|  |")] == []
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_variables_that_a_page_names_exist(page):
+    rows = [
+        line
+        for line in (DOCS / "settings.md").read_text("utf-8").splitlines()
+        if line.startswith("| `")
+    ]
+    sources = [*ROOT.glob("streams/*.py"), *ROOT.glob("benchmarks/**/*.py")]
+    known = variables("\n".join(rows)).union(
+        *(variables(source.read_text("utf-8")) for source in sources)
+    )
+    assert variables(page.read_text("utf-8")) - known == set()
+
+
+def variables(text):
+    return set(re.findall(r"\bADLOOM_[A-Z_]*[A-Z]\b", text))
