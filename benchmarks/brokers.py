@@ -53,8 +53,9 @@ def apache_kafka(folder: Path) -> Iterator[Broker]:
         )
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
+    owner_script = ROOT / "benchmarks" / "kafka_owner.py"
     with subprocess.Popen(
-        [sys.executable, ROOT / "benchmarks" / "kafka_owner.py", LAUNCHER, folder],
+        [sys.executable, owner_script, LAUNCHER, folder, "--heap", "1g"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is for us; the owner sees the pipe close

@@ -1,7 +1,8 @@
 """A launcher and a folder -> Apache Kafka for as long as standard input is open.
 
-Run as a script by `brokers.apache_kafka`, so that no Java process outlives a benchmark
-that was killed: its pipe closes, and the broker ends.
+Run as a script by `brokers.apache_kafka` and by the tests' `kafka_broker`: it prints
+the bootstrap address and waits. So no Java process outlives a run that was killed: its
+pipe closes, and the broker ends.
 """
 
 import shutil
@@ -11,11 +12,9 @@ import sys
 
 def main() -> int:
     """Start, wait for the end of standard input, stop."""
-    launcher, folder = sys.argv[1:]
+    launcher, folder, *options = sys.argv[1:]
     try:
-        started = subprocess.run(
-            [launcher, "start", folder, "--heap", "1g"], check=False
-        )
+        started = subprocess.run([launcher, "start", folder, *options], check=False)
         if started.returncode == 0:
             sys.stdin.read()
         return started.returncode

@@ -88,7 +88,7 @@ def kafka_broker() -> Iterator[str]:
         )
     folder = tempfile.mkdtemp(prefix="adloom-kafka-")
     with subprocess.Popen(
-        [sys.executable, ROOT / "tests" / "apache_kafka.py", LAUNCHER, folder],
+        [sys.executable, ROOT / "benchmarks" / "kafka_owner.py", LAUNCHER, folder],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is for the tests; they close the pipe

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from benchmarks.dataset.events import Columns
 from benchmarks.dataset.reference import reference
 from benchmarks.session import Loaded, Session, note
 from benchmarks.state import check
@@ -61,13 +62,17 @@ def run_ours(
     )
 
 
-def require_state(loaded: Loaded) -> int:
+def require_state(loaded: Loaded, events: Columns | None = None) -> int:
     """Return the users that differ: 0, or an error.
+
+    Args:
+        loaded: where the state is.
+        events: what it must be the state of; without, the events of `loaded`.
 
     Raises:
         RuntimeError: the state on the broker is not that of the reference.
     """
-    events = loaded.dataset.events
+    events = loaded.dataset.events if events is None else events
     found = check(
         loaded.bootstrap,
         loaded.prefix + PREFERENCE.name,

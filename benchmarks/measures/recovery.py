@@ -14,13 +14,11 @@ import numpy as np
 
 from benchmarks.dataset.events import Spec, joined
 from benchmarks.dataset.load import load
-from benchmarks.dataset.reference import reference
 from benchmarks.dataset.store import Dataset
 from benchmarks.figures import Row, at_most, row
+from benchmarks.measures.ours import require_state
 from benchmarks.session import Loaded, Session, note
-from benchmarks.state import check
 from benchmarks.workers import Worker
-from streams.topics import PREFERENCE
 
 FROM_CHANGELOG = at_most(4.0)
 FROM_SNAPSHOT = at_most(1.5)
@@ -91,15 +89,6 @@ def _restart(loaded: Loaded, folder: Path, parts: list[Dataset]) -> float:
         load(parts[-1], loaded.bootstrap, loaded.topic)
         ends = np.sum([part.ends for part in parts], axis=0)
         worker.follow({(loaded.topic, n): int(end) for n, end in enumerate(ends)})
-    events = joined([part.events for part in parts])
-    found = check(
-        loaded.bootstrap,
-        loaded.prefix + PREFERENCE.name,
-        loaded.dataset.spec.n_partitions,
-        events,
-        reference(events),
-    )
-    note(f"ready after {seconds:.2f} s; {found}")
-    if not found.is_equal:
-        raise RuntimeError(f"after recovery the state is wrong: {found}")
+    require_state(loaded, joined([part.events for part in parts]))
+    note(f"ready after {seconds:.2f} s")
     return seconds

@@ -1,4 +1,4 @@
-"""Topics of a test's own, a way to read them, and workers that use them."""
+"""Topics of a test's own, a way to read them, and stages and workers that use them."""
 
 import asyncio
 import os
@@ -8,7 +8,24 @@ import sys
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-from streams.settings import KafkaSettings
+from schemas.avro import Codec
+from schemas.lock import LockedIds
+from schemas.records import Preference
+from schemas.taxonomy import taxonomy
+from streams.core.preference.preferences import Preferences
+from streams.settings import KafkaSettings, PreferencesSettings
+
+
+@pytest.fixture(params=["auto", "python"])
+def new_preferences(request):
+    """A function that makes the stage: with the compiled kernels, and without."""
+    codec = Codec(Preference, LockedIds())
+
+    def make():
+        kernels = PreferencesSettings(kernels=request.param, duplicate_window=1_000)
+        return Preferences(kernels, taxonomy(), codec)
+
+    return make
 
 
 @pytest.fixture

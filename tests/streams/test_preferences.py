@@ -9,26 +9,14 @@ from schemas.lock import LockedIds
 from schemas.records import Behavior, CategoryShift, Preference, Profile, TextSignal
 from schemas.taxonomy import taxonomy
 from streams.core.columnar.rows import SURFACES
-from streams.core.preference.preferences import KIND_WEIGHTS, Preferences
+from streams.core.preference.preferences import KIND_WEIGHTS
 from streams.core.stage import Incoming
-from streams.settings import PreferencesSettings
 
 HOUR = 3_600_000
 START = 1_800_000_000_000
 CODEC = Codec(Preference, LockedIds())
 RUNNING = taxonomy().column("running")
 COFFEE = taxonomy().column("coffee")
-
-
-@pytest.fixture(params=["auto", "python"])
-def new_stage(request):
-    """A function that makes the stage: with the compiled kernels, and without."""
-
-    def make():
-        kernels = PreferencesSettings(kernels=request.param, duplicate_window=1_000)
-        return Preferences(kernels, taxonomy(), CODEC)
-
-    return make
 
 
 def event(
@@ -67,8 +55,8 @@ def weights(record):
     return np.frombuffer(record.weights, "<f4").reshape(shape)
 
 
-def test_a_weight_halves_after_one_half_life(new_stage):
-    stage = new_stage()
+def test_a_weight_halves_after_one_half_life(new_preferences):
+    stage = new_preferences()
     later = event(1, category="coffee", at=START + HOUR)
     stage.step([event(0), later], START)
     record = latest(stage)["u"]
@@ -78,14 +66,14 @@ def test_a_weight_halves_after_one_half_life(new_stage):
 
 
 @pytest.mark.parametrize("kind", sorted(KIND_WEIGHTS))
-def test_each_kind_moves_its_category_by_its_weight(new_stage, kind):
-    stage = new_stage()
+def test_each_kind_moves_its_category_by_its_weight(new_preferences, kind):
+    stage = new_preferences()
     stage.step([event(0, kind=kind)], START)
     assert weights(latest(stage)["u"])[0, RUNNING] == KIND_WEIGHTS[kind]
 
 
-def test_texts_and_profiles_move_preferences(new_stage):
-    stage = new_stage()
+def test_texts_and_profiles_move_preferences(new_preferences):
+    stage = new_preferences()
     profile = Profile(
         user_id="u", updated_at=START, interests=("coffee", "unknown"), consent=True
     )
@@ -113,9 +101,9 @@ def test_texts_and_profiles_move_preferences(new_stage):
 
 
 def test_without_consent_nothing_is_kept_and_withdrawing_it_clears_the_weights(
-    new_stage,
+    new_preferences,
 ):
-    stage = new_stage()
+    stage = new_preferences()
     stage.step([event(0, consent=False)], START)
     assert not weights(latest(stage)["u"]).any()
     stage.step([event(1, at=START + HOUR), event(2, at=START + HOUR)], START)
@@ -126,8 +114,8 @@ def test_without_consent_nothing_is_kept_and_withdrawing_it_clears_the_weights(
     assert record.consent is False
 
 
-def test_what_was_done_before_a_withdrawal_stays_forgotten(new_stage):
-    stage = new_stage()
+def test_what_was_done_before_a_withdrawal_stays_forgotten(new_preferences):
+    stage = new_preferences()
     stage.step([event(0, consent=False, at=START + HOUR)], START)
     stage.step([event(1, at=START)], START)
     record = latest(stage)["u"]
@@ -135,14 +123,14 @@ def test_what_was_done_before_a_withdrawal_stays_forgotten(new_stage):
     assert record.consent is False
 
 
-def test_clearing_for_want_of_consent_holds_within_one_batch(new_stage):
-    stage = new_stage()
+def test_clearing_for_want_of_consent_holds_within_one_batch(new_preferences):
+    stage = new_preferences()
     stage.step([event(0), event(1, consent=False)], START)
     assert not weights(latest(stage)["u"]).any()
 
 
-def test_a_tombstone_erases_the_person(new_stage):
-    stage = new_stage()
+def test_a_tombstone_erases_the_person(new_preferences):
+    stage = new_preferences()
     stage.step([event(0)], START)
     latest(stage)
     stage.step([Incoming(Profile, "u", None, 0, 0)], START)
@@ -151,8 +139,8 @@ def test_a_tombstone_erases_the_person(new_stage):
     assert not weights(latest(stage)["v"])[:, RUNNING].any()
 
 
-def test_fatigue_counts_impressions_since_the_last_click(new_stage):
-    stage = new_stage()
+def test_fatigue_counts_impressions_since_the_last_click(new_preferences):
+    stage = new_preferences()
     stage.step([event(i, kind="impression") for i in range(3)], START)
     assert latest(stage)["u"].n_unclicked == 3
     clicked = event(3, kind="click", at=START + HOUR)
@@ -161,8 +149,8 @@ def test_fatigue_counts_impressions_since_the_last_click(new_stage):
     assert latest(stage)["u"].n_unclicked == 1
 
 
-def test_styles_wear_out_apart_and_recover_by_half_a_day(new_stage):
-    stage = new_stage()
+def test_styles_wear_out_apart_and_recover_by_half_a_day(new_preferences):
+    stage = new_preferences()
     shown = [
         event(0, kind="impression", surface="video"),
         event(1, kind="impression", surface=None),
@@ -175,8 +163,8 @@ def test_styles_wear_out_apart_and_recover_by_half_a_day(new_stage):
     )
 
 
-def test_bursts_of_impressions_and_clicks_are_told_to_fraud_filters(new_stage):
-    stage = new_stage()
+def test_bursts_of_impressions_and_clicks_are_told_to_fraud_filters(new_preferences):
+    stage = new_preferences()
     stage.step([event(i, at=START + i * 100) for i in range(50)], START)
     stage.step([event(50, kind="impression", at=START + 65_000)], START)
     shown, clicked = np.frombuffer(latest(stage)["u"].bursts, "<f4")
@@ -184,8 +172,8 @@ def test_bursts_of_impressions_and_clicks_are_told_to_fraud_filters(new_stage):
     assert 20 < clicked < 30
 
 
-def test_only_changed_users_are_written(new_stage):
-    stage = new_stage()
+def test_only_changed_users_are_written(new_preferences):
+    stage = new_preferences()
     stage.step([event(0, user="a"), event(1, user="b")], START)
     assert set(latest(stage)) == {"a", "b"}
     stage.step([event(2, user="b")], START)
@@ -245,19 +233,19 @@ def assert_equal_states(got, expected):
 @ANY_KERNEL
 @given(drawn=EVENTS, checkpoint=st.integers(0, 30), crash=st.integers(0, 30))
 def test_a_crash_anywhere_repeats_work_and_changes_nothing(
-    new_stage, drawn, checkpoint, crash
+    new_preferences, drawn, checkpoint, crash
 ):
     """State at a checkpoint, more work, death, restore, everything since again."""
     events = incoming(list(dict.fromkeys(drawn)))
-    whole = new_stage()
+    whole = new_preferences()
     whole.step(events, START)
 
-    first = new_stage()
+    first = new_preferences()
     first.step(events[:checkpoint], START)
     rows = first.take_dirty()
     first.step(events[checkpoint : checkpoint + crash], START)
 
-    second = new_stage()
+    second = new_preferences()
     second.restore(rows)
     second.step(events[min(5, checkpoint) :], START)
     kept = {row.key: CODEC.decode(row.value) for row in rows}
@@ -266,25 +254,25 @@ def test_a_crash_anywhere_repeats_work_and_changes_nothing(
 
 @ANY_KERNEL
 @given(drawn=EVENTS, random=st.randoms())
-def test_state_is_a_function_of_the_set_of_events(new_stage, drawn, random):
+def test_state_is_a_function_of_the_set_of_events(new_preferences, drawn, random):
     """Permuted, with every event twice: the same state."""
     again = [*drawn, *drawn]
     random.shuffle(again)
-    stages = (new_stage(), new_stage())
+    stages = (new_preferences(), new_preferences())
     for stage, order in zip(stages, (list(dict.fromkeys(drawn)), again), strict=True):
         stage.step(incoming(order), START)
     assert_equal_states(latest(stages[1]), latest(stages[0]))
 
 
-def test_a_dropped_partition_is_forgotten(new_stage):
-    stage = new_stage()
+def test_a_dropped_partition_is_forgotten(new_preferences):
+    stage = new_preferences()
     stage.step([event(0)], START)
     stage.drop(0)
     assert latest(stage) == {}
 
 
-def test_years_between_events_do_not_overflow(new_stage):
-    stage = new_stage()
+def test_years_between_events_do_not_overflow(new_preferences):
+    stage = new_preferences()
     stage.step([event(0, at=START - 7 * 365 * 24 * HOUR), event(1)], START)
     record = latest(stage)["u"]
     assert np.isfinite(weights(record)).all()

@@ -6,25 +6,13 @@ import pytest
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior, Preference, Profile
-from schemas.taxonomy import taxonomy
 from streams.core.columnar.batches import records_section
 from streams.core.columnar.payload import Payload
 from streams.core.columnar.rows import EPOCH_MS
-from streams.core.preference.preferences import Preferences
 from streams.core.stage import Incoming, StateRow
-from streams.settings import PreferencesSettings
 from tests.streams.hostile_records import NOW, framed, generator, mutated, preference
 
 CODEC = Codec(Preference, LockedIds())
-
-
-@pytest.fixture(params=["auto", "python"])
-def new_stage(request):
-    def make():
-        kernels = PreferencesSettings(kernels=request.param, duplicate_window=1_000)
-        return Preferences(kernels, taxonomy(), CODEC)
-
-    return make
 
 
 def event(offset, user="u", *, kind="click", at=NOW):
@@ -47,16 +35,16 @@ def latest(stage):
 @pytest.mark.parametrize(
     "user", ["user", "12345", "12800138000", "用户一", "naïve", "_", "+", "a" * 128]
 )
-def test_people_come_back_whatever_their_ids_look_like(new_stage, user):
-    first, second = new_stage(), new_stage()
+def test_people_come_back_whatever_their_ids_look_like(new_preferences, user):
+    first, second = new_preferences(), new_preferences()
     first.step([event(0, user)], NOW)
     second.restore(first.take_dirty())
     second.step([event(1, user)], NOW)
     assert latest(second)[user].n_events == 2
 
 
-def test_hostile_records_in_the_changelog_never_become_nonsense(new_stage):
-    stage = new_stage()
+def test_hostile_records_in_the_changelog_never_become_nonsense(new_preferences):
+    stage = new_preferences()
     rng = generator(11)
     for i in range(300):
         one = preference(rng, odd=0.2)
@@ -76,8 +64,10 @@ def test_hostile_records_in_the_changelog_never_become_nonsense(new_stage):
     assert {one.as_of for one in found.values()} != {NOW}  # some had been restored
 
 
-def test_an_erased_person_who_sends_the_same_profile_again_is_known_again(new_stage):
-    stage = new_stage()
+def test_an_erased_person_who_sends_the_same_profile_again_is_known_again(
+    new_preferences,
+):
+    stage = new_preferences()
     profile = Profile(
         user_id="u", updated_at=NOW, interests=("running",), region="SH", consent=True
     )
@@ -96,9 +86,9 @@ def test_an_erased_person_who_sends_the_same_profile_again_is_known_again(new_st
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_a_clock_that_stands_at_the_epoch_counts_as_long_ago(new_stage, order):
+def test_a_clock_that_stands_at_the_epoch_counts_as_long_ago(new_preferences, order):
     """Devices without a battery say midnight, 2000-01-01."""
-    stage = new_stage()
+    stage = new_preferences()
     both = [
         event(0, kind="impression", at=EPOCH_MS),
         event(1, kind="impression", at=NOW),
@@ -110,8 +100,8 @@ def test_a_clock_that_stands_at_the_epoch_counts_as_long_ago(new_stage, order):
     assert record.n_unclicked == 2
 
 
-def test_state_from_the_epoch_comes_back(new_stage):
-    first, second = new_stage(), new_stage()
+def test_state_from_the_epoch_comes_back(new_preferences):
+    first, second = new_preferences(), new_preferences()
     first.step([event(0, at=EPOCH_MS)], NOW)
     rows = first.take_dirty()
     second.restore(rows)
@@ -120,8 +110,8 @@ def test_state_from_the_epoch_comes_back(new_stage):
     assert weights.max() == pytest.approx(2)
 
 
-def test_a_tombstone_in_the_changelog_takes_a_restored_person_back(new_stage):
-    first, second = new_stage(), new_stage()
+def test_a_tombstone_in_the_changelog_takes_a_restored_person_back(new_preferences):
+    first, second = new_preferences(), new_preferences()
     first.step([event(0, "用户"), event(1, "v")], NOW)
     rows = first.take_dirty()
     second.restore([*rows, StateRow(0, "用户", None)])
@@ -134,9 +124,9 @@ def numbered(stage, offsets, user="u"):
     stage.step([event(offset, user) for offset in offsets], NOW)
 
 
-def test_events_read_again_in_two_parts_are_counted_once(new_stage):
+def test_events_read_again_in_two_parts_are_counted_once(new_preferences):
     """Odd records of a batch are folded after its columns: their offsets go back."""
-    first, second = new_stage(), new_stage()
+    first, second = new_preferences(), new_preferences()
     numbered(first, range(10))
     numbered(first, range(10, 20), "v")
     rows = first.take_dirty()
@@ -150,8 +140,8 @@ def test_events_read_again_in_two_parts_are_counted_once(new_stage):
     assert latest(second)["u"].n_events == 11
 
 
-def test_an_erasure_read_again_does_not_erase_what_came_after_it(new_stage):
-    first, second = new_stage(), new_stage()
+def test_an_erasure_read_again_does_not_erase_what_came_after_it(new_preferences):
+    first, second = new_preferences(), new_preferences()
     erasure = Incoming(Profile, "u", None, 0, 3)
     numbered(first, [0])
     first.step([erasure], NOW)
@@ -164,8 +154,8 @@ def test_an_erasure_read_again_does_not_erase_what_came_after_it(new_stage):
     assert latest(second)["u"].n_events == 3
 
 
-def test_a_foreign_record_in_the_changelog_stops_nobody(new_stage):
-    first, second = new_stage(), new_stage()
+def test_a_foreign_record_in_the_changelog_stops_nobody(new_preferences):
+    first, second = new_preferences(), new_preferences()
     first.step([event(0)], NOW)
     foreign = records_section([(b"\xff\xfe", b"not ours"), (b"v", b"\0cut")])
     second.restore(first.take_dirty())
