@@ -12,14 +12,22 @@ import numpy as np
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from benchmarks import __main__ as programme
+from benchmarks import __main__ as programme, figures
 from benchmarks.cores import Cores, told
 from benchmarks.dataset.events import Spec
 from benchmarks.dataset.load import load
 from benchmarks.dataset.reference import reference
 from benchmarks.dataset.store import dataset
-from benchmarks.figures import at_least, at_most, beside, row, to_json, to_text
+from benchmarks.figures import (
+    at_least,
+    at_most,
+    beside,
+    row,
+    to_json,
+    to_text,
+)
 from benchmarks.machine import cpu_seconds, describe, resident_bytes
+from benchmarks.measures.two_workers import at_work
 from benchmarks.registry import FIGURES
 from benchmarks.scaling import Costs, plan, spread, user_shares
 from benchmarks.state import check, read
@@ -106,6 +114,17 @@ def test_who_had_the_cores_is_told_by_name():
     assert used["busy"] > 0
     assert told({"busy": 0.987, "us": 0.0}) == "busy 0.99, us 0.00"
     assert cores.between(end, end + 10**12) == {}  # nothing is known of the future
+
+
+def test_workers_are_compared_while_all_are_at_work():
+    first = [0, 30, 60, 70, 80, 90, 95, 95, 95]
+    second = [0, 0, 0, 5, 15, 25, 35, 45, 45]  # 140 events in all
+    counts = np.array([first, second]).T.astype(float)
+    assert at_work(counts) == (3, 5)  # from two at work to the last before one ends
+    assert at_work(counts[:, :1]) == (1, 5)  # not the first quarter
+    alone = np.array([[0, 0], [50, 0], [100, 0], [100, 1]], float)
+    with pytest.raises(figures.UnavailableError, match="did it all"):
+        at_work(alone)
 
 
 def test_every_figure_can_be_listed_and_an_unknown_one_is_refused(capsys):
