@@ -23,6 +23,7 @@ from model_export.onnx_file import ModelFileError
 from model_export.poison import Suspects
 from model_export.selector import ClickCritic
 from model_export.taste import TasteModel
+from model_export.to_come import ToCome
 
 _FORMAT = "adloom-critic-3"
 
@@ -48,6 +49,10 @@ def to_bytes(knowledge: Knowledge) -> bytes:
         "ledger.key": knowledge.ledger.key,
         "ledger.clicked": knowledge.ledger.clicked.astype(np.uint8),
         "ledger.shown_at": knowledge.ledger.shown_at,
+        "ledger.delay": knowledge.ledger.delay,
+        "to_come.shown_at": knowledge.to_come.shown_at,
+        "to_come.share": knowledge.to_come.share,
+        "to_come.rows": knowledge.to_come.rows,
     }
     header = {
         "format": _FORMAT,
@@ -104,6 +109,7 @@ def from_bytes(content: bytes, space: DesignSpace) -> Knowledge:
             ),
             calibration=Calibration(**header["calibration"]),
             ledger=_ledger(tensors),
+            to_come=_to_come(tensors, layout.n_weights),
             follows=header.get("follows", True),
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -116,16 +122,30 @@ def from_bytes(content: bytes, space: DesignSpace) -> Knowledge:
     return knowledge
 
 
+def _to_come(tensors: dict[str, NDArray[Any]], n_weights: int) -> ToCome:
+    """Return the clicks to come; versions of earlier releases have none."""
+    if "to_come.rows" not in tensors:
+        return ToCome.none(n_weights)
+    rows, share = tensors["to_come.rows"], tensors["to_come.share"]
+    shown_at = tensors["to_come.shown_at"]
+    if rows.shape != (len(share), n_weights) or len(shown_at) != len(share):
+        raise ValueError("clicks to come of one row of weights a job were expected")
+    return ToCome(shown_at, share, rows)
+
+
 def _ledger(tensors: dict[str, NDArray[Any]]) -> Ledger:
-    """Return the ledger; versions of earlier releases have none."""
+    """Return the ledger; versions of earlier releases have none, or no delays."""
     if "ledger.key" not in tensors:
         return Ledger.none()
+    shown_at = tensors["ledger.shown_at"]
     ledger = Ledger(
         tensors["ledger.key"],
         tensors["ledger.clicked"].astype(np.float32),
-        tensors["ledger.shown_at"],
+        shown_at,
+        tensors.get("ledger.delay", np.zeros_like(shown_at)),
     )
-    if len({len(ledger.key), len(ledger.clicked), len(ledger.shown_at)}) != 1:
+    lengths = {len(ledger.key), len(ledger.clicked), len(shown_at), len(ledger.delay)}
+    if len(lengths) != 1:
         raise ValueError("a ledger of columns of one length was expected")
     return ledger
 

@@ -55,6 +55,8 @@ class FeedbackArrays:
     """Category advertised; None where it was not logged."""
     shown_at: NDArray[np.int64]
     """int64[n], epoch ms."""
+    decided_at: NDArray[np.int64]
+    """int64[n], epoch ms: of the click, or when it was taken for a none."""
     skipped: dict[str, int]
     """Reason -> records that were left out."""
     key: Keys | None = None
@@ -79,6 +81,7 @@ class FeedbackArrays:
             self.control,
             self.shown_at,
             self.key,
+            self.decided_at,
         )
 
     def rows(self, mask: NDArray[np.bool_]) -> "FeedbackArrays":
@@ -92,6 +95,7 @@ class FeedbackArrays:
             users=tuple(compress(self.users, mask)),
             categories=tuple(compress(self.categories, mask)),
             shown_at=self.shown_at[mask],
+            decided_at=self.decided_at[mask],
             skipped=self.skipped,
             key=None if self.key is None else self.key[mask],
         )
@@ -184,6 +188,7 @@ class _Rows:
             users=tuple(record.user_id for record in kept),
             categories=tuple(record.category for record in kept),
             shown_at=np.array([record.shown_at for record in kept], np.int64),
+            decided_at=np.array([record.decided_at for record in kept], np.int64),
             skipped=dict(self._skipped),
             key=np.array(self._keys, np.uint64),
         )

@@ -102,5 +102,6 @@ def _arrays(rows: list[dict[str, Any]], space: DesignSpace) -> FeedbackArrays:
         users=tuple(column("user_id")),
         categories=(None,) * n,
         shown_at=np.array(list(column("shown_at")), np.int64),
+        decided_at=np.array(list(column("shown_at")), np.int64),  # no more to come
         skipped={},
     )

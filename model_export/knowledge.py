@@ -7,6 +7,7 @@ teach through `Knowledge.after`; between jobs `live_critic` goes on from here.
 An impression that was learnt before is corrected: its label's difference is learnt.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -22,9 +23,16 @@ from model_export.poison import Suspects
 from model_export.posterior import posterior_draws
 from model_export.selector import ClickCritic
 from model_export.taste import TasteModel
+from model_export.to_come import ToCome, expected
 from schemas.records import Verdict
 
 Floats = NDArray[np.float32]
+
+MOST_AT_ONCE = 10_000
+"""More lessons than that, an advertiser's log, are learnt in parts."""
+_PART = 2_500
+"""Lessons of a part: the prior takes its steps, and the critic is asked, as often as
+where clicks come in day by day."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,8 @@ class Lessons:
     """int64[n], epoch ms."""
     key: Keys | None = None
     """uint64[n], of `ledger.keys_of`; None: nothing will correct these."""
+    decided_at: NDArray[np.int64] | None = None
+    """int64[n], epoch ms: of the click, or when it was taken for a none."""
 
     def __len__(self) -> int:
         return len(self.clicked)
@@ -56,7 +66,15 @@ class Lessons:
             self.random[mask],
             None if self.shown_at is None else self.shown_at[mask],
             None if self.key is None else self.key[mask],
+            None if self.decided_at is None else self.decided_at[mask],
         )
+
+    def parts(self) -> "Iterator[Lessons]":
+        """Yield lessons that are learnt one after the other."""
+        size = _PART if len(self) > MOST_AT_ONCE else MOST_AT_ONCE
+        place = np.arange(len(self))
+        for start in range(0, len(self), size):
+            yield self.rows((place >= start) & (place < start + size))
 
 
 @dataclass(frozen=True)
@@ -68,6 +86,8 @@ class Knowledge:
     honesty: Honesty
     suspects: Suspects
     calibration: Calibration
+    to_come: ToCome
+    """Clicks that the critic has learnt in advance."""
     ledger: Ledger = field(default_factory=Ledger.none)
     """What was learnt as what."""
     follows: bool = True
@@ -76,12 +96,14 @@ class Knowledge:
     @classmethod
     def none(cls, taste: TasteModel, space: DesignSpace) -> "Knowledge":
         """Return what is known before any feedback."""
+        critic = ClickCritic.untaught(Layout.of(space, taste.n_tastes))
         return cls(
             taste=taste,
-            critic=ClickCritic.untaught(Layout.of(space, taste.n_tastes)),
+            critic=critic,
             honesty=Honesty(),
             suspects=Suspects.none(space.n_logits),
             calibration=Calibration(),
+            to_come=ToCome.none(critic.layout.n_weights),
         )
 
     def after(self, lessons: Lessons, space: DesignSpace) -> "Knowledge":
@@ -89,21 +111,30 @@ class Knowledge:
 
         Impressions of a design value that fake clicks seem aimed at teach nothing, and
         what earlier ones taught is forgotten. Impressions that were learnt before, with
-        another label, are corrected.
+        another label, are corrected. Nones that may be clicked yet are learnt as such.
         """
+        known = self
+        for part in lessons.parts():
+            known = known._after(part, space)
+        return known
+
+    def _after(self, lessons: Lessons, space: DesignSpace) -> "Knowledge":
         if lessons.key is None:
-            return self._taught(lessons, space)
+            return self.taught(lessons, np.ones(len(lessons)), space)
         before = self.ledger.find(lessons.key)
         is_new = np.isnan(before)
-        if is_new.all():
-            return self._taught(lessons, space)
-        known = self.corrected(lessons.rows(~is_new), before[~is_new])
-        return known.after(lessons.rows(is_new), space) if is_new.any() else known
+        known, heard = self._heard(lessons)
+        known = known.corrected(lessons.rows(~is_new), before[~is_new])
+        if not is_new.any():
+            return known
+        return known.taught(lessons.rows(is_new), heard[is_new], space)
 
     def corrected(self, lessons: Lessons, before: Floats) -> "Knowledge":
         """Return what is known once labels that were learnt are other ones.
 
         Honesty stays: the critic was asked about these impressions when they came.
+        So does calibration, but for clicks that are taken back: it was asked for the
+        clicks that had come by then, not for all.
 
         Args:
             lessons: impressions that were learnt, with the labels that hold now.
@@ -118,42 +149,89 @@ class Knowledge:
             self,
             critic=self.critic.corrected(lessons.design[clean], person, change[clean]),
             suspects=self.suspects.corrected(lessons.design, change),
-            calibration=self.calibration.corrected(change[~lessons.random]),
+            calibration=self.calibration.corrected(
+                np.minimum(change[~lessons.random], 0.0)
+            ),
             ledger=self._entered(lessons),
         )
 
-    def _taught(self, lessons: Lessons, space: DesignSpace) -> "Knowledge":
+    def taught(
+        self, lessons: Lessons, heard: NDArray[np.float64], space: DesignSpace
+    ) -> "Knowledge":
+        """Return what is known after impressions that are new.
+
+        Args:
+            lessons: impressions.
+            heard: float64[n], the share of their clicks that come by their age now.
+            space: creative space.
+        """
         suspects = self.suspects.after(lessons.design, lessons.clicked)
         clean = ~suspects.taints(lessons.design)
         design, clicked = lessons.design[clean], lessons.clicked[clean]
         person = self.taste.features(lessons.condition[clean])
         asked = self._asked(len(design))
-        fresh = np.setdiff1d(suspects.columns(), self.suspects.columns())
-        known = self.critic.without(fresh) if len(fresh) else self.critic
+        known, to_come = self._without(suspects)
         critic = known
         if not critic.n_examples:  # nobody to ask yet: half of the batch teaches first
             critic = critic.update(design[~asked], person[~asked], clicked[~asked])
         honesty = judge(critic, space, design[asked], person[asked], clicked[asked])
         picked = ~lessons.random[clean]
-        chance = _sigmoid(self.chooser(known).logits(design[picked], person[picked]))
+        chance = _sigmoid(self.chooser(known).logits(design, person))
+        by_now = (chance * heard[clean])[picked]
         pooled = self.honesty.pooled(honesty)
-        taught = known.update(design, person, clicked)
+        label = expected(clicked, chance, heard[clean])
+        taught = known.update(design, person, label)
         return replace(
             self,
-            critic=taught,
+            critic=replace(taught, n_clicks=known.n_clicks + int(clicked.sum())),
             honesty=pooled,
             suspects=suspects,
-            calibration=self.calibration.after(chance, clicked[picked])
+            calibration=self.calibration.after(by_now, clicked[picked])
             if known.n_examples
             else self.calibration,
             ledger=self._entered(lessons.rows(clean)),
+            to_come=to_come
+            if lessons.shown_at is None
+            else to_come.with_job(
+                lessons.shown_at[clean],
+                1.0 - heard[clean],
+                known.summed(design, person, label - clicked),
+            ),
             follows=is_followed(taught, pooled, was_followed=self.follows),
         )
 
+    def _without(self, suspects: Suspects) -> tuple[ClickCritic, ToCome]:
+        """Return the critic without what it learnt about values now set aside.
+
+        Clicks that are still expected are taken back before, for later on nobody could
+        tell what of them is forgotten.
+        """
+        fresh = np.setdiff1d(suspects.columns(), self.suspects.columns())
+        if not len(fresh):
+            return self.critic, self.to_come
+        critic = self.critic.moved(-self.to_come.total()).without(fresh)
+        return critic, ToCome.none(critic.layout.n_weights)
+
     def _entered(self, lessons: Lessons) -> Ledger:
-        if lessons.key is None or lessons.shown_at is None:
+        key, shown_at, decided_at = lessons.key, lessons.shown_at, lessons.decided_at
+        if key is None or shown_at is None or decided_at is None:
             return self.ledger
-        return self.ledger.after(lessons.key, lessons.clicked, lessons.shown_at)
+        delay = decided_at - shown_at
+        return self.ledger.after(key, lessons.clicked, shown_at, delay)
+
+    def _heard(self, lessons: Lessons) -> "tuple[Knowledge, NDArray[np.float64]]":
+        """Return what is known without clicks that were expected to have come by now.
+
+        And the share of each lesson's clicks that come by its age: float64[n].
+        """
+        if lessons.shown_at is None or lessons.decided_at is None:
+            return self, np.ones(len(lessons))
+        now = int(lessons.decided_at.max())
+        delays = self._entered(lessons).heard(now)
+        to_come = self.to_come.by(now, delays)
+        critic = self.critic.moved(to_come.total() - self.to_come.total())
+        known = replace(self, critic=critic, to_come=to_come)
+        return known, delays.by(now - lessons.shown_at)
 
     def draws(self, seed: int) -> Floats:
         """Return posterior draws float32[P, S] of what is followed, calibrated."""

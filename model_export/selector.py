@@ -74,7 +74,7 @@ class ClickCritic:
         Args:
             design: float32[n, D].
             person: float32[n, N], of `TasteModel.features`.
-            clicked: float32[n], 0 or 1.
+            clicked: float32[n], 0 or 1, or the chance of a click that may come yet.
         """
         if not len(design):
             return self
@@ -136,11 +136,20 @@ class ClickCritic:
             person: float32[n, N].
             change: float32[n], the label that holds less the one that was learnt.
         """
-        eta = self.eta.copy()
-        for looks, who, part in _chunks(design, person, change):
-            eta += self.layout.rows(looks, who).T @ part
         n_clicks = self.n_clicks + round(float(change.sum()))
-        return replace(self, eta=eta, n_clicks=n_clicks)
+        moved = self.moved(self.summed(design, person, change))
+        return replace(moved, n_clicks=n_clicks)
+
+    def moved(self, by: Vector) -> "ClickCritic":
+        """Return the critic with its eta moved: [P]."""
+        return replace(self, eta=self.eta + by)
+
+    def summed(self, design: Floats, person: Floats, weight: Floats) -> Vector:
+        """Return the sum of the impressions' rows, weighted: [P]."""
+        total = np.zeros(self.layout.n_weights)
+        for looks, who, part in _chunks(design, person, weight):
+            total += self.layout.rows(looks, who).T @ part
+        return total
 
     def revised(self) -> "ClickCritic":
         """Return the critic with its prior learnt from what the clicks said so far."""

@@ -26,6 +26,7 @@ class Post:
         self._share, self._rng = share, rng
         self._held: list[list[Batch]] = [[] for _ in range(MOST_BATCHES)]
         self._n = 0
+        self._now = 0
 
     def delivered(self, condition: Floats, design: Floats, clicked: Floats) -> Batch:
         """Return what is heard with a batch: it, and late clicks on earlier ones.
@@ -39,27 +40,19 @@ class Post:
         when = self._rng.integers(0, MOST_BATCHES, n)
         due = self._held.pop(0)
         self._held.append([])
-        whole = Batch(number, condition, design, clicked)
+        now = np.full(n, self._now, np.int64)
+        self._now += 1
+        whole = Batch(number, condition, design, clicked, now, now)
         for batch, held in enumerate(self._held):
-            held.append(_rows(whole, late & (when == batch)))
+            rows = _rows(whole, late & (when == batch))
+            held.append(rows._replace(decided_at=rows.shown_at + batch + 1))
         heard = np.where(late, np.float32(0.0), clicked)
-        return _joined([Batch(number, condition, design, heard), *due])
+        return _joined([whole._replace(clicked=heard), *due])
 
 
 def _rows(batch: Batch, mask: NDArray[np.bool_]) -> Batch:
-    return Batch(
-        batch.number[mask],
-        batch.condition[mask],
-        batch.design[mask],
-        batch.clicked[mask],
-    )
+    return Batch(*(column[mask] for column in batch))
 
 
 def _joined(batches: list[Batch]) -> Batch:
-    numbers, conditions, designs, clicks = zip(*batches, strict=True)
-    return Batch(
-        np.concatenate(numbers),
-        np.concatenate(conditions),
-        np.concatenate(designs),
-        np.concatenate(clicks),
-    )
+    return Batch(*map(np.concatenate, zip(*batches, strict=True)))

@@ -34,6 +34,10 @@ class Batch(NamedTuple):
     """float32[n, D]."""
     clicked: Floats
     """float32[n], 0 or 1."""
+    shown_at: NDArray[np.int64]
+    """int64[n], updates: all impressions of a batch are shown at one instant."""
+    decided_at: NDArray[np.int64]
+    """int64[n], updates: of the click, or when it was taken for a none."""
 
 
 class Method(Protocol):

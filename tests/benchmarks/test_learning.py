@@ -50,7 +50,8 @@ def test_every_method_shows_designs_of_the_space(world, name):
         again = world.space.encode(world.space.decode(design))
         assert again == pytest.approx(design, abs=2e-4)
     nones = np.zeros(40, np.float32)
-    method.learn(Batch(np.arange(40), crowd.condition, design, nones))
+    now = np.zeros(40, np.int64)
+    method.learn(Batch(np.arange(40), crowd.condition, design, nones, now, now))
 
 
 @pytest.mark.parametrize("name", ["lints", "ours-gan"])

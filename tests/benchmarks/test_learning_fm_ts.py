@@ -94,7 +94,7 @@ def test_a_pair_that_is_clicked_is_found_unless_clicks_are_shuffled(
             clicked = rng.permutation(clicked)
         number = np.arange(len(shown))
         clicked = clicked.astype(np.float32)
-        machine.learn(Batch(number, people, shown, clicked))
+        machine.learn(Batch(number, people, shown, clicked, number, number))
     found = machine.greedy(random_people(400, rng))
     share = ((found[:, 1] > 0) & (found[:, 5] > 0)).mean()
     assert (share < 0.5) == is_shuffled

@@ -73,6 +73,8 @@ def test_late_clicks_are_nones_first_and_all_come_in_the_end():
     assert all(len(batch.clicked) and batch.clicked.all() for batch in later)
     corrected = np.concatenate([batch.number for batch in later])
     assert sorted(corrected) == np.flatnonzero(first.clicked == 0).tolist()
+    delays = [set(batch.decided_at - batch.shown_at) for batch in (first, *later)]
+    assert delays == [{update} for update in range(MOST_BATCHES + 1)]
     assert all((batch.design == design[batch.number]).all() for batch in later)
     assert not len(post.delivered(*nobody).clicked)
 

@@ -68,7 +68,6 @@ def test_corrected_labels_teach_what_labels_known_from_the_start_do(
     assert late.critic.n_examples == at_once.critic.n_examples == 2_000 + N
     assert late.critic.n_clicks == at_once.critic.n_clicks
     assert late.suspects.clicked == pytest.approx(at_once.suspects.clicked)
-    assert late.calibration.clicked == at_once.calibration.clicked
     people = dataset.from_feedback(truth, travel)
     person = before.taste.features(people.condition)
     logits = [

@@ -10,7 +10,7 @@ from model_export.honesty import Honesty
 from model_export.knowledge import Knowledge, Lessons
 from model_export.taste import fit
 
-N = 12_000
+N = 20_000
 
 
 @pytest.fixture(scope="module")

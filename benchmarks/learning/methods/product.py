@@ -135,10 +135,11 @@ class Product:
             condition=batch.condition,
             clicked=batch.clicked,
             propensity=propensity,
-            control=np.zeros(n, bool),
+            control=np.full(n, not self._propensity.size),  # a log's, if not chosen
             users=tuple(f"person-{name}" for name in names),
             categories=(None,) * n,
-            shown_at=batch.number,
+            shown_at=batch.shown_at,
+            decided_at=batch.decided_at,
             skipped={},
             key=keys_of(names),
         )
