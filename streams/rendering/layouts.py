@@ -1,15 +1,8 @@
 """Layout attribute -> Plan for cards (300x250) and end cards (640x360)."""
 
+from streams.rendering.decoration import keyline, lifted, mosaic, seal
 from streams.rendering.plan import Box, Column, Corner, Form, Inks, Plan
-from streams.rendering.shapes import (
-    circle,
-    path,
-    polygon,
-    rays,
-    rect,
-    scallop,
-    see_through,
-)
+from streams.rendering.shapes import circle, path, polygon, rays, rect, see_through
 from streams.rendering.svg import num
 
 
@@ -83,7 +76,7 @@ def card(f: Form) -> Plan:
     return Plan(
         under=rect(0, 0, f.w, f.h, f.scheme.stage),
         art=art,
-        over=_lifted(panel, r, f.scheme.panel),
+        over=lifted(panel, r, f.scheme.panel),
         columns=(
             Column(
                 Box(
@@ -238,24 +231,13 @@ def badge(f: Form) -> Plan:
     """Return the words in a large scalloped seal, the picture beside it."""
     r = f.h * 0.42
     cx, cy = f.w - r * 1.13, f.h / 2
-    seal = scallop(cx, cy + 3 * f.unit, r * 1.06, 22, "#00000026")
-    seal += scallop(cx, cy, r * 1.05, 22, f.scheme.panel)
-    seal += circle(
-        cx,
-        cy,
-        r * 0.96,
-        "none",
-        f' stroke="{f.scheme.button_panel}" stroke-width="{num(1.4 * f.unit)}" '
-        f'stroke-dasharray="{num(1.5 * f.unit)} {num(4 * f.unit)}" '
-        'stroke-linecap="round"',
-    )
     free = cx - r * 1.05
     medal = min(free * 0.66, f.h * 0.3)
     mx, my = max(free * 0.5, medal + 5 * f.unit), f.h * 0.52
     burst = rays(cx, cy, f.w, 20, f.scheme.tones[0])
     rim = circle(mx, my, medal + 3.5 * f.unit, f.scheme.panel)
     return Plan(
-        under=rect(0, 0, f.w, f.h, f.scheme.stage) + burst + seal + rim,
+        under=rect(0, 0, f.w, f.h, f.scheme.stage) + burst + seal(cx, cy, r, f) + rim,
         art=Box(mx - medal, my - medal, 2 * medal, 2 * medal),
         clip=circle(mx, my, medal, "#000000"),
         columns=(
@@ -278,8 +260,8 @@ def frame(f: Form) -> Plan:
     mat, gap = 10 * f.unit, 4 * f.unit
     inner = Box(mat + gap, mat + gap, f.w - 2 * (mat + gap), f.h - 2 * (mat + gap))
     picture = Box(inner.x, inner.y, inner.w, inner.h * 0.33)
-    lines = _keyline(Box(mat, mat, f.w - 2 * mat, f.h - 2 * mat), f, 1.4)
-    lines += _keyline(inner, f, 0.7)
+    lines = keyline(Box(mat, mat, f.w - 2 * mat, f.h - 2 * mat), f, 1.4)
+    lines += keyline(inner, f, 0.7)
     diamond = 3.4 * f.unit
     rule_y = picture.bottom
     ornament = rect(inner.x, rule_y, inner.w, 0.8 * f.unit, f.scheme.on_ground)
@@ -315,64 +297,4 @@ def frame(f: Form) -> Plan:
         mark=Corner(f.w / 2, inner.bottom - 1.5 * f.unit, 0.5),
         mark_inks=f.mark_bare,
         badge=Corner(inner.right - 6 * f.unit, inner.y + 6 * f.unit, 1),
-    )
-
-
-def mosaic(f: Form, box: Box, cell: float) -> str:
-    """Return Bauhaus tiles that fill the box: quarters, halves, discs, bars."""
-    colours = (*f.scheme.tones, f.scheme.stage)
-    pieces = []
-    for row in range(round(box.h / cell)):
-        for column in range(round(box.w / cell)):
-            x, y = box.x + column * cell, box.y + row * cell
-            kind = (row * 5 + column * 3 + row * column) % 6
-            back = colours[(row + 2 * column) % 5]
-            front = colours[(row + 2 * column + 2 + kind % 2) % 5]
-            pieces.append(rect(x, y, cell + 0.3, cell + 0.3, back))
-            pieces.append(_tile(kind, x, y, cell, front))
-    return "".join(pieces)
-
-
-def _tile(kind: int, x: float, y: float, c: float, fill: str) -> str:
-    shapes = (
-        lambda: path(f"M{num(x)} {num(y)}h{num(c)}a{num(c)} {num(c)} 0 0 1 {num(-c)} "
-                     f"{num(c)}z", fill),
-        lambda: circle(x + c / 2, y + c / 2, c * 0.34, fill),
-        lambda: path(f"M{num(x)} {num(y + c)}a{num(c / 2)} {num(c / 2)} 0 0 1 "
-                     f"{num(c)} 0z", fill),
-        lambda: path(f"M{num(x + c)} {num(y + c)}h{num(-c)}a{num(c)} {num(c)} 0 0 1 "
-                     f"{num(c)} {num(-c)}z", fill),
-        lambda: "".join(
-            rect(x, y + c * (0.08 + 0.34 * i), c, c * 0.16, fill) for i in range(3)
-        ),
-        lambda: polygon(((x, y), (x + c, y + c), (x, y + c)), fill),
-    )  # fmt: skip
-    return shapes[kind]()
-
-
-def _lifted(box: Box, r: float, fill: str) -> str:
-    """Return a panel with a soft shadow made of three faint layers."""
-    shadow = "".join(
-        rect(
-            box.x - spread,
-            box.y + 3 - spread / 2,
-            box.w + 2 * spread,
-            box.h + spread * 1.4,
-            "#000000",
-            r + spread,
-            see_through(0.05),
-        )
-        for spread in (5.0, 3.0, 1.0)
-    )
-    return shadow + rect(box.x, box.y, box.w, box.h, fill, r)
-
-
-def _keyline(box: Box, f: Form, width: float) -> str:
-    return rect(
-        box.x,
-        box.y,
-        box.w,
-        box.h,
-        "none",
-        extra=f' stroke="{f.scheme.on_ground}" stroke-width="{num(width * f.unit)}"',
     )

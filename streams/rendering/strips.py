@@ -1,6 +1,8 @@
 """Layout attribute -> Plan for leaderboards (728x90)."""
 
-from streams.rendering.layouts import mosaic
+from dataclasses import replace
+
+from streams.rendering.decoration import mosaic
 from streams.rendering.plan import Box, Column, Corner, Form, Inks, Plan
 from streams.rendering.shapes import circle, path, polygon, rect, scallop, see_through
 from streams.rendering.svg import num
@@ -172,17 +174,7 @@ def ribbon(f: Form) -> Plan:
     plan = _plan(
         f, Box(0, 0, left, f.h), body, f.mark_bare, over=fold + pennant, zoom=1.08
     )
-    return Plan(
-        art=plan.art,
-        columns=(headline, body),
-        over=plan.over,
-        zoom=plan.zoom,
-        button=plan.button,
-        button_inks=f.on_ground,
-        mark=plan.mark,
-        mark_inks=plan.mark_inks,
-        badge=plan.badge,
-    )
+    return replace(plan, columns=(headline, body), button_inks=f.on_ground)
 
 
 def grid(f: Form) -> Plan:
