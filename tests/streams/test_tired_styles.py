@@ -19,7 +19,7 @@ from streams.core.request.styles import COUNTED_MS, MAX_STYLES, StyleCounts
 from streams.core.stage import StateRow
 from streams.core.style import style_of, values_of, written
 from streams.settings import CreativesSettings
-from tests.streams.test_requests_columns import (
+from tests.streams.requests_world import (
     NOW,
     PATHS,
     SECOND,
