@@ -106,13 +106,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="say which figures exist")
     parser.add_argument("--json", action="store_true", help="one list on stdout")
     parser.add_argument("--runs", type=int, default=3, help="medians of so many")
-    parser.add_argument("--events", type=int, default=3_000_000)
-    parser.add_argument("--users", type=int, default=50_000)
+    parser.add_argument("--events", type=int, default=3_000_000, help="of a run")
+    parser.add_argument("--users", type=int, default=50_000, help="of a run")
     parser.add_argument("--scale", type=float, default=1.0, help="of fixed sizes")
     parser.add_argument(
         "--duplicates", type=float, default=0.01, help="share of events"
     )
-    parser.add_argument("--broker", choices=["apache", "local"], default="apache")
+    parser.add_argument(
+        "--broker",
+        choices=["apache", "local"],
+        default="apache",
+        help="of most figures",
+    )
     parser.add_argument("--peers", help="names, comma-separated; empty for none")
     parser.add_argument(
         "--folder",

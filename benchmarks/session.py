@@ -31,8 +31,7 @@ class Options:
     n_events: int = 3_000_000
     n_users: int = 50_000
     scale: float = 1.0
-    """Of the sizes that the issue fixes (5 million users, 100,000 events/s): smaller
-    for a trial."""
+    """Of fixed sizes (5 million users, 100,000 events/s): smaller for a trial."""
     duplicates: float = 0.01
     broker: str = "apache"
     peers: tuple[str, ...] | None = None

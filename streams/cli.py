@@ -21,7 +21,13 @@ _AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 
 @app.command()
 def worker(
-    stage: Annotated[str, typer.Argument(help="texts, preferences, requests, …")],
+    stage: Annotated[
+        str,
+        typer.Argument(
+            help="texts, preferences, requests, creatives, attribution, retraining "
+            "or rollout."
+        ),
+    ],
 ) -> None:
     """Run one stage until it is told to stop."""
     garbage.pause()

@@ -17,6 +17,7 @@ import typer
 
 from benchmarks.registry import FIGURES
 from streams.cli import app
+from streams.worker import STAGES
 from tests.docs.test_links import PAGES, ROOT
 
 CODE = re.compile(r"^```\w*\n(.*?)^```$|`([^`\n]+)`", re.DOTALL | re.MULTILINE)
@@ -156,6 +157,14 @@ def test_the_commands_of_a_page_exist(page):
 )
 def test_a_command_that_does_not_exist_is_found(command):
     assert fault_of(command.split())
+
+
+def test_help_and_the_first_page_name_every_stage():
+    (argument,) = typer.main.get_command(app).commands["worker"].params
+    page = (ROOT / "README.md").read_text("utf-8")
+    for stage in STAGES:
+        assert stage in argument.help
+        assert stage in page
 
 
 def test_the_first_page_has_every_command():
