@@ -1,4 +1,4 @@
-"""Name -> figure: the rows of the issue's table, each with its one function."""
+"""Name -> figure: the rows of docs/performance.md, each with its one function."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
