@@ -190,12 +190,8 @@ class Knowledge:
             if known.n_examples
             else self.calibration,
             ledger=self._entered(lessons.rows(clean)),
-            to_come=to_come
-            if lessons.shown_at is None
-            else to_come.with_job(
-                lessons.shown_at[clean],
-                1.0 - heard[clean],
-                known.summed(design, person, label - clicked),
+            to_come=_with_job(
+                to_come, taught, lessons.rows(clean), person, label, heard[clean]
             ),
             follows=is_followed(taught, pooled, was_followed=self.follows),
         )
@@ -253,6 +249,32 @@ class Knowledge:
         if self.critic.n_examples:
             return np.ones(n, bool)
         return np.asarray(np.arange(n) % 2, bool)
+
+
+def _with_job(
+    to_come: ToCome,
+    critic: ClickCritic,
+    lessons: Lessons,
+    person: Floats,
+    label: Floats,
+    heard: NDArray[np.float64],
+) -> ToCome:
+    """Return what is to come, with what a critic has just learnt in advance.
+
+    Args:
+        to_come: before.
+        critic: knows the layout of rows.
+        lessons: what it learnt, n of them.
+        person: float32[n, N].
+        label: float32[n], as what they were learnt.
+        heard: float64[n], the share of their clicks that come by their age now.
+    """
+    young = heard < 1.0
+    if lessons.shown_at is None or not young.any():
+        return to_come
+    ahead = (label - lessons.clicked)[young]
+    rows = critic.summed(lessons.design[young], person[young], ahead)
+    return to_come.with_job(lessons.shown_at[young], 1.0 - heard[young], rows)
 
 
 def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -68,11 +68,11 @@ class ToCome:
         """Return these and a job's.
 
         Args:
-            shown_at: int64[n], epoch ms, of its impressions.
+            shown_at: int64[n], epoch ms, of its impressions that may be clicked yet.
             share: [n], of clicks that are still to come.
             rows: [P], what the critic's eta got for them.
         """
-        mean = float(share.mean()) if len(share) else 0.0
+        mean = float(share.mean())
         if mean <= _LITTLE:
             return self
         return ToCome(
