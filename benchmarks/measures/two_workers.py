@@ -4,7 +4,8 @@ Measured is the time in which all workers are at work: whoever is ready first be
 alone, and partitions are not equally full, so one of them is done first. The first
 quarter of the events is left out; there are four times as many as usual. A round before
 the first is not counted: in it a broker that was just started spends half of its CPU on
-compiling its own code.
+compiling its own code. What was loaded is on disk before workers start: otherwise the
+kernel writes it while they run, with up to a third of a core.
 
 Workers share the machine with the broker. What its cores allow is reckoned from the CPU
 that a million events cost both: a worker has one core, all together have what is there.
@@ -94,6 +95,7 @@ def _rows(what: str, one: list[_Run], two: list[_Run]) -> Iterator[Row]:
 
 def _round(session: Session, spec: Spec, n_workers: int) -> _Run:
     with session.round(spec) as loaded:
+        os.sync()
         return _run(session, loaded, n_workers)
 
 
