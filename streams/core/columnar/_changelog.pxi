@@ -214,6 +214,7 @@ def restore(Folder rules, KeyIndex index, rows, columns, const uint8_t[::1] live
     cdef uint8_t* table = &memory[0]
     cdef const int64_t[::1] starts = columns.row_starts
     cdef const int64_t[:, :] slots = columns.slots
+    cdef const int64_t[:] users = columns.slot("user_id")
     cdef int64_t name[17]
     for i, field in enumerate((
         "user_id", "as_of", "half_lives_s", "weights", "n_events", "consent",
@@ -224,9 +225,10 @@ def restore(Folder rules, KeyIndex index, rows, columns, const uint8_t[::1] live
     cdef const int64_t[::1] profiles = profile_numbers
     cdef const uint8_t[::1] view
     cdef const uint8_t* base
+    cdef uint64_t hashes[BLOCK]
     cdef uint64_t h
     cdef uint64_t* place
-    cdef int64_t row_number, j, span, payload, wide = rules.n_lives * rules.n_categories * 4
+    cdef int64_t row_number, j, first, last, span, payload, wide = rules.n_lives * rules.n_categories * 4
     cdef int64_t stride = rules.stride
     cdef Row* row
     for payload in range(len(columns.payloads)):
@@ -234,26 +236,47 @@ def restore(Folder rules, KeyIndex index, rows, columns, const uint8_t[::1] live
             continue
         view = columns.payloads[payload].records
         base = &view[0]
+        first = starts[payload]
         with nogil:
-            for j in range(starts[payload], starts[payload + 1]):
-                span = slots[name[0], j]
-                h = hash_bytes(base + (span >> LENGTH_BITS), span & LENGTH_MASK, 0)
-                row_number = index.find_hashed(base + (span >> LENGTH_BITS), span & LENGTH_MASK, h, table, stride, &place)
-                if row_number < 0:
-                    with gil:
-                        row_number = index.add_hashed(base + (span >> LENGTH_BITS), span & LENGTH_MASK, h, table, stride)
-                row = <Row*>(table + row_number * stride)
-                row.as_of = slots[name[1], j]
-                row.landmark = tick_of(row.as_of)
-                row.n_events = <uint32_t>slots[name[4], j]
-                row.consent = <uint8_t>slots[name[5], j]
-                row.last_click = tick_of(slots[name[9], j])
-                row.withdrawn = tick_of(slots[name[10], j])
-                row.profile = <uint32_t>profiles[j]
-                replayed[0, row_number] = slots[name[6], j]
-                replayed[1, row_number] = slots[name[7], j]
-                replayed[2, row_number] = slots[name[8], j]
-                restore_sums(rules, row, base, slots[name[2], j], slots[name[3], j], slots[name[11], j], slots[name[12], j], slots[name[13], j], lives, wide)
+            while first < starts[payload + 1]:
+                last = min(first + BLOCK, starts[payload + 1])
+                fetch_people(index, base, users, first, last, table, stride, hashes)
+                for j in range(first, last):
+                    span = users[j]
+                    h = hashes[j - first]
+                    row_number = index.find_hashed(base + (span >> LENGTH_BITS), span & LENGTH_MASK, h, table, stride, &place)
+                    if row_number < 0:
+                        with gil:
+                            row_number = index.add_hashed(base + (span >> LENGTH_BITS), span & LENGTH_MASK, h, table, stride)
+                    row = <Row*>(table + row_number * stride)
+                    row.as_of = slots[name[1], j]
+                    row.landmark = tick_of(row.as_of)
+                    row.n_events = <uint32_t>slots[name[4], j]
+                    row.consent = <uint8_t>slots[name[5], j]
+                    row.last_click = tick_of(slots[name[9], j])
+                    row.withdrawn = tick_of(slots[name[10], j])
+                    row.profile = <uint32_t>profiles[j]
+                    replayed[0, row_number] = slots[name[6], j]
+                    replayed[1, row_number] = slots[name[7], j]
+                    replayed[2, row_number] = slots[name[8], j]
+                    restore_sums(rules, row, base, slots[name[2], j], slots[name[3], j], slots[name[11], j], slots[name[12], j], slots[name[13], j], lives, wide)
+                first = last
+
+
+cdef void fetch_people(KeyIndex index, const uint8_t* base, const int64_t[:] users, int64_t first, int64_t last, const uint8_t* table, int64_t stride, uint64_t* hashes) noexcept nogil:
+    """Hash user ids `first` to `last` [BLOCK]; have their rows, where there are any, on their way."""
+    cdef int64_t j, number
+    for j in range(first, last):
+        hashes[j - first] = hash_bytes(base + (users[j] >> LENGTH_BITS), users[j] & LENGTH_MASK, 0)
+        PREFETCH(index.slot_of(hashes[j - first]))
+    for j in range(last - first):
+        number = index.likely_row(hashes[j])
+        if number >= 0:
+            fetch_row(table + number * stride, stride)
+    for j in range(last - first):
+        number = index.likely_row(hashes[j])
+        if number >= 0:
+            PREFETCH(index.arena + (<const Row*>(table + number * stride)).key_start)
 
 
 cdef void restore_sums(Folder rules, Row* row, const uint8_t* base, int64_t lived, int64_t weighed, int64_t unclicked, int64_t exposed, int64_t burst, const uint8_t[::1] lives, int64_t wide) noexcept nogil:
