@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from benchmarks.figures import Row
 from benchmarks.learning.real.figure import learning_real
+from benchmarks.measures.event_parts import event_parts
 from benchmarks.measures.feedback_latency import critic_latency, generator_latency
 from benchmarks.measures.fine_tune import fine_tune
 from benchmarks.measures.growth import growth_users
@@ -58,6 +59,7 @@ FIGURES: dict[str, Figure] = {
         Figure("sink", "rows into ClickHouse in process", sink),
         Figure("sink-feedback", "feedback into Arrow blocks", feedback_rows),
         Figure("growth-users", "CPU an event, 10 thousand to 5 million", growth_users),
+        Figure("event-parts", "where that CPU goes, in process", event_parts),
         Figure("growth-partitions", "CPU an event, 1 to 64", growth_partitions),
         Figure("two-workers", "two workers beside one", two_workers),
         Figure("fine-tune", "a job of 10,000 examples, and its export", fine_tune),

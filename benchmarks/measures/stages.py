@@ -1,7 +1,7 @@
 """What stages cost in process, without a broker: CPU time of pure functions.
 
-The one place where the benchmarks touch stage objects; when a stage changes its
-interface, its adapter here is what changes.
+Here, in `join` and in `event_parts` the benchmarks touch stage objects; when a stage
+changes its interface, its adapter here is what changes.
 """
 
 import time
@@ -40,11 +40,7 @@ def checkpoint(session: Session) -> Iterator[Row]:
     Sealing and sending them are part of the worker's figures, not of this one.
     """
     n_users = session.options.scaled(100_000)
-    stage = Preferences(
-        PreferencesSettings(half_lives_s=(86_400,)),
-        taxonomy(),
-        Codec(Preference, LockedIds()),
-    )
+    stage = one_life_preferences()
     milliseconds = []
     for turn in range(session.options.runs + 1):
         _touch_all(stage, n_users, turn)
@@ -55,6 +51,12 @@ def checkpoint(session: Session) -> Iterator[Row]:
             raise RuntimeError(f"{taken:,} users in the checkpoint, not {n_users:,}")
     name = f"checkpoint of {n_users:,} users, CPU"
     yield row(name, "ms", milliseconds[1:], CHECKPOINT_MS)  # the first one grows memory
+
+
+def one_life_preferences() -> Preferences:
+    """Return an empty stage with one half-life of a day, like the peers."""
+    settings = PreferencesSettings(half_lives_s=(86_400,))
+    return Preferences(settings, taxonomy(), Codec(Preference, LockedIds()))
 
 
 def _touch_all(stage: Preferences, n_users: int, turn: int) -> None:

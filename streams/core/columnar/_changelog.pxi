@@ -240,6 +240,7 @@ def restore(Folder rules, KeyIndex index, rows, columns, const uint8_t[::1] live
         with nogil:
             while first < starts[payload + 1]:
                 last = min(first + BLOCK, starts[payload + 1])
+                index.touch(table, memory.shape[0], stride, last - first)
                 fetch_people(index, base, users, first, last, table, stride, hashes)
                 for j in range(first, last):
                     span = users[j]

@@ -182,6 +182,7 @@ def fold(Folder rules, KeyIndex index, Window window, rows, columns, int64_t[::1
             for j in range(m):
                 n_bytes += users[first + j] & LENGTH_MASK
             index.reserve(m, n_bytes)
+            index.touch(table, memory.shape[0], stride, m)
             with nogil:
                 # What each step looks at, the step before it has fetched.
                 for j in range(m):

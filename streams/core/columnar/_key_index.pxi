@@ -1,6 +1,7 @@
 # User ids -> row numbers: the compiled twin of key_index.py.
 
 cdef uint64_t MOST_ID_BYTES = 0xFFFFFFFF
+cdef uint64_t TOUCHED_BYTES = 256 << 10
 
 cdef class KeyIndex:
     """User id -> row number, by open addressing; the ids lie in one arena."""
@@ -12,6 +13,7 @@ cdef class KeyIndex:
     cdef uint64_t arena_used
     cdef readonly int64_t n_keys
     cdef readonly int64_t n_rows
+    cdef uint64_t touched  # bytes of the rows whose pages are there
     cdef list free_rows
     cdef int64_t n_free
 
@@ -126,6 +128,14 @@ cdef class KeyIndex:
             self.grow_arena(n_bytes)
         return 0
 
+    cdef void touch(self, uint8_t* rows, int64_t n_bytes, int64_t stride, int64_t n) noexcept nogil:
+        """Have the pages of the next `n` rows, and some; the rows have `n_bytes`."""
+        cdef uint64_t needed = (self.n_rows + n) * stride
+        if needed > self.touched:
+            needed = min(needed + TOUCHED_BYTES, <uint64_t>n_bytes)
+            touch_pages(rows, self.touched, needed)
+            self.touched = needed
+
     def find(self, const uint8_t[::1] key, rows):
         """Return the row number of a user id, or -1."""
         cdef const uint8_t[::1] memory = rows.view(np.uint8)
@@ -218,6 +228,7 @@ def put_rows(KeyIndex index, rows, const uint8_t[::1] content, const uint8_t[::1
     if n == 0:
         return
     cdef uint8_t* table = &memory[0]
+    index.touch(table, memory.shape[0], stride, n)
     cdef const uint8_t* source = &content[0]
     cdef const uint8_t* ids = &keys[0] if keys.shape[0] else NULL
     cdef int64_t n_bytes = keys.shape[0]

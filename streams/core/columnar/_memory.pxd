@@ -74,6 +74,23 @@ cdef extern from *:
     #endif
     }
 
+    /* Have the pages of [from, to) of a space: in one call each takes two thirds of what a
+       fault of its own does. Advice only; a kernel before Linux 5.14 does not know it. */
+    static inline void touch_pages(void *space, size_t from, size_t to) {
+    #if defined(__linux__)
+    #ifndef MADV_POPULATE_WRITE
+    #define MADV_POPULATE_WRITE 23
+    #endif
+        const size_t page = 4096;
+        uint8_t *first = (uint8_t *)(((size_t)space + from) & ~(page - 1));
+        uint8_t *last = (uint8_t *)(((size_t)space + to) & ~(page - 1));
+        if (last > first)
+            madvise(first, (size_t)(last - first), MADV_POPULATE_WRITE);
+    #else
+        (void)space; (void)from; (void)to;
+    #endif
+    }
+
     /* A table of n zero bytes. A big one is a mapping of its own: freed, it leaves
        nothing behind in the C library's heap, and it begins where a huge page does. */
     static inline int is_mapped(size_t n) {
@@ -103,5 +120,6 @@ cdef extern from *:
     void* map_space(size_t, int) noexcept nogil
     void unmap_space(void*, size_t) noexcept nogil
     int open_space(void*, size_t, size_t) noexcept nogil
+    void touch_pages(void*, size_t, size_t) noexcept nogil
     void* new_table(size_t) noexcept nogil
     void free_table(void*, size_t) noexcept nogil

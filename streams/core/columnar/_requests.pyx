@@ -13,7 +13,7 @@ from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcmp, memcpy, memset
 
-from streams.core.columnar._memory cimport free_table, huge_pages, map_space, new_table, open_space, unmap_space
+from streams.core.columnar._memory cimport free_table, huge_pages, map_space, new_table, open_space, touch_pages, unmap_space
 from streams.core.columnar._read cimport hash_bytes, read_varint
 
 cdef extern from *:

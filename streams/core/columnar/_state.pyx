@@ -14,7 +14,7 @@ from libc.math cimport fabs
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy, memset
 
-from streams.core.columnar._memory cimport free_table, huge_pages, map_space, new_table, open_space, unmap_space
+from streams.core.columnar._memory cimport free_table, huge_pages, map_space, new_table, open_space, touch_pages, unmap_space
 from streams.core.columnar._read cimport hash_bytes, power_of_two
 
 cdef extern from *:
