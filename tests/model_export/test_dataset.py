@@ -109,11 +109,17 @@ def test_about_the_asked_share_of_people_is_held_out():
     assert (mask != dataset.held_out(users, "b", 0.2)).any()
 
 
+def learnt(ledger, keys, clicked, shown_at, most=1_000):
+    """Return the ledger after labels; a click came a second after its impression."""
+    delay = np.full(len(keys), 1_000)
+    return ledger.after(keys, clicked, shown_at, delay, most)
+
+
 def ledger_of(labels):
     """Return a ledger of impressions by their numbers."""
     keys = keys_of([f"impression-{number}" for number in labels])
     clicked = np.array(list(labels.values()), np.float32)
-    return Ledger.none().after(keys, clicked, np.arange(len(labels)))
+    return learnt(Ledger.none(), keys, clicked, np.arange(len(labels)))
 
 
 @pytest.mark.parametrize(
@@ -138,16 +144,15 @@ def test_only_what_changes_a_label_is_learnt_again(
 
 def test_the_oldest_entries_of_a_full_ledger_go():
     keys = keys_of(["a", "b", "c"])
-    full = Ledger.none().after(
-        keys, np.array([0, 1, 0], np.float32), np.array([30, 10, 20]), most=2
-    )
+    clicked, shown_at = np.array([0, 1, 0], np.float32), np.array([30, 10, 20])
+    full = learnt(Ledger.none(), keys, clicked, shown_at, most=2)
     assert np.isnan(full.find(keys)).tolist() == [False, True, False]
 
 
 def test_a_ledger_gives_back_what_was_entered_last():
     keys = keys_of([f"impression-{i}" for i in range(100)])
     labels = (np.arange(100) % 3 == 0).astype(np.float32)
-    ledger = Ledger.none().after(keys, np.zeros(100, np.float32), np.arange(100))
-    ledger = ledger.after(keys[::-1], labels[::-1], np.arange(100)[::-1])
+    ledger = learnt(Ledger.none(), keys, np.zeros(100, np.float32), np.arange(100))
+    ledger = learnt(ledger, keys[::-1], labels[::-1], np.arange(100)[::-1])
     assert ledger.find(keys).tolist() == labels.tolist()
     assert np.isnan(ledger.find(keys_of(["another"])))

@@ -112,6 +112,23 @@ def test_what_is_to_come_travels_with_the_version(travel, untaught):
     assert (after[0].eta == after[1].eta).all()
 
 
+def test_a_version_of_before_expects_nothing_and_learns_on(travel, untaught):
+    batches = list(heard(travel, flat, LATE))[:3]
+    known = untaught
+    for batch in batches[:2]:
+        known = known.after(batch, travel)
+    header, tensors = critic_file.load(critic_file.to_bytes(known), "adloom-critic-3")
+    old = {
+        name: part
+        for name, part in tensors.items()
+        if name != "ledger.delay" and not name.startswith("to_come.")
+    }
+    back = critic_file.from_bytes(critic_file.save(old, header), travel)
+    assert len(back.to_come.rows) == 0
+    assert len(back.ledger) == len(known.ledger)
+    assert back.after(batches[2], travel).critic.n_examples > back.critic.n_examples
+
+
 def test_a_robots_click_that_is_taken_back_counts_no_more(travel, untaught):
     batches = list(heard(travel, flat, 0.0))[:2]
     known = untaught
