@@ -1,11 +1,12 @@
-"""The compiled modules: built when there is a compiler, else their pure twins run."""
+"""The compiled kernels: built when there is a compiler, else their references run."""
 
 from pathlib import Path
 
 from setuptools import Extension, setup
 
-PACKAGE = Path("streams", "core", "columnar")
-MODULES = sorted(source.stem for source in PACKAGE.glob("*.pyx"))
+SOURCES = sorted(Path("streams").rglob("*.pyx"))
+INCLUDED = ["streams/columns"]
+"""Folders of parts that several kernels include."""
 
 
 def extensions() -> list[Extension]:
@@ -17,14 +18,15 @@ def extensions() -> list[Extension]:
     built: list[Extension] = cythonize(
         [
             Extension(
-                ".".join((*PACKAGE.parts, name)),
-                [str(PACKAGE / f"{name}.pyx")],
+                ".".join(source.with_suffix("").parts),
+                [str(source)],
                 extra_compile_args=["-O3", "-ffp-contract=off"],
                 optional=True,
             )
-            for name in MODULES
+            for source in SOURCES
         ],
         build_dir="build/cython",
+        include_path=INCLUDED,
         language_level=3,
     )
     return built

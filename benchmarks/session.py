@@ -16,9 +16,9 @@ from benchmarks.brokers import ROOT, Broker, apache_kafka, local_broker
 from benchmarks.dataset.events import Spec
 from benchmarks.dataset.load import load
 from benchmarks.dataset.store import Dataset, dataset
+from streams.kafka.topic_admin import create_topics
+from streams.kafka.topics import BEHAVIOR
 from streams.settings import KafkaSettings
-from streams.topic_admin import create_topics
-from streams.topics import BEHAVIOR
 
 _KEPT_S = 6 * 3_600
 

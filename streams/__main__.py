@@ -1,5 +1,5 @@
 """`python -m streams` is `adloom`."""
 
-from streams.cli import main
+from streams.commands.cli import main
 
 main()

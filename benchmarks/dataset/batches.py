@@ -14,7 +14,7 @@ from crc32c import crc32c
 
 from benchmarks.dataset.encoding import key_cells, value_cells
 from benchmarks.dataset.events import Columns
-from streams.core.columnar import cells
+from streams.columns import cells
 
 HEADER = struct.Struct(">qiibIhiqqqhii")
 """Base offset, length, leader epoch, magic, CRC, attributes, last offset delta, base

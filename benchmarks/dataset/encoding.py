@@ -9,11 +9,11 @@ import numpy as np
 from benchmarks.dataset.events import KINDS, N_CREATIVES_A_USER, Columns
 from benchmarks.dataset.user_ids import hex_ids
 from schemas.lock import LockedIds
+from schemas.placements import PLACEMENTS
 from schemas.records import Behavior
 from schemas.taxonomy import taxonomy
-from streams.core.columnar import cells
-from streams.core.columnar.cells import Cells
-from streams.core.placements import PLACEMENTS
+from streams.columns import cells
+from streams.columns.cells import Cells
 
 _WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 _SAFARI = "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5"

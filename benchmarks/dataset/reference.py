@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.dataset.events import KINDS, Columns
 from schemas.taxonomy import taxonomy
-from streams.core.preference.preferences import KIND_WEIGHTS
+from streams.stages.preferences.stage import KIND_WEIGHTS
 
 HALF_LIFE_S = 86_400
 

@@ -11,7 +11,7 @@ _HEX = np.frombuffer(
 ).reshape(256, 2)
 
 USER_ID_BYTES = 28
-"""Of "u_" and 26 characters of base 32, as `streams.core.pseudonym` makes them."""
+"""Of "u_" and 26 characters of base 32, as `streams.admission.pseudonym` makes them."""
 
 
 def user_ids(n_users: int, seed: int) -> Bytes:

@@ -20,11 +20,11 @@ _CODE = (
     "benchmarks/learning/truth.py",
     "benchmarks/learning/methods/*.py",
     "model_export/*.py",
-    "streams/core/creative/picking.py",
-    "streams/core/creative/candidates.py",
-    "streams/inference.py",
-    "streams/simulate/likings.py",
-    "streams/simulate/people.py",
+    "streams/stages/creatives/picking.py",
+    "streams/stages/creatives/candidates.py",
+    "streams/stages/creatives/inference.py",
+    "streams/demo/simulate/likings.py",
+    "streams/demo/simulate/people.py",
 )
 """What a result depends on: with other code it is measured again."""
 

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from model_export.design_space import DesignSpace
+from model_export.space.design_space import DesignSpace
 
 Floats = NDArray[np.float32]
 

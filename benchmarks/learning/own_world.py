@@ -1,7 +1,7 @@
 """The project's own simulator as a world: its audience, the bundled creative space.
 
-Its people are those of `adloom demo` (`streams.simulate.people`), at the click rates of
-the reference worlds. The space's hard rules are left out, so that each person's best
+Its people are those of `adloom demo` (`streams.demo.simulate.people`), at the
+click rates of the reference worlds. The space's hard rules are left out, so that each person's best
 design is exact and every method may show every design. Needs nothing from outside.
 """
 
@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.learning.truth import Crowd, Floats, Rates
-from model_export.conditioning import SURFACES, condition
-from model_export.design_space import DesignSpace, load
-from model_export.library import make_library
-from streams.simulate.people import PeopleConfig, Population
+from model_export.generators.library import make_library
+from model_export.space.conditioning import SURFACES, condition
+from model_export.space.design_space import DesignSpace, load
+from streams.demo.simulate.people import PeopleConfig, Population
 
 _N_PEOPLE = 12_000
 _N_HELD_OUT = 4_000

@@ -15,8 +15,8 @@ import numpy as np
 
 from benchmarks.figures import UnavailableError
 from benchmarks.learning.truth import Crowd, Floats, Rates
-from model_export.conditioning import SURFACES, condition
-from model_export.design_space import DesignSpace
+from model_export.space.conditioning import SURFACES, condition
+from model_export.space.design_space import DesignSpace
 
 _LIFTS = (0.025, 1.7, 3.0)
 """Random click rate; the best fixed design's and each person's best one's lift."""

@@ -11,7 +11,7 @@ from benchmarks.learning.methods.catalogue import METHODS
 from benchmarks.learning.methods.product import VARIANTS, Product
 from benchmarks.learning.truth import Crowd, Rates
 from benchmarks.learning.world import KINDS, World
-from model_export.pools import diversity
+from model_export.generators.pools import diversity
 
 CHECKPOINTS = (10_000, 30_000, 100_000, 300_000)
 _STEPS = ((10_000, 2_500), (100_000, 5_000), (10**12, 10_000))

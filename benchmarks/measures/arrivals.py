@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from aiokafka.record.memory_records import MemoryRecords
 from faust.types import TP
 
-from streams.batch.fetcher import Fetcher
+from streams.kafka.fetcher import Fetcher
 
 _WAIT_S = 0.1
 

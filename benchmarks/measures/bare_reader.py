@@ -10,7 +10,7 @@ import time
 from faust.types import TP
 
 from benchmarks.session import Loaded, note
-from streams.batch.fetcher import Fetcher
+from streams.kafka.fetcher import Fetcher
 
 _LIMIT_S = 300.0
 

@@ -21,17 +21,17 @@ from benchmarks.measures.stages import NOW, one_life_preferences
 from benchmarks.session import Session, resized
 from schemas.lock import LockedIds
 from schemas.records import Behavior
-from streams import garbage, heap
-from streams.batch.batch_header import seal
-from streams.batch.engine import MAX_CHANGED
-from streams.batch.fetched import Fetched
-from streams.batch.record_batches import parse
-from streams.core.columnar.decoder import Decoder
-from streams.core.columnar.from_records import FOLDED
+from streams.columns.decoder import Decoder
+from streams.columns.from_records import FOLDED
+from streams.engine.engine import MAX_CHANGED
+from streams.kafka.batch_header import seal
+from streams.kafka.fetched import Fetched
+from streams.kafka.record_batches import parse
+from streams.runtime import garbage, heap
 
 _SIZES = (10_000, 5_000_000)
 _BATCHES = 8
-"""Of 500 records: as many as are decoded at once (`streams.batch.intake`)."""
+"""Of 500 records: as many as are decoded at once (`streams.engine.intake`)."""
 _EVENTS_A_CHECKPOINT = 2_000_000
 
 

@@ -26,8 +26,8 @@ from benchmarks.measures.feedback_stream import FeedbackStream
 from benchmarks.measures.model import MODEL, champion, released
 from benchmarks.session import Session, note
 from benchmarks.workers import all_ready
-from model_export.model_files import check_files
-from model_export.registry import Registry
+from model_export.store.model_files import check_files
+from model_export.store.registry import Registry
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import (
@@ -39,8 +39,8 @@ from schemas.records import (
     PosteriorUpdate,
     Record,
 )
-from streams.core.columnar.keys import partition_of
-from streams.topics import (
+from streams.columns.keys import partition_of
+from streams.kafka.topics import (
     CREATIVE,
     CREATIVE_REQUEST,
     FEEDBACK,

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from model_export import conditioning
-from model_export.design_space import DesignSpace, Vectors
+from model_export.space import conditioning
+from model_export.space.design_space import DesignSpace, Vectors
 from schemas.records import CreativeRequest, Design, Feedback
-from streams.clock import now_ms
+from streams.runtime.clock import now_ms
 
 N_USERS = 5_000
 CLICK_AFTER = 20

@@ -23,14 +23,14 @@ from benchmarks.figures import Row, UnavailableError, at_most, row
 from benchmarks.learning.own_world import Own
 from benchmarks.measures.model import MODEL, NOW, champion
 from benchmarks.session import Session, note
-from model_export.conditioning import to_bytes
-from model_export.design_space import load
-from model_export.feedback_topic import FeedbackRead
-from model_export.registry import Registry
+from model_export.feedback.topic import FeedbackRead
+from model_export.space.conditioning import to_bytes
+from model_export.space.design_space import load
+from model_export.store.registry import Registry
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Feedback, FineTuneJob, OffsetRange
-from streams.topics import FEEDBACK
+from streams.kafka.topics import FEEDBACK
 
 EXAMPLES = 10_000
 _RANDOM_CTR = 0.12
@@ -169,7 +169,7 @@ def _in_process(registry: Registry, job: FineTuneJob, records: list[Feedback]) -
     """Return the CPU seconds of the job's function, on one thread."""
     import torch  # noqa: PLC0415 - slow, and an extra
 
-    from model_export.fine_tune import fine_tune as tune  # noqa: PLC0415
+    from model_export.jobs.fine_tune import fine_tune as tune  # noqa: PLC0415
 
     torch.set_num_threads(1)
     started = time.process_time()
@@ -178,9 +178,12 @@ def _in_process(registry: Registry, job: FineTuneJob, records: list[Feedback]) -
 
 
 def _parity(registry: Registry, version: int) -> float:
-    from model_export import checkpoint, onnx_export  # noqa: PLC0415
-    from model_export.conditioning import random_people  # noqa: PLC0415
-    from model_export.model_files import check_files  # noqa: PLC0415
+    from model_export.generators import (  # noqa: PLC0415
+        checkpoint,
+        export as onnx_export,
+    )
+    from model_export.space.conditioning import random_people  # noqa: PLC0415
+    from model_export.store.model_files import check_files  # noqa: PLC0415
 
     files = registry.read(MODEL, version)
     model = checkpoint.from_files(files, check_files(files).space)

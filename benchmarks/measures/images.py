@@ -3,7 +3,7 @@
 The photographs are clothing-dataset-small by A. Grigorev (CC0). A generator that is not
 in var/bench/images is trained first: the recipe's own epochs, seed 0, one thread. Then
 it draws from its ONNX file as many pictures as photographs were held out, once for each
-run, and `model_export.image_quality` judges them beside everything else.
+run, and `model_export.images.quality` judges them beside everything else.
 """
 
 import json
@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from benchmarks.data_files import data_file
 from benchmarks.figures import Row, UnavailableError, at_least, at_most, beside, row
 from benchmarks.session import Session, note
-from model_export.image_dataset import ImageSize, load_photographs
-from model_export.image_quality import Judge, Judged, References
+from model_export.images.dataset import ImageSize, load_photographs
+from model_export.images.quality import Judge, Judged, References
 
 Recipe = Literal["gan", "vae"]
 

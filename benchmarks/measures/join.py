@@ -19,13 +19,13 @@ from benchmarks.machine import resident_bytes
 from benchmarks.session import Session, note, resized
 from schemas.lock import LockedIds
 from schemas.records import Behavior
-from streams.batch.checkpoints import sections_of
-from streams.core.attribution.join import Attribution
-from streams.core.columnar.batches import partitioned
-from streams.core.columnar.decoder import Decoder
-from streams.core.columnar.payload import Payload
-from streams.core.encoded import Encoded
+from streams.columns.batches import partitioned
+from streams.columns.decoder import Decoder
+from streams.columns.encoded import Encoded
+from streams.columns.payload import Payload
+from streams.engine.checkpoints import sections_of
 from streams.settings import AttributionSettings
+from streams.stages.attribution.stage import Attribution
 
 JOINED = at_least(200_000)
 HELD = at_most(1.1)

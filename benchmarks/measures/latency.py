@@ -21,7 +21,7 @@ from benchmarks.session import Session, note, resized
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Preference
-from streams.topics import CREATIVE, CREATIVE_REQUEST, PREFERENCE
+from streams.kafka.topics import CREATIVE, CREATIVE_REQUEST, PREFERENCE
 
 RATE = 100_000
 SECONDS = 16

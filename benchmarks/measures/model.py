@@ -8,20 +8,20 @@ from typing import Literal
 
 from benchmarks.code_digest import code_digest
 from benchmarks.figures import UnavailableError
-from model_export.registry import Registry, Version
+from model_export.store.champion import in_force
+from model_export.store.registry import Registry, Version
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Creative, ModelRelease
 from schemas.taxonomy import taxonomy
-from streams.core.creative.arms import Arms
-from streams.core.creative.creatives import Creatives
-from streams.core.creative.messages import CreativeMessages
-from streams.core.creative.picking import Picker
-from streams.core.rollout.champion import in_force
-from streams.core.stage import Incoming
-from streams.inference import load
+from streams.engine.stage import Incoming
 from streams.rendering.renderer import Renderer
 from streams.settings import CreativesSettings
+from streams.stages.creatives.arms import Arms
+from streams.stages.creatives.inference import load
+from streams.stages.creatives.messages import CreativeMessages
+from streams.stages.creatives.picking import Picker
+from streams.stages.creatives.stage import Creatives
 
 MODEL = "creative-gan"
 NOW = 1_800_000_000_000

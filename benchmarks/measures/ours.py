@@ -8,7 +8,7 @@ from benchmarks.session import Loaded, Session, note
 from benchmarks.state import check
 from benchmarks.timing import Rates, Sample, rates
 from benchmarks.workers import Worker
-from streams.topics import PREFERENCE
+from streams.kafka.topics import PREFERENCE
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,9 @@ from benchmarks.measures.model import champion, released
 from benchmarks.measures.releases import release_batch
 from benchmarks.session import Session, note
 from benchmarks.workers import all_ready
-from streams import die_with_parent
+from streams.kafka.topics import BEHAVIOR, MODEL_RELEASE, Topic
+from streams.runtime import die_with_parent
 from streams.settings import PreferencesSettings
-from streams.topics import BEHAVIOR, MODEL_RELEASE, Topic
 
 WARM_UP_S = 4
 """Not counted: a broker that was just started compiles its code while the first

@@ -1,7 +1,7 @@
 """`adloom bench promotion`: how often a canary's verdict is wrong, by how good it is.
 
 Two arms of simulated people; the tallies go through the looks, the bounds and the rule
-of the rollout stage (`streams.core.rollout.canary`). People differ in how often they
+of the rollout stage (`streams.stages.rollout.canary`). People differ in how often they
 come (Pareto) and in how often they click (log-normal), and stay in their arm, so that
 the impressions of an arm are as correlated as those of real people. Given the people,
 impressions are independent, so the clicks of a group of people are binomial: the
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from benchmarks.figures import Row, Target, at_least, at_most
 from benchmarks.session import Session, note
-from streams.core.intervals import wilson
-from streams.core.rollout.canary import N_GROUPS, Tally, due_look, look, looks
+from streams.outcomes.intervals import wilson
 from streams.settings import RolloutSettings
+from streams.stages.rollout.canary import N_GROUPS, Tally, due_look, look, looks
 
 DECISIONS = 1_000
 _IMPRESSIONS_PER_PERSON = 10

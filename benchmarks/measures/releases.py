@@ -6,7 +6,7 @@ from benchmarks.dataset.batches import batch_of
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import ModelRelease
-from streams.core.columnar import cells
+from streams.columns import cells
 
 
 def release_batch(release: ModelRelease) -> bytes:

@@ -11,12 +11,12 @@ from benchmarks.session import Session
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Design, Feedback
-from streams.batch.record_batches import RecordSet
-from streams.core.columnar.batches import sections
-from streams.core.columnar.payload import Payload
+from streams.columns.batches import sections
+from streams.columns.payload import Payload
+from streams.kafka.record_batches import RecordSet
+from streams.kafka.topics import FEEDBACK
 from streams.sink.cuts import arrow_blocks
 from streams.sink.intake import Intake
-from streams.topics import FEEDBACK
 
 ROWS = at_least(150_000)
 

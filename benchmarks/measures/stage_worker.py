@@ -19,8 +19,8 @@ from benchmarks.workers import Worker
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Feedback
+from streams.kafka.topics import FEEDBACK
 from streams.local.ports import free_port
-from streams.topics import FEEDBACK
 
 JOINED = at_least(200_000)
 ROWS = at_least(300_000)

@@ -15,15 +15,15 @@ from benchmarks.measures.model import Answer, Assets, served_model
 from benchmarks.session import Session
 from schemas.avro import Codec
 from schemas.lock import LockedIds
+from schemas.placements import PLACEMENTS
+from schemas.preference_vector import to_bytes
 from schemas.records import Behavior, CreativeRequest, Preference, Text
 from schemas.taxonomy import taxonomy
-from streams import garbage
-from streams.core.placements import PLACEMENTS
-from streams.core.preference.preferences import Preferences
-from streams.core.preference.vector import to_bytes
-from streams.core.stage import Incoming
-from streams.core.text.texts import Texts
+from streams.engine.stage import Incoming
+from streams.runtime import garbage
 from streams.settings import PreferencesSettings
+from streams.stages.preferences.stage import Preferences
+from streams.stages.texts.stage import Texts
 
 NOW = 1_800_000_000_000
 

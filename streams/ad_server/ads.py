@@ -14,6 +14,7 @@ from dataclasses import asdict
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from schemas.placements import PLACEMENTS, Placement
 from schemas.records import Behavior, BehaviorKind, CreativeRequest, Record
 from streams.ad_server.asset_source import AssetSource
 from streams.ad_server.collector import Door, InvalidRequestError
@@ -23,10 +24,9 @@ from streams.ad_server.links import bad_token, click_path
 from streams.ad_server.metrics import AdServerMetrics
 from streams.ad_server.outbox import Message, Outbox
 from streams.ad_server.token import Shown, Signer
-from streams.batch.wire import Wire
-from streams.core.ids import derived_id
-from streams.core.placements import PLACEMENTS, Placement
+from streams.columns.ids import derived_id
 from streams.errors import RejectedRecordError
+from streams.kafka.wire import Wire
 from streams.rendering.brand import BrandKit
 from streams.rendering.renderer import spoken_language
 from streams.settings import RequestsSettings

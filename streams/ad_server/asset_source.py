@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from schemas.records import Asset, Creative
 from streams.ad_server.delivery import ReadyCreative
-from streams.batch.wire import Wire
+from streams.kafka.wire import Wire
 from streams.rendering.renderer import Renderer
 
 MAX_RENDERED = 1_000

@@ -31,7 +31,7 @@ from schemas.records import (
     TextKind,
 )
 from schemas.taxonomy import taxonomy
-from streams.core.pseudonym import pseudonymise
+from streams.admission.pseudonym import pseudonymise
 from streams.errors import ConfigurationError, RejectedRecordError
 from streams.settings import Settings
 

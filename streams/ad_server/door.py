@@ -13,8 +13,8 @@ from schemas.records import Behavior, Profile, Record, Text
 from streams.ad_server.collector import MAX_BODY_BYTES, Door, InvalidRequestError
 from streams.ad_server.metrics import AdServerMetrics
 from streams.ad_server.outbox import Message, Outbox
-from streams.batch.wire import Wire
 from streams.errors import UnavailableError
+from streams.kafka.wire import Wire
 
 _TOO_LONG = 413
 _RETRY_AFTER_S = "2"

@@ -4,9 +4,9 @@ Neutral design, no personal data: what everybody may see.
 """
 
 from schemas.avro import Codec, SchemaIds
+from schemas.placements import PLACEMENTS, Placement
 from schemas.records import Creative, Design, Receipt
 from streams.ad_server.delivery import ReadyCreative, ready
-from streams.core.placements import PLACEMENTS, Placement
 from streams.rendering.renderer import Renderer
 
 LANGUAGES = ("en", "zh")

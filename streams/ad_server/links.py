@@ -5,12 +5,12 @@ from collections.abc import Callable
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from schemas.placements import PLACEMENTS
 from streams.ad_server.asset_source import AssetSource
 from streams.ad_server.delivery import CreativeCache, ReadyCreative
 from streams.ad_server.fallback import Fallbacks
 from streams.ad_server.pages import PAGE_HEADERS, linked, why_page
 from streams.ad_server.token import Shown, Signer
-from streams.core.placements import PLACEMENTS
 from streams.errors import RejectedRecordError
 from streams.rendering.brand import BrandKit
 

@@ -30,14 +30,14 @@ from streams.ad_server.links import AdPages
 from streams.ad_server.metrics import AdServerMetrics
 from streams.ad_server.outbox import Outbox
 from streams.ad_server.token import Signer
-from streams.batch.wire import Wire
-from streams.clock import now_ms
 from streams.errors import UnavailableError
+from streams.kafka.schema_ids import schema_ids
+from streams.kafka.topics import CREATIVE
+from streams.kafka.wire import Wire
 from streams.rendering.brand import BrandKit, brand_of
 from streams.rendering.renderer import Renderer
-from streams.schema_ids import schema_ids
+from streams.runtime.clock import now_ms
 from streams.settings import Settings
-from streams.topics import CREATIVE
 
 KEEP_ALIVE_S = 75
 """Longer than clients keep a connection, so that they, not we, close it."""

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from clickhouse_connect.driver.client import Client
 
+from schemas.preference_vector import from_bytes, mixed
 from schemas.records import Asset
 from schemas.taxonomy import taxonomy
 from streams.clickhouse.queries import rows
-from streams.core.preference.vector import from_bytes, mixed
 
 N_TOP = 5
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from clickhouse_connect.driver.client import Client
 
 from streams.clickhouse.queries import rows, typed
-from streams.core.intervals import Interval, subtracted, wilson
+from streams.outcomes.intervals import Interval, subtracted, wilson
 
 CONTROL = "control"
 """Arm whose people get a random creative."""

@@ -13,7 +13,7 @@ from streams.demo import run as demo
 from streams.demo.progress import TerminalProgress
 from streams.demo.report import DemoReport
 from streams.settings import Settings
-from streams.worker import configure_logs
+from streams.stages.worker import configure_logs
 
 INTERRUPTED = 130
 

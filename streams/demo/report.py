@@ -10,11 +10,11 @@ from clickhouse_connect.driver.client import Client
 from streams.clickhouse import analytics
 from streams.clickhouse.effects import Effect, concurrent_control, effect_by_arm, lift
 from streams.clickhouse.queries import rows
-from streams.dead_letters import dead_letter_topic
-from streams.gallery.page import write_gallery
+from streams.demo.gallery.page import write_gallery
+from streams.demo.replay import Cell, ReplayCounts
+from streams.demo.simulate.audience import AudienceResult
+from streams.kafka.dead_letters import dead_letter_topic
 from streams.local.stage_counts import StageCounts
-from streams.replay import Cell, ReplayCounts
-from streams.simulate.audience import AudienceResult
 
 REPLAYED = "obd-"
 """How the placements of the replayed log begin."""

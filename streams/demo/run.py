@@ -18,22 +18,22 @@ from clickhouse_connect.driver.client import Client
 
 from streams.clickhouse.client import connect_to_read
 from streams.clickhouse.queries import rows
-from streams.demo.report import DemoReport, DemoRun, summarise
-from streams.errors import UnavailableError
-from streams.local.stack import LocalStack
-from streams.local.stage_counts import read_counts
-from streams.replay import (
+from streams.demo.replay import (
     ReplayCounts,
     bundled_log,
     expected_cells,
     replay,
     replay_events,
 )
+from streams.demo.report import DemoReport, DemoRun, summarise
+from streams.demo.simulate.audience import AudienceConfig, AudienceResult, run_audience
+from streams.demo.simulate.people import PeopleConfig
+from streams.demo.simulate.visit import VisitConfig
+from streams.errors import UnavailableError
+from streams.kafka.topics import BEHAVIOR
+from streams.local.stack import LocalStack
+from streams.local.stage_counts import read_counts
 from streams.settings import Settings
-from streams.simulate.audience import AudienceConfig, AudienceResult, run_audience
-from streams.simulate.people import PeopleConfig
-from streams.simulate.visit import VisitConfig
-from streams.topics import BEHAVIOR
 
 SEED = 20_191_124
 """The log's first day."""

@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 from typing import Self
 
-from streams import die_with_parent
 from streams.errors import UnavailableError
 from streams.local.ending import end
 from streams.local.ports import free_port
+from streams.runtime import die_with_parent
 
 _HOST = "127.0.0.1"
 _START_S = 10.0

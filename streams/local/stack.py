@@ -11,15 +11,15 @@ from pathlib import Path
 from threading import Event
 from typing import Self
 
-from streams.app import CHANGELOG_STAGES, changelog_of
-from streams.connection import bootstrap_servers
+from streams.engine.app import CHANGELOG_STAGES, changelog_of
+from streams.kafka.connection import bootstrap_servers
+from streams.kafka.topic_admin import create_topics
 from streams.local.broker import LocalBroker
 from streams.local.lock_file import LockFile
 from streams.local.ports import free_port
 from streams.local.supervisor import Child, Supervisor
 from streams.settings import Settings
-from streams.topic_admin import create_topics
-from streams.worker import STAGES
+from streams.stages.worker import STAGES
 
 READY_S = 120.0
 LOCAL_SESSION_S = 6.0

@@ -18,9 +18,9 @@ from threading import Event
 
 import structlog
 
-from streams import die_with_parent
 from streams.errors import UnavailableError
 from streams.local.ending import end
+from streams.runtime import die_with_parent
 
 LOG = structlog.get_logger(__name__)
 

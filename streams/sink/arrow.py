@@ -13,9 +13,9 @@ from faust.types import TP
 
 from schemas.avro import schema_of
 from schemas.records import Record
-from streams.core.columnar.columns import Columns, Ints
-from streams.core.columnar.plan import NULL
-from streams.core.columnar.strings import gather
+from streams.columns.columns import Columns, Ints
+from streams.columns.plan import NULL
+from streams.columns.strings import gather
 from streams.sink.designs import design_map
 from streams.sink.tables import META_COLUMNS
 

@@ -15,8 +15,8 @@ from kafka.errors import KafkaError
 
 from schemas.avro import SchemaIds
 from schemas.records import Record
-from streams.clock import now_ms
 from streams.errors import UnavailableError
+from streams.runtime.clock import now_ms
 from streams.settings import KafkaSettings
 from streams.sink import metrics
 from streams.sink.cuts import arrow_blocks

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from streams.core.columnar import compiled
-from streams.core.columnar.columns import LENGTH_BITS, Columns, Ints, cut, span
-from streams.core.columnar.frames import varint
-from streams.core.columnar.payload import Payload
-from streams.core.columnar.strings import gather
+from streams.columns import compiled
+from streams.columns.columns import LENGTH_BITS, Columns, Ints, cut, span
+from streams.columns.frames import varint
+from streams.columns.payload import Payload
+from streams.columns.strings import gather
 
 CHOICES, NUMBERS = 0, 1
 """The maps of a design, in its order."""

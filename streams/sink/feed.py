@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from faust.types import TP
 
-from streams.batch.fetch_cluster import EARLIEST
-from streams.batch.fetcher import Fetcher
-from streams.batch.record_batches import RecordSet, parse
+from streams.kafka.fetch_cluster import EARLIEST
+from streams.kafka.fetcher import Fetcher
+from streams.kafka.record_batches import RecordSet, parse
 
 _MAX_WAIT_MS = 200
 """A broker waits so long for records, and so does what is assigned meanwhile."""

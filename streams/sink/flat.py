@@ -16,13 +16,13 @@ from faust.types import TP
 from schemas.avro import SchemaIds
 from schemas.records import Behavior, Feedback, Preference, Record
 from schemas.taxonomy import taxonomy
-from streams.batch.batch_header import CorruptBatchError
-from streams.batch.messages import Message, messages
-from streams.batch.record_batches import RecordSet
-from streams.core.admission_checks import MAX_CONDITIONS
-from streams.core.columnar.columns import Columns
-from streams.core.columnar.decoder import Decoder
-from streams.core.columnar.payload import Payload
+from streams.admission.checks import MAX_CONDITIONS
+from streams.columns.columns import Columns
+from streams.columns.decoder import Decoder
+from streams.columns.payload import Payload
+from streams.kafka.batch_header import CorruptBatchError
+from streams.kafka.messages import Message, messages
+from streams.kafka.record_batches import RecordSet
 from streams.sink.arrow import ArrowColumns
 from streams.sink.tables import LATEST_INSTANT, instant_names
 

@@ -14,8 +14,8 @@ from faust.types import TP
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.errors import CommitFailedError, RebalanceInProgressError
 
-from streams.batch.fetch_cluster import EARLIEST
-from streams.rejoin import Rejoin
+from streams.kafka.fetch_cluster import EARLIEST
+from streams.kafka.rejoin import Rejoin
 
 LOG = structlog.get_logger(__name__)
 

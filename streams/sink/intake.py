@@ -19,18 +19,19 @@ from schemas.records import (
     Profile,
     Record,
 )
-from streams.batch.admit import admit
-from streams.batch.batch_header import CorruptBatchError
-from streams.batch.messages import messages
-from streams.batch.record_batches import RecordSet
-from streams.dead_letters import (
+from streams.engine.admit import admit
+from streams.errors import RejectedRecordError
+from streams.kafka.batch_header import CorruptBatchError
+from streams.kafka.dead_letters import (
     DeadLetter,
     Origin,
     dead_letter,
     dead_letter_topic,
     origin_of,
 )
-from streams.errors import RejectedRecordError
+from streams.kafka.messages import messages
+from streams.kafka.record_batches import RecordSet
+from streams.kafka.topics import TOPICS, Topic
 from streams.sink import metrics
 from streams.sink.erasures import Erasures
 from streams.sink.flat import FLAT, FlatReader
@@ -44,7 +45,6 @@ from streams.sink.tables import (
     person_of,
     unrepresentable_instant,
 )
-from streams.topics import TOPICS, Topic
 
 NAME = "sink"
 

@@ -17,8 +17,8 @@ from schemas.records import Record
 from streams.clickhouse.client import connect, migrate
 from streams.clickhouse.http import ClickHouseHttpServer
 from streams.clickhouse.reader import ReadOnlyClickHouse
-from streams.connection import bootstrap_servers
-from streams.health import serve_health
+from streams.kafka.connection import bootstrap_servers
+from streams.runtime.health import serve_health
 from streams.settings import Settings
 from streams.sink.consumer import Sink
 from streams.sink.intake import REPORTED_BY_STAGES

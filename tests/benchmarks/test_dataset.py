@@ -14,9 +14,9 @@ from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior
 from schemas.taxonomy import taxonomy
-from streams.core.admission import reason_to_reject
-from streams.core.preference.preferences import KIND_WEIGHTS
-from streams.core.pseudonym import is_pseudonym
+from streams.admission.pseudonym import is_pseudonym
+from streams.admission.records import reason_to_reject
+from streams.stages.preferences.stage import KIND_WEIGHTS
 
 NOW = 1_790_000_000_000
 SPEC = Spec(n_events=4_000, n_users=300, duplicates=0.05, records_per_batch=64)

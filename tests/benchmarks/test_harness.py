@@ -36,10 +36,10 @@ from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Preference
 from schemas.taxonomy import taxonomy
-from streams import bench_command
+from streams.commands import bench as bench_command
 from streams.errors import UnavailableError
+from streams.kafka.topic_admin import create_topics
 from streams.settings import KafkaSettings
-from streams.topic_admin import create_topics
 
 FIELDS = {
     "name",

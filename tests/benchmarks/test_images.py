@@ -11,10 +11,10 @@ torch = pytest.importorskip("torch", reason="training needs the train extra")
 from benchmarks.figures import UnavailableError  # noqa: E402 - needs torch
 from benchmarks.measures import images  # noqa: E402
 from benchmarks.session import Options, Session  # noqa: E402
-from model_export.image_dataset import SAMPLE  # noqa: E402
-from model_export.image_export import export_generator  # noqa: E402
-from model_export.image_networks import ImageGenerator  # noqa: E402
-from model_export.image_quality import Judged  # noqa: E402
+from model_export.images.dataset import SAMPLE  # noqa: E402
+from model_export.images.export import export_generator  # noqa: E402
+from model_export.images.networks import ImageGenerator  # noqa: E402
+from model_export.images.quality import Judged  # noqa: E402
 
 GOOD = Judged(0.1, 0.6, 0.7, 0.9, 0.1)
 BAD = Judged(0.2, 0.9, 0.2, 1.1, 0.2)

@@ -6,8 +6,8 @@ import pytest
 from benchmarks.learning.method import Batch, Setting
 from benchmarks.learning.methods import fm_ts
 from benchmarks.learning.methods.fm_ts import FactorisationMachine, Slots
-from model_export.conditioning import random_people
-from model_export.design_space import DesignSpace
+from model_export.space.conditioning import random_people
+from model_export.space.design_space import DesignSpace
 
 SPACE = DesignSpace(
     """

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.gallery.page import gallery_page
+from streams.demo.gallery.page import gallery_page
 from tests.streams.gallery_samples import REPORT, items
 
 pytestmark = pytest.mark.browser

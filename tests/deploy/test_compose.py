@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from streams.settings import Settings
-from streams.worker import STAGES
+from streams.stages.worker import STAGES
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 SPECIFICATION = Path(__file__).parent / "compose" / "compose-spec.json"

@@ -16,9 +16,9 @@ from pydantic.fields import FieldInfo
 
 from schemas.avro import schema_of
 from schemas.records import RECORDS
+from streams.kafka.topic_admin import specs
+from streams.kafka.topics import TOPICS
 from streams.settings import KafkaSettings, Settings
-from streams.topic_admin import specs
-from streams.topics import TOPICS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = tuple(DOCS / name for name in ("topics.md", "settings.md", "privacy.md"))

@@ -16,8 +16,8 @@ import pytest
 import typer
 
 from benchmarks.registry import FIGURES
-from streams.cli import app
-from streams.worker import STAGES
+from streams.commands.cli import app
+from streams.stages.worker import STAGES
 from tests.docs.test_links import PAGES, ROOT
 
 CODE = re.compile(r"^```\w*\n(.*?)^```$|`([^`\n]+)`", re.DOTALL | re.MULTILINE)

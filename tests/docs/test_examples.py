@@ -14,9 +14,9 @@ from kafka import KafkaConsumer, KafkaProducer
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior, Copy, Creative
-from streams.dead_letters import dead_letter
+from streams.kafka.dead_letters import dead_letter
+from streams.kafka.topic_admin import create_topics
 from streams.settings import KafkaSettings
-from streams.topic_admin import create_topics
 from tests.good_records import good
 
 ROOT = Path(__file__).resolve().parents[2]

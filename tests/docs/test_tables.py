@@ -5,7 +5,7 @@ import re
 import pytest
 
 from schemas.records import RECORDS
-from streams.topics import TOPICS
+from streams.kafka.topics import TOPICS
 from tests.docs.tables import DOCS, PAGES, rewritten, sections
 from tests.docs.test_links import PAGES as TEXTS, ROOT
 

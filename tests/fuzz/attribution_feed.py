@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from schemas.lock import LockedIds
 from schemas.records import Behavior, Creative
-from streams.core.attribution.join import Attribution
-from streams.core.columnar.decoder import Decoder
-from streams.core.columnar.payload import Payload
-from streams.core.stage import Incoming, StateRow
+from streams.columns.decoder import Decoder
+from streams.columns.payload import Payload
+from streams.engine.stage import Incoming, StateRow
 from streams.settings import AttributionSettings
+from streams.stages.attribution.stage import Attribution
 from tests.fuzz.sections import Sections
 from tests.streams.creative_records import a_creative
 from tests.streams.hostile_records import NOW, behavior, mutated

@@ -1,4 +1,4 @@
-"""streams/core/columnar/*.pyx -> the same modules under AddressSanitizer, apart."""
+"""streams/**/*.pyx -> the same modules under AddressSanitizer, apart."""
 
 import shutil
 import subprocess
@@ -8,8 +8,10 @@ from setuptools import Distribution, Extension
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "fuzz"
-PACKAGE = Path("streams", "core", "columnar")
-MODULES = tuple(sorted(source.stem for source in (ROOT / PACKAGE).glob("*.pyx")))
+SOURCES = tuple(
+    sorted(path.relative_to(ROOT) for path in (ROOT / "streams").rglob("*.pyx"))
+)
+INCLUDED = str(ROOT / "streams" / "columns")
 SANITIZERS = "-fsanitize=address,undefined"
 FLAGS = (
     SANITIZERS,
@@ -47,12 +49,12 @@ def build() -> Path:
 
     extensions = [
         Extension(
-            ".".join((*PACKAGE.parts, name)),
-            [str(PACKAGE / f"{name}.pyx")],
+            ".".join(source.with_suffix("").parts),
+            [str(source)],
             extra_compile_args=list(FLAGS),
             extra_link_args=[SANITIZERS],
         )
-        for name in MODULES
+        for source in SOURCES
     ]
     distribution = Distribution(
         {
@@ -60,6 +62,7 @@ def build() -> Path:
             "ext_modules": cythonize(
                 extensions,
                 build_dir=str(BUILD / "cython"),
+                include_path=[INCLUDED],
                 language_level=3,
                 quiet=True,
             ),
@@ -69,4 +72,4 @@ def build() -> Path:
     command.build_lib, command.build_temp = str(BUILD), str(BUILD / "objects")
     command.ensure_finalized()
     command.run()
-    return BUILD / PACKAGE
+    return BUILD

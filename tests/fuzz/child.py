@@ -7,7 +7,7 @@ hot path is imported.
 import importlib
 import sys
 
-from tests.fuzz.build import MODULES
+from tests.fuzz.build import SOURCES
 
 
 def main(folder: str, seconds: float, seed: int) -> None:
@@ -16,10 +16,10 @@ def main(folder: str, seconds: float, seed: int) -> None:
     Raises:
         RuntimeError: others were loaded.
     """
-    package = importlib.import_module("streams.core.columnar")
-    package.__path__.insert(0, folder)
-    for name in MODULES:
-        module = importlib.import_module(f"streams.core.columnar.{name}")
+    for source in SOURCES:
+        package = importlib.import_module(".".join(source.parent.parts))
+        package.__path__.insert(0, f"{folder}/{source.parent}")
+        module = importlib.import_module(".".join(source.with_suffix("").parts))
         if not str(module.__file__).startswith(folder):
             raise RuntimeError(f"expected a module of {folder}, got {module}")
     importlib.import_module("tests.fuzz.feed").main(seconds, seed)

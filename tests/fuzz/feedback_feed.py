@@ -8,9 +8,9 @@ from faust.types import TP
 
 from schemas.lock import LockedIds
 from schemas.records import Design, Feedback
-from streams.core.columnar.columns import Columns
-from streams.core.columnar.decoder import Decoder
-from streams.core.columnar.payload import Payload
+from streams.columns.columns import Columns
+from streams.columns.decoder import Decoder
+from streams.columns.payload import Payload
 from streams.sink.arrow import ArrowColumns
 from streams.sink.designs import CHOICES, NUMBERS, design_map, entries_in_python
 from tests.fuzz.sections import Sections

@@ -7,14 +7,14 @@ from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior, Preference, Profile, Record
 from schemas.taxonomy import taxonomy
-from streams.core.columnar.changelog import FIELDS
-from streams.core.columnar.columns import Columns
-from streams.core.columnar.decoder import Decoder
-from streams.core.columnar.from_records import FOLDED
-from streams.core.columnar.payload import Payload
-from streams.core.preference.preferences import Preferences
-from streams.core.stage import Incoming
+from streams.columns.changelog import FIELDS
+from streams.columns.columns import Columns
+from streams.columns.decoder import Decoder
+from streams.columns.from_records import FOLDED
+from streams.columns.payload import Payload
+from streams.engine.stage import Incoming
 from streams.settings import PreferencesSettings
+from streams.stages.preferences.stage import Preferences
 from tests.fuzz.sections import Sections, exact
 from tests.streams.hostile_records import NOW, behavior, mutated, preference
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from schemas.lock import LockedIds
 from schemas.records import CreativeRequest, Design, Feedback, Preference, Record
-from streams.core.columnar.decoder import Decoder
-from streams.core.columnar.payload import Payload
-from streams.core.request.requests import Requests
+from streams.columns.decoder import Decoder
+from streams.columns.payload import Payload
 from streams.settings import RequestsSettings
+from streams.stages.requests.stage import Requests
 from tests.fuzz.feedback_feed import feedback
 from tests.fuzz.sections import Sections, exact
 from tests.streams.hostile_records import NAMES, NOW, USERS, mutated, preference

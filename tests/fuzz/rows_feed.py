@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from streams.core.columnar import avro_columns
-from streams.core.columnar.avro_rows import rows, rows_in_python
-from streams.core.columnar.digests import digests, digests_in_python
+from streams.columns import avro_columns
+from streams.columns.avro_rows import rows, rows_in_python
+from streams.columns.digests import digests, digests_in_python
 from tests.streams.hostile_records import DOUBLES, NAMES, TIMES
 
 _EDGES = (0, 1, 15, 16, 17, 63, 64, 127, 128, 129, 255, 256, 257, 1_000)

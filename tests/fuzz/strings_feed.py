@@ -6,18 +6,18 @@ from collections import Counter
 import numpy as np
 
 from schemas.records import Feedback
-from streams.core.columnar import compiled
-from streams.core.columnar.batches import (
+from streams.columns import compiled
+from streams.columns.batches import (
     partitioned,
     python_partitioned,
     python_sections,
     sections,
 )
-from streams.core.columnar.columns import LENGTH_BITS
-from streams.core.columnar.keys import partition_of, python_partition_of
-from streams.core.columnar.payload import Payload
-from streams.core.columnar.strings import gather, gather_in_numpy
-from streams.core.encoded import Encoded
+from streams.columns.columns import LENGTH_BITS
+from streams.columns.encoded import Encoded
+from streams.columns.keys import partition_of, python_partition_of
+from streams.columns.payload import Payload
+from streams.columns.strings import gather, gather_in_numpy
 from tests.fuzz.sections import exact
 
 N_KEYS = 50

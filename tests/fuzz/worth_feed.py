@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from model_export.critic_layout import Layout
-from streams.core.columnar.worth import (
+from model_export.critic.layout import Layout
+from streams.stages.creatives.worth import (
     MEAN,
     best,
     best_in_numpy,

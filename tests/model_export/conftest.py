@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model_export import design_space
+from model_export.space import design_space
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
@@ -41,7 +41,9 @@ def models(travel):
     a second time.
     """
     torch = pytest.importorskip("torch", reason="training: extra [train] is missing")
-    from model_export import conditioning, pretrain, taste  # noqa: PLC0415
+    from model_export.critic import taste  # noqa: PLC0415
+    from model_export.jobs import pretrain  # noqa: PLC0415
+    from model_export.space import conditioning  # noqa: PLC0415
 
     torch.set_num_threads(1)
     people = conditioning.random_people(2_000, np.random.default_rng(5))

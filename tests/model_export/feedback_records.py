@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model_export import conditioning
+from model_export.space import conditioning
 from schemas.records import Feedback
 
 

@@ -9,8 +9,8 @@ import pytest
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from model_export import design_space
-from model_export.command import main
+from model_export.jobs.command import main
+from model_export.space import design_space
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Feedback

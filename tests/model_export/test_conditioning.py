@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as arrays
 
-from model_export.conditioning import (
+from model_export.space.conditioning import (
     CONDITION_SIZE,
     EVENTS,
     MAX_EVENTS,

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model_export import critic_file, dataset, taste
-from model_export.knowledge import Knowledge
+from model_export.critic import file as critic_file, taste
+from model_export.critic.knowledge import Knowledge
+from model_export.feedback import dataset
 from tests.model_export.feedback_records import feedback
 
 N = 3_000

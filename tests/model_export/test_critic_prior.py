@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from model_export.critic_layout import Layout
-from model_export.critic_prior import TASTE, Prior
+from model_export.critic.layout import Layout
+from model_export.critic.prior import TASTE, Prior
 
 LAYOUT = Layout(sizes=(20, 20, 20), n_continuous=2, n_tastes=4)
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from model_export import conditioning, dataset
-from model_export.ledger import Ledger, keys_of
+from model_export.critic.ledger import Ledger, keys_of
+from model_export.feedback import dataset
+from model_export.space import conditioning
 from schemas.records import Design
 from tests.model_export.feedback_records import record
 

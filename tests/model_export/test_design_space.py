@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from model_export import design_space
-from model_export.design_space import DesignSpace, SpaceError
-from model_export.library import make_library
+from model_export.generators.library import make_library
+from model_export.space import design_space
+from model_export.space.design_space import DesignSpace, SpaceError
 from schemas.records import Design
 
 DISPLAY = design_space.load()

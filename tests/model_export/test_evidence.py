@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from model_export import critic_file
-from model_export.conditioning import random_people
-from model_export.evidence import STRONG, indifferent, is_followed, log_evidence
-from model_export.honesty import Honesty
-from model_export.knowledge import Knowledge, Lessons
-from model_export.taste import fit
+from model_export.critic import file as critic_file
+from model_export.critic.evidence import STRONG, indifferent, is_followed, log_evidence
+from model_export.critic.honesty import Honesty
+from model_export.critic.knowledge import Knowledge, Lessons
+from model_export.critic.taste import fit
+from model_export.space.conditioning import random_people
 
 N = 20_000
 

@@ -6,7 +6,7 @@ import pytest
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from model_export.feedback_topic import FeedbackReadError, read_ranges
+from model_export.feedback.topic import FeedbackReadError, read_ranges
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Feedback, OffsetRange

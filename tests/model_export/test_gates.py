@@ -8,15 +8,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training: extra [train] is missing")
 
-from model_export import (  # noqa: E402
-    dataset,
-    feedback_gates,
-    fine_tune,
-    gates,
-    onnx_export,
-)
-from model_export.off_policy import Estimate  # noqa: E402
-from model_export.onnx_export import Served  # noqa: E402
+from model_export.feedback import dataset  # noqa: E402
+from model_export.generators import export as onnx_export  # noqa: E402
+from model_export.generators.export import Served  # noqa: E402
+from model_export.jobs import feedback_gates, fine_tune, gates  # noqa: E402
+from model_export.jobs.off_policy import Estimate  # noqa: E402
 from tests.model_export.feedback_records import feedback, people  # noqa: E402
 
 KINDS = ("gan", "vae")

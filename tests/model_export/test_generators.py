@@ -7,21 +7,15 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training: extra [train] is missing")
 
-from model_export import (  # noqa: E402  # after the skip
-    checkpoint,
-    gan,
-    gates,
-    onnx_export,
-    pretrain,
-    taste,
-    vae,
-)
-from model_export.conditioning import random_people  # noqa: E402
-from model_export.library import make_library  # noqa: E402
-from model_export.model_files import check_files  # noqa: E402
-from model_export.onnx_export import MAX_DIFFERENCE, Served  # noqa: E402
-from model_export.pools import diversity, draw_pools  # noqa: E402
-from model_export.registry import Registry, RegistryError  # noqa: E402
+from model_export.critic import taste  # noqa: E402
+from model_export.generators import checkpoint, export as onnx_export, gan, vae  # noqa: E402
+from model_export.generators.export import MAX_DIFFERENCE, Served  # noqa: E402
+from model_export.generators.library import make_library  # noqa: E402
+from model_export.generators.pools import diversity, draw_pools  # noqa: E402
+from model_export.jobs import gates, pretrain  # noqa: E402
+from model_export.space.conditioning import random_people  # noqa: E402
+from model_export.store.model_files import check_files  # noqa: E402
+from model_export.store.registry import Registry, RegistryError  # noqa: E402
 
 KINDS = ("gan", "vae")
 

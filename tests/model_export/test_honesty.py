@@ -5,8 +5,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training: extra [train] is missing")
 
-from model_export import dataset, fine_tune  # noqa: E402
-from model_export.honesty import Honesty, pairwise_accuracy  # noqa: E402
+from model_export.critic.honesty import Honesty, pairwise_accuracy  # noqa: E402
+from model_export.feedback import dataset  # noqa: E402
+from model_export.jobs import fine_tune  # noqa: E402
 from tests.model_export.feedback_records import feedback  # noqa: E402
 
 

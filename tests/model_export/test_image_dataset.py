@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model_export.image_dataset import SAMPLE, ImageDataError, load_photographs
+from model_export.images.dataset import SAMPLE, ImageDataError, load_photographs
 
 
 def zip_of(path: Path, **pictures: bytes) -> Path:

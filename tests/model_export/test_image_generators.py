@@ -9,19 +9,22 @@ from PIL import Image
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
-from model_export import image_gan, image_vae  # noqa: E402 - needs torch
-from model_export.image_command import (  # noqa: E402
+from model_export.images import (  # noqa: E402
+    gan as image_gan,
+    vae as image_vae,
+)
+from model_export.images.command import (  # noqa: E402
     MeanLosses,
     TrainingDivergedError,
 )
-from model_export.image_dataset import Photographs, load_photographs  # noqa: E402
-from model_export.image_export import (  # noqa: E402
+from model_export.images.dataset import Photographs, load_photographs  # noqa: E402
+from model_export.images.export import (  # noqa: E402
     MAX_DIFFERENCE,
     ImageExportError,
     export_generator,
 )
-from model_export.image_grid import fixed_latents, sample_grid  # noqa: E402
-from model_export.image_networks import (  # noqa: E402
+from model_export.images.grid import fixed_latents, sample_grid  # noqa: E402
+from model_export.images.networks import (  # noqa: E402
     ImageDiscriminator,
     ImageEncoder,
     ImageGenerator,

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from model_export.image_dataset import load_photographs
-from model_export.image_quality import Judge
+from model_export.images.dataset import load_photographs
+from model_export.images.quality import Judge
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
-from model_export.adversary import OBJECTIVES, R1_EVERY, Adversary  # noqa: E402
-from model_export.augmentation import augmented  # noqa: E402 - needs torch
-from model_export.class_gaussians import ClassGaussians  # noqa: E402
-from model_export.image_autoencoder import pyramid_distance  # noqa: E402
-from model_export.image_dataset import load_photographs  # noqa: E402
-from model_export.image_networks import ImageGenerator  # noqa: E402
-from model_export.weight_average import WeightAverage  # noqa: E402
+from model_export.images.adversary import OBJECTIVES, R1_EVERY, Adversary  # noqa: E402
+from model_export.images.augmentation import augmented  # noqa: E402 - needs torch
+from model_export.images.autoencoder import pyramid_distance  # noqa: E402
+from model_export.images.class_gaussians import ClassGaussians  # noqa: E402
+from model_export.images.dataset import load_photographs  # noqa: E402
+from model_export.images.networks import ImageGenerator  # noqa: E402
+from model_export.images.weight_average import WeightAverage  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from model_export.image_dataset import Photographs, load_photographs
-from model_export.linear_baseline import PrincipalComponents
+from model_export.images.dataset import Photographs, load_photographs
+from model_export.images.linear_baseline import PrincipalComponents
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from model_export import dataset, taste
-from model_export.delays import Delays
-from model_export.knowledge import Knowledge
-from model_export.live_critic import LiveCritic
-from model_export.posterior_gate import refusal
+from model_export.critic import taste
+from model_export.critic.delays import Delays
+from model_export.critic.knowledge import Knowledge
+from model_export.critic.posterior_gate import refusal
+from model_export.feedback import dataset
+from model_export.feedback.live_critic import LiveCritic
 from tests.model_export.feedback_records import feedback
 
 N = 1_500

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model_export.off_policy import doubly_robust, ips, mean_estimate, snips
+from model_export.jobs.off_policy import doubly_robust, ips, mean_estimate, snips
 
 LOGGING = np.array([0.5, 0.3, 0.2])
 WANTED = np.array([0.1, 0.2, 0.7])

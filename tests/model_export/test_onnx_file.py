@@ -10,8 +10,8 @@ onnx = pytest.importorskip("onnx", reason="export: extra [train] is missing")
 
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402  # after the skip
 
-from model_export.model_files import ModelFileError, check_files  # noqa: E402
-from model_export.onnx_file import OnnxFile  # noqa: E402
+from model_export.store.model_files import ModelFileError, check_files  # noqa: E402
+from model_export.store.onnx_file import OnnxFile  # noqa: E402
 
 
 def model(*nodes, constants=(), opsets=(("", 18),), **more):

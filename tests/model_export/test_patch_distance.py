@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from model_export.image_dataset import load_photographs
-from model_export.patch_distance import sliced_wasserstein
+from model_export.images.dataset import load_photographs
+from model_export.images.patch_distance import sliced_wasserstein
 
 
 @pytest.fixture(scope="module")

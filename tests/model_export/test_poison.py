@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from model_export.knowledge import Knowledge, Lessons
-from model_export.poison import Suspects
-from model_export.taste import seeded
+from model_export.critic.knowledge import Knowledge, Lessons
+from model_export.critic.poison import Suspects
+from model_export.critic.taste import seeded
 from tests.model_export.feedback_records import people
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from model_export.critic_layout import Layout
-from model_export.onnx_file import ModelFileError
-from model_export.posterior import best_designs, from_bytes, to_bytes
+from model_export.critic.layout import Layout
+from model_export.critic.posterior import best_designs, from_bytes, to_bytes
+from model_export.store.onnx_file import ModelFileError
 
 LAYOUT = Layout(sizes=(3, 2), n_continuous=1, n_tastes=1)
 

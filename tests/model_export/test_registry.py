@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from model_export.registry import MANIFEST, Registry, RegistryError
+from model_export.store.registry import MANIFEST, Registry, RegistryError
 
 FILES = {"generator.onnx": b"one", "critic.onnx": b"two"}
 N_WRITES = len(FILES) + 2  # and the card, and the manifest
@@ -17,7 +17,7 @@ N_WRITES = len(FILES) + 2  # and the card, and the manifest
 KILLED_AT = """
 import os, signal, sys
 import obstore
-from model_export.registry import Registry
+from model_export.store.registry import Registry
 store, doomed = sys.argv[1], int(sys.argv[2])
 put, n = obstore.put, 0
 def dying_put(*arguments, **options):

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model_export.conditioning import random_people
-from model_export.critic_layout import Layout
-from model_export.pick import pick_probabilities
-from model_export.selector import BASE_LOGIT, ClickCritic
-from model_export.taste import fit
+from model_export.critic.layout import Layout
+from model_export.critic.pick import pick_probabilities
+from model_export.critic.selector import BASE_LOGIT, ClickCritic
+from model_export.critic.taste import fit
+from model_export.space.conditioning import random_people
 
 
 @functools.cache

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from model_export.conditioning import EVENTS, N_CATEGORIES, WHERE_WHEN, condition
-from model_export.taste import N_TASTES, fit, seeded
+from model_export.critic.taste import N_TASTES, fit, seeded
+from model_export.space.conditioning import EVENTS, N_CATEGORIES, WHERE_WHEN, condition
 
 
 def crowd(n, rng, *, events=60):

@@ -5,8 +5,8 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from model_export import critic_file, taste
-from model_export.knowledge import Knowledge, Lessons
+from model_export.critic import file as critic_file, taste
+from model_export.critic.knowledge import Knowledge, Lessons
 from tests.model_export.feedback_records import Truth, people
 
 UPDATES, PER_UPDATE = 8, 2_500

@@ -7,11 +7,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training: extra [train] is missing")
 
-from model_export import gan, pretrain  # noqa: E402
-from model_export.command import main  # noqa: E402
-from model_export.impression_log import LogError, read_log  # noqa: E402
-from model_export.registry import Registry  # noqa: E402
-from model_export.warm_start import dependence, refuse_useless  # noqa: E402
+from model_export.feedback.impression_log import LogError, read_log  # noqa: E402
+from model_export.generators import gan  # noqa: E402
+from model_export.jobs import pretrain  # noqa: E402
+from model_export.jobs.command import main  # noqa: E402
+from model_export.jobs.warm_start import dependence, refuse_useless  # noqa: E402
+from model_export.store.registry import Registry  # noqa: E402
 from schemas.taxonomy import taxonomy  # noqa: E402
 from tests.model_export.feedback_records import Truth, people  # noqa: E402
 

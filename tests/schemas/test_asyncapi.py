@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from schemas.avro import schema_file
-from streams.dead_letters import MAX_REASON_CHARS, dead_letter, dead_letter_topic
+from streams.kafka.dead_letters import MAX_REASON_CHARS, dead_letter, dead_letter_topic
+from streams.kafka.topic_admin import specs
+from streams.kafka.topics import TOPICS
 from streams.settings import KafkaSettings
-from streams.topic_admin import specs
-from streams.topics import TOPICS
 
 ROOT = Path(__file__).resolve().parents[2]
 SPECIFICATION = Path(__file__).parent / "asyncapi" / "3.0.0.json"

@@ -5,11 +5,11 @@ from hypothesis import strategies as st
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior, Feedback
-from streams.core.attribution.join import Attribution
-from streams.core.columnar.batches import records_section
-from streams.core.columnar.decoder import Decoder
-from streams.core.columnar.payload import Payload
-from streams.core.stage import Incoming, Outgoing
+from streams.columns.batches import records_section
+from streams.columns.decoder import Decoder
+from streams.columns.payload import Payload
+from streams.engine.stage import Incoming, Outgoing
+from streams.stages.attribution.stage import Attribution
 
 SECOND = 1_000
 CLICK, CORRECTION = 10 * SECOND, 100 * SECOND

@@ -12,8 +12,8 @@ from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Preference
 from schemas.taxonomy import taxonomy
-from streams.core.preference.preferences import Preferences
 from streams.settings import KafkaSettings, PreferencesSettings
+from streams.stages.preferences.stage import Preferences
 
 
 @pytest.fixture(params=["auto", "python"])
@@ -34,7 +34,7 @@ def make_topics(topic_prefix):
 
     def make(bootstrap):
         # Imported late: tests/conftest.py first allows what kafka-python warns of.
-        from streams.topic_admin import create_topics  # noqa: PLC0415
+        from streams.kafka.topic_admin import create_topics  # noqa: PLC0415
 
         create_topics(bootstrap, KafkaSettings(topic_prefix=topic_prefix, partitions=2))
         return topic_prefix

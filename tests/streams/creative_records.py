@@ -1,7 +1,7 @@
 """A creative for the tests of delivery and the ad server."""
 
+from schemas.placements import PLACEMENTS
 from schemas.records import Creative, Design
-from streams.core.placements import PLACEMENTS
 from streams.rendering.renderer import Renderer
 from tests.good_records import good_receipt
 

@@ -10,14 +10,14 @@ from hypothesis import settings, strategies as st
 from schemas.avro import AvroError, Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior, BehaviorKind, Preference, Surface
-from streams.batch.admit import admit
-from streams.core.columnar import compiled
-from streams.core.columnar.columns import cut
-from streams.core.columnar.decoder import Decoder
-from streams.core.columnar.frames import frames
-from streams.core.columnar.payload import Payload
-from streams.core.columnar.plan import NULL
-from streams.topics import BEHAVIOR, PREFERENCE
+from streams.columns import compiled
+from streams.columns.columns import cut
+from streams.columns.decoder import Decoder
+from streams.columns.frames import frames
+from streams.columns.payload import Payload
+from streams.columns.plan import NULL
+from streams.engine.admit import admit
+from streams.kafka.topics import BEHAVIOR, PREFERENCE
 from tests.streams.hostile_records import (
     NOW,
     behavior,

@@ -5,7 +5,7 @@ import struct
 
 from schemas.records import Behavior, Preference
 from schemas.taxonomy import taxonomy
-from streams.core.columnar.changelog import sized, varint
+from streams.columns.changelog import sized, varint
 
 NOW = 1_800_000_000_000
 HOUR = 3_600_000

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from kafka import KafkaProducer
 
-from model_export.registry import Registry
+from model_export.store.champion import in_force
+from model_export.store.registry import Registry
 from schemas.records import Feedback, ModelRelease, PosteriorUpdate
-from streams.app import wire_of
-from streams.core.rollout.champion import in_force
+from streams.engine.app import wire_of
+from streams.kafka.topic_admin import create_topics
+from streams.kafka.topics import FEEDBACK, MODEL_RELEASE, POSTERIOR
 from streams.settings import KafkaSettings, LearnerSettings, ModelSettings, Settings
-from streams.topic_admin import create_topics
-from streams.topics import FEEDBACK, MODEL_RELEASE, POSTERIOR
 
 NAME = "creative-gan"
 PARTITIONS = 2

@@ -13,9 +13,9 @@ from schemas.avro import AvroError, Codec, schema_of
 from schemas.records import Behavior, Preference
 from schemas.registry import RegistryIds
 from schemas.taxonomy import taxonomy
-from streams.batch.admit import admit
-from streams.batch.changelog import read_to_end
-from streams.topics import BEHAVIOR
+from streams.engine.admit import admit
+from streams.kafka.log_reader import read_to_end
+from streams.kafka.topics import BEHAVIOR
 from tests.streams.writer_schemas import message, newer, older, values_of
 
 N_PARTITIONS = 2

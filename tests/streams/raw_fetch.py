@@ -6,8 +6,8 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.fetch import FetchRequest
 from faust.types import TP
 
-from streams.batch.fetched import Fetched
-from streams.batch.record_batches import messages, parse
+from streams.kafka.fetched import Fetched
+from streams.kafka.record_batches import messages, parse
 
 READ_COMMITTED = 1
 

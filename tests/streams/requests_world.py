@@ -7,14 +7,14 @@ from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Creative, CreativeRequest, Feedback, Preference
 from schemas.taxonomy import taxonomy
-from streams.core.columnar.changelog import sized, varint
-from streams.core.columnar.decoder import Decoder
-from streams.core.columnar.payload import Payload
-from streams.core.request import kernels
-from streams.core.request.requests import Requests
-from streams.core.request.state import decode_person
-from streams.core.stage import Incoming, StateRow
+from streams.columns.changelog import sized, varint
+from streams.columns.decoder import Decoder
+from streams.columns.payload import Payload
+from streams.engine.stage import Incoming, StateRow
 from streams.settings import RequestsSettings
+from streams.stages.requests import kernels
+from streams.stages.requests.stage import Requests
+from streams.stages.requests.state import decode_person
 from tests.good_records import good
 
 N = len(taxonomy())

@@ -2,9 +2,9 @@
 
 from faust.types import TP
 
-from streams.batch.record_batches import RecordSet
-from streams.core.columnar.batches import records_section
-from streams.core.columnar.payload import Payload
+from streams.columns.batches import records_section
+from streams.columns.payload import Payload
+from streams.kafka.record_batches import RecordSet
 from tests.streams.sink_records import NOW
 
 

@@ -13,7 +13,7 @@ from schemas.records import (
     Profile,
     Record,
 )
-from streams.topics import TOPICS
+from streams.kafka.topics import TOPICS
 from tests.streams.creative_records import a_creative
 
 NOW = 1_700_000_000_000

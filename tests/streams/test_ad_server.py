@@ -21,12 +21,12 @@ from schemas.lock import LockedIds
 from schemas.records import Behavior, Creative, CreativeRequest, Text
 from streams.ad_server.collector import MAX_BODY_BYTES
 from streams.ad_server.server import AdServer, serve
-from streams.core.pseudonym import pseudonymise
+from streams.admission.pseudonym import pseudonymise
 from streams.errors import UnavailableError
+from streams.kafka.topics import BEHAVIOR, CREATIVE, CREATIVE_REQUEST, PROFILE, TEXT
 from streams.local.broker import LocalBroker
 from streams.rendering.brand import DEMO_BRAND
 from streams.settings import KafkaSettings
-from streams.topics import BEHAVIOR, CREATIVE, CREATIVE_REQUEST, PROFILE, TEXT
 from tests.streams.ad_server_process import KEY, running, server_settings
 from tests.streams.creative_records import CONTEXTUAL, a_creative, a_receipt
 
@@ -299,7 +299,7 @@ async def test_a_missing_broker_is_said_in_one_sentence(tmp_path):
 
 
 async def test_ads_go_on_while_the_broker_is_away(tmp_path):
-    from streams.topic_admin import create_topics  # noqa: PLC0415 - see conftest
+    from streams.kafka.topic_admin import create_topics  # noqa: PLC0415 - see conftest
 
     with LocalBroker(tmp_path / "broker.log") as broker:
         settings = server_settings("", tmp_path)

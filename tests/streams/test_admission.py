@@ -20,7 +20,7 @@ from schemas.records import (
     TextSignal,
     Verdict,
 )
-from streams.core.admission import reason_to_reject
+from streams.admission.records import reason_to_reject
 from tests.good_records import NOW, N, good, good_receipt
 
 DAY = 86_400_000

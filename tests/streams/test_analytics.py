@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
+from schemas.preference_vector import to_bytes
 from schemas.records import ModelRelease, Verdict
 from schemas.taxonomy import taxonomy
 from streams.clickhouse import analytics
@@ -13,10 +14,9 @@ from streams.clickhouse.effects import Effect, effect_by_arm, lift, pooled
 from streams.clickhouse.http import ClickHouseHttpServer
 from streams.clickhouse.queries import rows
 from streams.clickhouse.reader import ReadOnlyClickHouse
-from streams.core.intervals import wilson
-from streams.core.preference.vector import to_bytes
-from streams.dead_letters import dead_letter
 from streams.errors import StateError
+from streams.kafka.dead_letters import dead_letter
+from streams.outcomes.intervals import wilson
 from streams.sink.consumer import write
 from streams.sink.intake import Intake
 from streams.sink.store import Store

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from schemas.lock import LockedIds
+from schemas.placements import PLACEMENTS
 from schemas.records import Creative
 from streams.ad_server.asset_source import AssetSource
 from streams.ad_server.delivery import ready
-from streams.batch.wire import Wire
-from streams.core.placements import PLACEMENTS
+from streams.kafka.wire import Wire
 from streams.rendering.renderer import Renderer
 from tests.streams.creative_records import a_creative
 

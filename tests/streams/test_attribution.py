@@ -8,11 +8,11 @@ from schemas.records import (
     Creative,
     Feedback,
 )
-from streams.core.attribution import compiled
-from streams.core.attribution.click_cap import MAX_CLICKS_PER_HOUR
-from streams.core.attribution.join import MAX_REACTIONS
-from streams.core.stage import Incoming, StateRow
+from streams.engine.stage import Incoming, StateRow
 from streams.settings import AttributionSettings
+from streams.stages.attribution import compiled
+from streams.stages.attribution.click_cap import MAX_CLICKS_PER_HOUR
+from streams.stages.attribution.stage import MAX_REACTIONS
 from tests.good_records import good, good_receipt
 from tests.streams.attribution_events import DecodedRecords
 

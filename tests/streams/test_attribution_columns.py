@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings as hypothesis_settings, strategies as st
 
 from schemas.records import Behavior, Creative
-from streams.core.attribution import compiled
-from streams.core.attribution.impression import unpacked
-from streams.core.attribution.join import Attribution
-from streams.core.stage import ColumnarStage, Incoming, StateRow
-from streams.replay import bundled_log, replay_events
+from streams.demo.replay import bundled_log, replay_events
+from streams.engine.stage import ColumnarStage, Incoming, StateRow
 from streams.settings import AttributionSettings
+from streams.stages.attribution import compiled
+from streams.stages.attribution.impression import unpacked
+from streams.stages.attribution.stage import Attribution
 from tests.streams.attribution_events import (
     CLICK,
     CORRECTION,

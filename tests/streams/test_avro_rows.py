@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from streams.core.columnar import compiled
-from streams.core.columnar.avro_columns import (
+from streams.columns import compiled
+from streams.columns.avro_columns import (
     Blocks,
     Chosen,
     Doubles,
@@ -18,7 +18,7 @@ from streams.core.columnar.avro_columns import (
     Remembered,
     Texts,
 )
-from streams.core.columnar.avro_rows import rows, rows_in_python, text
+from streams.columns.avro_rows import rows, rows_in_python, text
 
 needs_compiled = pytest.mark.skipif(
     compiled.AVRO_ROWS is None, reason="the compiled modules are not built"

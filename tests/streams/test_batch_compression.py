@@ -4,9 +4,9 @@ import struct
 import pytest
 from hypothesis import example, given, strategies as st
 
-from streams.batch import compression
-from streams.batch.compression import CODECS, CompressionError, compress, decompress
 from streams.errors import AdloomError
+from streams.kafka import compression
+from streams.kafka.compression import CODECS, CompressionError, compress, decompress
 
 
 @given(st.binary(max_size=100_000), st.sampled_from(list(CODECS)))

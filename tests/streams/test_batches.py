@@ -6,12 +6,12 @@ from faust.types import TP
 from hypothesis import given, strategies as st
 
 from schemas.records import Feedback
-from streams.batch.messages import messages
-from streams.core.columnar import compiled
-from streams.core.columnar.batches import python_partitioned, python_sections
-from streams.core.columnar.keys import python_partition_of
-from streams.core.columnar.payload import Payload
-from streams.core.encoded import Encoded, encoded
+from streams.columns import compiled
+from streams.columns.batches import python_partitioned, python_sections
+from streams.columns.encoded import Encoded, encoded
+from streams.columns.keys import python_partition_of
+from streams.columns.payload import Payload
+from streams.kafka.messages import messages
 
 HERE = TP("t", 0)
 

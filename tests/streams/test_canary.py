@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from streams.core.rollout.canary import (
+from streams.stages.rollout.canary import (
     BAD_ERROR,
     N_GROUPS,
     Tally,

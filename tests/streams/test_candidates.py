@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from model_export import design_space
-from model_export.design_space import DesignSpace, SpaceError
-from streams.core.creative.briefs import Briefs
-from streams.core.creative.candidates import Proposer
-from streams.core.creative.counter_random import seeds_of
-from streams.core.creative.hard_rules import HardRules
+from model_export.space import design_space
+from model_export.space.design_space import DesignSpace, SpaceError
+from streams.stages.creatives.briefs import Briefs
+from streams.stages.creatives.candidates import Proposer
+from streams.stages.creatives.counter_random import seeds_of
+from streams.stages.creatives.hard_rules import HardRules
 
 SPACE = design_space.load()
 PROPOSER = Proposer(SPACE)

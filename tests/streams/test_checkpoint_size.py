@@ -9,12 +9,12 @@ from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Preference
 from schemas.taxonomy import taxonomy
-from streams.batch import engine as engines
-from streams.batch.checkpoints import EngineConfig
-from streams.batch.transport import Batch
-from streams.batch.wire import Wire
-from streams.core.preference.preferences import Preferences
+from streams.engine import engine as engines
+from streams.engine.checkpoints import EngineConfig
+from streams.engine.transport import Batch
+from streams.kafka.wire import Wire
 from streams.settings import PreferencesSettings
+from streams.stages.preferences.stage import Preferences
 from tests.streams.test_snapshots import START, events
 
 NOTHING_NEW = Batch((), generation=0)

@@ -18,7 +18,7 @@ from streams.ad_server.collector import (
     load_or_create_key,
     pseudonym_key,
 )
-from streams.core.pseudonym import is_pseudonym, pseudonymise
+from streams.admission.pseudonym import is_pseudonym, pseudonymise
 from streams.errors import ConfigurationError
 from streams.settings import LocalSettings, PrivacySettings, Settings
 

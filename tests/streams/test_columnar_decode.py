@@ -11,18 +11,18 @@ from hypothesis import given
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior, Preference
-from streams.batch.batch_header import CorruptBatchError
-from streams.batch.messages import messages
-from streams.core.admission import reason_to_reject
-from streams.core.columnar import compiled
-from streams.core.columnar.changelog import varint
-from streams.core.columnar.columns import cut
-from streams.core.columnar.frames import bounds, frames
-from streams.core.columnar.framing import record_bounds
-from streams.core.columnar.from_records import record_columns
-from streams.core.columnar.payload import Payload
-from streams.core.columnar.plan import NULL
-from streams.core.columnar.vectors import padded
+from streams.admission.records import reason_to_reject
+from streams.columns import compiled
+from streams.columns.changelog import varint
+from streams.columns.columns import cut
+from streams.columns.frames import bounds, frames
+from streams.columns.framing import record_bounds
+from streams.columns.from_records import record_columns
+from streams.columns.payload import Payload
+from streams.columns.plan import NULL
+from streams.columns.vectors import padded
+from streams.kafka.batch_header import CorruptBatchError
+from streams.kafka.messages import messages
 from tests.streams.decoded_records import (
     KINDS,
     MANY,

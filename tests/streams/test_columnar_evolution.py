@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from schemas.avro import Codec, schema_of
 from schemas.lock import LockedIds
 from schemas.records import Behavior
-from streams.core.columnar.payload import Payload
+from streams.columns.payload import Payload
 from tests.streams.decoded_records import (
     SEEDS,
     TWINS,

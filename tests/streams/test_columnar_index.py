@@ -13,9 +13,10 @@ from hypothesis.stateful import (
     rule,
 )
 
-from streams.core.columnar import compiled, key_index, window
-from streams.core.columnar.rows import row_dtype
-from streams.core.columnar.vectors import hash_bytes, padded
+from streams.columns import compiled, key_index
+from streams.columns.rows import row_dtype
+from streams.columns.vectors import hash_bytes, padded
+from streams.stages.preferences import window
 
 DTYPE = row_dtype(1, 1)
 INDEXES = [key_index.KeyIndex]

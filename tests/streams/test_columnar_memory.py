@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from streams.core.columnar import compiled
-from streams.core.columnar.rules import fold_rules
-from streams.core.columnar.user_table import UserTable
+from streams.columns import compiled
+from streams.columns.rules import fold_rules
+from streams.stages.preferences.user_table import UserTable
 from tests.conftest import ROOT
 from tests.streams.test_columnar_state import written
 

@@ -7,17 +7,17 @@ from hypothesis import given, settings, strategies as st
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Preference
-from streams.core.columnar import changelog, compiled
-from streams.core.columnar.columns import cut
-from streams.core.columnar.decoder import Decoder
-from streams.core.columnar.frames import frames
-from streams.core.columnar.from_records import behavior_columns, preference_columns
-from streams.core.columnar.payload import Payload
-from streams.core.columnar.rows import tick
-from streams.core.columnar.rules import fold_rules
-from streams.core.columnar.sections import sections
-from streams.core.columnar.user_table import UserTable
-from streams.core.preference.partition import NOBODY, encoded_lives
+from streams.columns import changelog, compiled
+from streams.columns.columns import cut
+from streams.columns.decoder import Decoder
+from streams.columns.frames import frames
+from streams.columns.from_records import behavior_columns, preference_columns
+from streams.columns.payload import Payload
+from streams.columns.rows import tick
+from streams.columns.rules import fold_rules
+from streams.stages.preferences.partition import NOBODY, encoded_lives
+from streams.stages.preferences.sections import sections
+from streams.stages.preferences.user_table import UserTable
 from tests.streams.hostile_records import EPOCH, HOUR, NOW, YEAR, behavior, generator
 
 LIVES = (3_600, 86_400, 1_209_600)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from streams.core.creative.counter_random import (
+from streams.stages.creatives.counter_random import (
     fine_uniforms,
     normals,
     seeds_of,

@@ -13,26 +13,26 @@ from hypothesis import (
     strategies as st,
 )
 
-from model_export.registry import Registry
+from model_export.space.style import style_of
+from model_export.store.registry import Registry
 from schemas.avro import MAX_BYTES, Codec
 from schemas.lock import LockedIds
+from schemas.placements import PLACEMENTS
+from schemas.preference_vector import to_bytes
 from schemas.records import Creative, CreativeRequest, ModelRelease, Preference
 from schemas.taxonomy import taxonomy
-from streams.core.creative.arms import Arms
-from streams.core.creative.creatives import Creatives
-from streams.core.creative.hard_rules import TIRED
-from streams.core.creative.messages import CreativeMessages
-from streams.core.creative.picking import Picker
-from streams.core.creative.regeneration import regenerate
-from streams.core.ids import derived_id, derived_seed
-from streams.core.placements import PLACEMENTS
-from streams.core.preference.vector import to_bytes
-from streams.core.stage import Incoming
-from streams.core.style import style_of
+from streams.columns.ids import derived_id, derived_seed
+from streams.engine.stage import Incoming
 from streams.errors import StateError
-from streams.inference import load
 from streams.rendering.renderer import Renderer
 from streams.settings import CreativesSettings
+from streams.stages.creatives.arms import Arms
+from streams.stages.creatives.hard_rules import TIRED
+from streams.stages.creatives.inference import load
+from streams.stages.creatives.messages import CreativeMessages
+from streams.stages.creatives.picking import Picker
+from streams.stages.creatives.regeneration import regenerate
+from streams.stages.creatives.stage import Creatives
 from tests.good_records import good
 
 NOW = 1_800_000_000_000

@@ -1,8 +1,8 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from streams.dead_letters import Origin, dead_letter, dead_letter_topic, origin_of
 from streams.errors import RejectedRecordError
+from streams.kafka.dead_letters import Origin, dead_letter, dead_letter_topic, origin_of
 
 
 def test_a_dead_letter_keeps_key_and_bytes_untouched():

@@ -12,7 +12,7 @@ from schemas.lock import LockedIds
 from schemas.records import Creative
 from streams.ad_server.delivery import CreativeCache, Delivery, ready
 from streams.errors import UnavailableError
-from streams.topics import CREATIVE
+from streams.kafka.topics import CREATIVE
 from tests.streams.creative_records import CONTEXTUAL, PERSONAL, a_creative
 
 CODEC = Codec(Creative, LockedIds())

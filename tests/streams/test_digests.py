@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from streams.core.columnar import compiled
-from streams.core.columnar.digests import digests_in_python
+from streams.columns import compiled
+from streams.columns.digests import digests_in_python
 
 needs_compiled = pytest.mark.skipif(
     compiled.DIGESTS is None, reason="the compiled modules are not built"

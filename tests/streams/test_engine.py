@@ -13,10 +13,10 @@ from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior, Preference
 from schemas.taxonomy import taxonomy
-from streams.batch.changelog import read_to_end
-from streams.core.preference.preferences import Preferences
-from streams.core.stage import Incoming
+from streams.engine.stage import Incoming
+from streams.kafka.log_reader import read_to_end
 from streams.settings import KafkaSettings, PreferencesSettings
+from streams.stages.preferences.stage import Preferences
 
 BEHAVIOR = Codec(Behavior, LockedIds())
 PREFERENCE = Codec(Preference, LockedIds())
@@ -32,7 +32,7 @@ def start(broker, prefix, start_worker):
 
 @pytest.fixture
 def prefix(broker, topic_prefix):
-    from streams.topic_admin import create_topics  # noqa: PLC0415 - warns on import
+    from streams.kafka.topic_admin import create_topics  # noqa: PLC0415 - warns on import
 
     create_topics(
         broker, KafkaSettings(topic_prefix=topic_prefix, partitions=N_PARTITIONS)

@@ -6,16 +6,16 @@ import pytest
 from faust.types import TP
 from hypothesis import given, strategies as st
 
-from streams.batch.fetch_buffers import BufferPool
-from streams.batch.fetch_errors import check_retriable
-from streams.batch.fetch_protocol import (
+from streams.errors import StateError
+from streams.kafka.fetch_buffers import BufferPool
+from streams.kafka.fetch_errors import check_retriable
+from streams.kafka.fetch_protocol import (
     FetchLimits,
     Wanted,
     complete_batches,
     fetch_request,
     parse_response,
 )
-from streams.errors import StateError
 
 LIMITS = FetchLimits(max_wait_ms=500, max_bytes=1_000_000, read_committed=True)
 

@@ -9,10 +9,10 @@ from aiokafka.conn import create_conn
 from faust.types import TP
 from structlog.testing import capture_logs
 
-from streams.batch import fetch_frames, fetch_leader
-from streams.batch.fetch_cluster import EARLIEST
-from streams.batch.fetcher import Fetcher
 from streams.errors import UnavailableError
+from streams.kafka import fetch_frames, fetch_leader
+from streams.kafka.fetch_cluster import EARLIEST
+from streams.kafka.fetcher import Fetcher
 from tests.streams.raw_records import create_topic, flat, numbers, produce, values_of
 
 
@@ -260,7 +260,7 @@ async def test_aiokafka_has_the_private_names_that_a_takeover_needs(broker):
     for name in ("_protocol", "_writer", "_read_task", "_versions"):
         assert hasattr(connection, name), (
             f"aiokafka has renamed AIOKafkaConnection.{name}: adapt "
-            "streams/batch/fetch_frames.py, or pin the release in constraints.txt"
+            "streams/kafka/fetch_frames.py, or pin the release in constraints.txt"
         )
     missing = set(fetch_frames._OF_A_CONNECTION) - set(
         inspect.signature(create_conn).parameters

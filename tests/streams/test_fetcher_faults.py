@@ -12,14 +12,14 @@ import pytest
 from faust.types import TP
 from structlog.testing import capture_logs
 
-from streams.batch import fetch_leader
-from streams.batch.fetch_buffers import BufferPool
-from streams.batch.fetch_cluster import EARLIEST, Node
-from streams.batch.fetch_leader import Leader, LeaderEvents, Partition
-from streams.batch.fetch_protocol import FetchLimits
-from streams.batch.fetch_repair import Repair
-from streams.batch.fetcher import Fetcher
 from streams.errors import StateError
+from streams.kafka import fetch_leader
+from streams.kafka.fetch_buffers import BufferPool
+from streams.kafka.fetch_cluster import EARLIEST, Node
+from streams.kafka.fetch_leader import Leader, LeaderEvents, Partition
+from streams.kafka.fetch_protocol import FetchLimits
+from streams.kafka.fetch_repair import Repair
+from streams.kafka.fetcher import Fetcher
 from tests.conftest import LAUNCHER, OLDEST_JAVA, ROOT, java_version
 from tests.streams.raw_records import create_topic, flat, produce, values_of
 

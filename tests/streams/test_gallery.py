@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.gallery import page as gallery
-from streams.gallery.page import gallery_page, write_gallery
+from streams.demo.gallery import page as gallery
+from streams.demo.gallery.page import gallery_page, write_gallery
 from streams.rendering.colour import READABLE, contrast_ratio
 from tests.streams.gallery_samples import REPORT, items
 

@@ -8,7 +8,7 @@ import pytest
 
 COUNT_FAULTS = """
 import resource, sys
-from streams import heap
+from streams.runtime import heap
 if sys.argv[1] == "settled":
     heap.settle()
 def copies():

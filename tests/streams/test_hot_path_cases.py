@@ -15,8 +15,8 @@ from schemas.avro import schema_of
 from schemas.records import Behavior, Preference
 from schemas.registry import RegistryIds
 from schemas.registry_client import RegistryClient
-from streams.batch.changelog import read_to_end
 from streams.errors import StateError
+from streams.kafka.log_reader import read_to_end
 from tests.schemas.registry_server import serve
 from tests.streams.hostile_records import generator
 from tests.streams.preference_model import differing, people
@@ -36,8 +36,8 @@ CODECS = (None, "gzip", "snappy", "lz4", "zstd")
 
 @pytest.fixture
 def world(broker, topic_prefix):
+    from streams.kafka.topic_admin import create_topics  # noqa: PLC0415 - warns on import
     from streams.settings import KafkaSettings  # noqa: PLC0415 - with the next one
-    from streams.topic_admin import create_topics  # noqa: PLC0415 - warns on import
 
     create_topics(
         broker, KafkaSettings(topic_prefix=topic_prefix, partitions=N_PARTITIONS)

@@ -3,7 +3,7 @@
 from aiokafka.partitioner import murmur2
 from hypothesis import given, strategies as st
 
-from streams.core.columnar.keys import partition_of, python_partition_of
+from streams.columns.keys import partition_of, python_partition_of
 
 
 @given(st.binary(max_size=40), st.integers(1, 64))

@@ -3,10 +3,10 @@
 import numpy as np
 from hypothesis import given, strategies as st
 
+from schemas.preference_vector import mixed, to_bytes
 from schemas.records import Preference
-from streams.core.columnar.from_records import record_columns
-from streams.core.preference.latest import READ, LatestPreferences
-from streams.core.preference.vector import mixed, to_bytes
+from streams.columns.from_records import record_columns
+from streams.stages.creatives.latest_preferences import READ, LatestPreferences
 
 N_CATEGORIES = 3
 

@@ -16,22 +16,23 @@ import numpy as np
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from model_export import critic_file, dataset, posterior
-from model_export.live_critic import LiveCritic
-from model_export.model_files import CRITIC_STATE, check_files
-from model_export.registry import Registry, RegistryError
+from model_export.critic import file as critic_file, posterior
+from model_export.feedback import dataset
+from model_export.feedback.live_critic import LiveCritic
+from model_export.store.model_files import CRITIC_STATE, check_files
+from model_export.store.registry import Registry, RegistryError
 from schemas.records import PosteriorUpdate
 from schemas.taxonomy import taxonomy
-from streams.agents.creatives import ModelFollower
-from streams.app import wire_of
-from streams.audit import model_of
-from streams.core.creative.arms import Arms
-from streams.core.creative.creatives import Creatives
-from streams.core.creative.messages import CreativeMessages
-from streams.core.creative.picking import Picker
-from streams.core.creative.regeneration import regenerate
+from streams.commands.regenerate import model_of
+from streams.engine.app import wire_of
+from streams.kafka.topics import FEEDBACK, POSTERIOR
 from streams.rendering.renderer import Renderer
-from streams.topics import FEEDBACK, POSTERIOR
+from streams.stages.creatives.agent import ModelFollower
+from streams.stages.creatives.arms import Arms
+from streams.stages.creatives.messages import CreativeMessages
+from streams.stages.creatives.picking import Picker
+from streams.stages.creatives.regeneration import regenerate
+from streams.stages.creatives.stage import Creatives
 from tests.model_export.feedback_records import feedback
 from tests.streams.learner_world import NAME, PARTITIONS, World
 from tests.streams.test_creatives import CODEC, NOW, SETTINGS, ask
@@ -52,7 +53,9 @@ def sockets():
 def store(tmp_path_factory):
     """Return a folder with a champion that was pre-trained in haste."""
     pytest.importorskip("torch", reason="pre-training: extra [train] is missing")
-    from model_export import design_space, gan, pretrain  # noqa: PLC0415
+    from model_export.generators import gan  # noqa: PLC0415
+    from model_export.jobs import pretrain  # noqa: PLC0415
+    from model_export.space import design_space  # noqa: PLC0415
 
     folder = tmp_path_factory.mktemp("models")
     with pytest.MonkeyPatch.context() as patch:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from streams.die_with_parent import command
 from streams.errors import UnavailableError
 from streams.local import broker as module
 from streams.local.broker import LocalBroker
+from streams.runtime.die_with_parent import command
 
 OWNER = """
 import sys, time

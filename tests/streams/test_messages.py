@@ -1,13 +1,13 @@
 import pytest
 from faust.types import TP
 
-from streams.batch.record_batches import (
+from streams.columns.batches import records_section
+from streams.columns.payload import Payload
+from streams.kafka.record_batches import (
     CorruptBatchError,
     messages,
     seal,
 )
-from streams.core.columnar.batches import records_section
-from streams.core.columnar.payload import Payload
 
 TP0 = TP("ads.behavior.v1", 0)
 NOW = 1_700_000_000_000

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from kafka import KafkaConsumer
 
-from model_export.registry import Registry
+from model_export.store.registry import Registry
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import ModelRelease
-from streams import models_page
+from streams.commands import models_page
+from streams.commands.models import Models
 from streams.errors import ConfigurationError, StateError
-from streams.models_command import Models
 from streams.settings import KafkaSettings, ModelSettings, Settings
 
 NAME = "creative-gan"

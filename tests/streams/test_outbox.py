@@ -70,7 +70,7 @@ async def test_what_is_left_at_the_end_is_counted_as_lost():
 async def test_records_wait_for_a_broker_that_comes_back(
     tmp_path, read_topic, eventually
 ):
-    from streams.topic_admin import create_topics  # noqa: PLC0415 - see conftest
+    from streams.kafka.topic_admin import create_topics  # noqa: PLC0415 - see conftest
 
     topic, metrics = "ads.text.v1", AdServerMetrics()
     with LocalBroker(tmp_path / "broker.log") as broker:

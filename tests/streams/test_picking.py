@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from model_export import design_space
-from model_export.conditioning import CONDITION_SIZE
-from model_export.critic_layout import Layout
+from model_export.critic.layout import Layout
+from model_export.space import design_space
+from model_export.space.conditioning import CONDITION_SIZE
 from schemas.records import ModelRelease
-from streams.core.creative.arms import Arm, Arms
-from streams.core.creative.briefs import Briefs
-from streams.core.creative.counter_random import seeds_of
-from streams.core.creative.picking import Picker
-from streams.core.creative.picks import NO_SHADOW
 from streams.errors import StateError
 from streams.settings import CreativesSettings
+from streams.stages.creatives.arms import Arm, Arms
+from streams.stages.creatives.briefs import Briefs
+from streams.stages.creatives.counter_random import seeds_of
+from streams.stages.creatives.picking import Picker
+from streams.stages.creatives.picks import NO_SHADOW
 
 SPACE = design_space.load()
 

@@ -16,16 +16,16 @@ from aiokafka.producer.sender import Sender
 from aiokafka.record.default_records import DefaultRecordBatch
 from hypothesis import given, strategies as st
 
-from streams.batch.batch_header import seal, with_producer
-from streams.batch.compression import CODECS
-from streams.batch.prebuilt import (
+from streams.columns.batches import records_section
+from streams.errors import ConfigurationError, StateError
+from streams.kafka.batch_header import seal, with_producer
+from streams.kafka.compression import CODECS
+from streams.kafka.prebuilt import (
     PrebuiltBatch,
     aiokafka_producer,
     send_in_waves,
     send_prebuilt,
 )
-from streams.core.columnar.batches import records_section
-from streams.errors import ConfigurationError, StateError
 from tests.streams.raw_fetch import delete_topic, make_topic, read_payloads
 
 NOW = 1_700_000_000_000

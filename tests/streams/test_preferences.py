@@ -8,9 +8,9 @@ from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior, CategoryShift, Preference, Profile, TextSignal
 from schemas.taxonomy import taxonomy
-from streams.core.columnar.rows import SURFACES
-from streams.core.preference.preferences import KIND_WEIGHTS
-from streams.core.stage import Incoming
+from streams.columns.rows import SURFACES
+from streams.engine.stage import Incoming
+from streams.stages.preferences.stage import KIND_WEIGHTS
 
 HOUR = 3_600_000
 START = 1_800_000_000_000

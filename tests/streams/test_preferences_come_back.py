@@ -6,10 +6,10 @@ import pytest
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior, Preference, Profile
-from streams.core.columnar.batches import records_section
-from streams.core.columnar.payload import Payload
-from streams.core.columnar.rows import EPOCH_MS
-from streams.core.stage import Incoming, StateRow
+from streams.columns.batches import records_section
+from streams.columns.payload import Payload
+from streams.columns.rows import EPOCH_MS
+from streams.engine.stage import Incoming, StateRow
 from tests.streams.hostile_records import NOW, framed, generator, mutated, preference
 
 CODEC = Codec(Preference, LockedIds())

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from streams.core.pseudonym import is_pseudonym, pseudonymise
+from streams.admission.pseudonym import is_pseudonym, pseudonymise
 from streams.errors import ConfigurationError
 
 KEY = b"0123456789abcdef"

@@ -9,17 +9,17 @@ from aiokafka.record.default_records import (
 from faust.types import TP
 from hypothesis import given, settings, strategies as st
 
-from streams.batch.batch_header import HEADER, BatchHeader
-from streams.batch.compression import CODECS
-from streams.batch.fetched import Fetched
-from streams.batch.messages import AppendTimePayload
-from streams.batch.record_batches import (
+from streams.columns.batches import records_section
+from streams.kafka.batch_header import HEADER, BatchHeader
+from streams.kafka.compression import CODECS
+from streams.kafka.fetched import Fetched
+from streams.kafka.messages import AppendTimePayload
+from streams.kafka.record_batches import (
     CorruptBatchError,
     messages,
     parse,
     seal,
 )
-from streams.core.columnar.batches import records_section
 
 TP0 = TP("ads.behavior.v1", 0)
 NOW = 1_700_000_000_000

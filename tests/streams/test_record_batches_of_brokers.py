@@ -6,10 +6,10 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from kafka import KafkaProducer
 
-from streams.batch.batch_header import CODEC_MASK, HEADER, LENGTH_END, BatchHeader
-from streams.batch.compression import CODECS
-from streams.batch.messages import AppendTimePayload
-from streams.batch.record_batches import parse
+from streams.kafka.batch_header import CODEC_MASK, HEADER, LENGTH_END, BatchHeader
+from streams.kafka.compression import CODECS
+from streams.kafka.messages import AppendTimePayload
+from streams.kafka.record_batches import parse
 from tests.streams.raw_fetch import make_topic, read_payloads
 
 NOW = 1_700_000_000_000

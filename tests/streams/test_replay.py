@@ -9,8 +9,7 @@ import pytest
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior
-from streams.errors import ConfigurationError, UnavailableError
-from streams.replay import (
+from streams.demo.replay import (
     DISORDER_MS,
     bundled_log,
     counts_of,
@@ -19,7 +18,8 @@ from streams.replay import (
     replay,
     replay_events,
 )
-from streams.topics import BEHAVIOR
+from streams.errors import ConfigurationError, UnavailableError
+from streams.kafka.topics import BEHAVIOR
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 

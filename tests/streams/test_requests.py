@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
+from schemas.placements import PLACEMENTS
+from schemas.preference_vector import cosine_distance, mixed
 from schemas.records import Creative, CreativeRequest, Feedback, Preference
 from schemas.taxonomy import taxonomy
-from streams.core.placements import PLACEMENTS
-from streams.core.preference.vector import cosine_distance, mixed
-from streams.core.request.requests import Requests
-from streams.core.request.state import decode_person
-from streams.core.stage import Incoming, StateRow
+from streams.engine.stage import Incoming, StateRow
 from streams.settings import RequestsSettings
+from streams.stages.requests.stage import Requests
+from streams.stages.requests.state import decode_person
 from tests.good_records import good
 
 N = len(taxonomy())

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from schemas.records import Creative, CreativeRequest, RequestReason, Surface
-from streams.core.columnar.payload import Payload
-from streams.core.request import kernels
-from streams.core.request.alarms import RowAlarms
-from streams.core.request.encoding import encode_request
-from streams.core.request.requests import Requests
-from streams.core.request.state import Person, Place, decode_person, encode_person
-from streams.core.stage import Incoming, StateRow
+from streams.columns.payload import Payload
+from streams.engine.stage import Incoming, StateRow
+from streams.stages.requests import kernels
+from streams.stages.requests.alarms import RowAlarms
+from streams.stages.requests.encoding import encode_request
+from streams.stages.requests.stage import Requests
+from streams.stages.requests.state import Person, Place, decode_person, encode_person
 from tests.streams.requests_world import (
     CODECS,
     HOUR,

@@ -11,7 +11,7 @@ from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import CreativeRequest, Preference
 from schemas.taxonomy import taxonomy
-from streams.batch.changelog import read_to_end
+from streams.kafka.log_reader import read_to_end
 from streams.settings import KafkaSettings
 from tests.good_records import good
 
@@ -23,7 +23,7 @@ PEOPLE = [f"u{i}" for i in range(40)]
 
 @pytest.fixture
 def prefix(broker, topic_prefix):
-    from streams.topic_admin import create_topics  # noqa: PLC0415 - warns on import
+    from streams.kafka.topic_admin import create_topics  # noqa: PLC0415 - warns on import
 
     create_topics(
         broker,

@@ -3,10 +3,10 @@ import random
 from hypothesis import given, settings as hypothesis_settings, strategies as st
 
 from schemas.records import Design, Feedback, FineTuneJob, ModelRelease
-from streams.core.drift import MAX_HELD, RewardDrift
-from streams.core.retraining import Retraining
-from streams.core.stage import Incoming
+from streams.engine.stage import Incoming
 from streams.settings import RetrainingSettings
+from streams.stages.retraining.drift import MAX_HELD, RewardDrift
+from streams.stages.retraining.stage import Retraining
 
 NOW = 1_800_000_000_000
 SETTINGS = RetrainingSettings(

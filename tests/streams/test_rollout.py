@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings as hypothesis_settings, strategies as st
 
 from schemas.records import Creative, Feedback, ModelRelease
-from streams.core.rollout.rollout import Rollout
-from streams.core.stage import Incoming
+from streams.engine.stage import Incoming
 from streams.settings import RolloutSettings
+from streams.stages.rollout.stage import Rollout
 from tests.good_records import good, good_receipt
 
 NOW = 1_800_000_000_000

@@ -2,11 +2,11 @@ import pytest
 
 from schemas.lock import LockedIds
 from schemas.records import RECORDS, Text
-from streams import schema_ids as module
 from streams.errors import ConfigurationError, UnavailableError
-from streams.schema_ids import schema_ids
+from streams.kafka import schema_ids as module
+from streams.kafka.schema_ids import schema_ids
+from streams.kafka.topics import TOPICS
 from streams.settings import KafkaSettings, Settings
-from streams.topics import TOPICS
 from tests.schemas.registry_server import serve
 
 

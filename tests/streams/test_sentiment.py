@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from streams.core.text.sentiment import sentiment
-from streams.core.text.sentiment_zh import N_BUCKETS, ngram_buckets
+from streams.stages.texts.sentiment import sentiment
+from streams.stages.texts.sentiment_zh import N_BUCKETS, ngram_buckets
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_buckets_are_distinct_sorted_and_in_range(text):
 
 def test_the_hash_is_the_same_in_every_process():
     text = "这个耳机音质很好 AirPods 2"
-    module = "streams.core.text.sentiment_zh"
+    module = "streams.stages.texts.sentiment_zh"
     script = f"from {module} import *\nprint(*ngram_buckets({text!r}))"
     environment = {"PYTHONHASHSEED": "7", "PYTHONPATH": ":".join(sys.path)}
     printed = subprocess.run(

@@ -8,18 +8,18 @@ from random import Random
 import numpy as np
 import pytest
 
-from model_export.design_space import load
+from model_export.space.design_space import load
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior, Text
 from schemas.taxonomy import taxonomy
-from streams.core.pseudonym import pseudonymise
-from streams.core.traffic import is_robot
-from streams.simulate.audience import AudienceConfig, Pace, run_audience
-from streams.simulate.people import PeopleConfig, Person, Population
-from streams.simulate.texts import comment, query
-from streams.simulate.visit import VisitConfig
-from streams.topics import BEHAVIOR, TEXT
+from streams.admission.pseudonym import pseudonymise
+from streams.demo.simulate.audience import AudienceConfig, Pace, run_audience
+from streams.demo.simulate.people import PeopleConfig, Person, Population
+from streams.demo.simulate.texts import comment, query
+from streams.demo.simulate.visit import VisitConfig
+from streams.kafka.topics import BEHAVIOR, TEXT
+from streams.stages.attribution.traffic import is_robot
 from tests.streams.ad_server_process import KEY, running, server_settings
 
 SURFACES = ("search", "social", "video", "device")

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from schemas.records import Behavior, Design, Feedback, Preference
-from streams.core.columnar import compiled
-from streams.core.columnar.decoder import Decoder
-from streams.core.columnar.payload import Payload
+from streams.columns import compiled
+from streams.columns.decoder import Decoder
+from streams.columns.payload import Payload
 from streams.sink.consumer import write
 from streams.sink.cuts import WINDOW, arrow_blocks
 from streams.sink.designs import CHOICES, NUMBERS, entries_in_python

@@ -3,13 +3,13 @@ import dataclasses
 import pytest
 
 from schemas.records import FineTuneJob
-from streams.core.attribution.join import Attribution
-from streams.core.creative.creatives import Creatives
-from streams.core.preference.preferences import Preferences
-from streams.core.request.requests import Requests
-from streams.core.text.texts import Texts
-from streams.dead_letters import dead_letter, origin_of
+from streams.kafka.dead_letters import dead_letter, origin_of
 from streams.sink.intake import REPORTED_BY_STAGES, Intake
+from streams.stages.attribution.stage import Attribution
+from streams.stages.creatives.stage import Creatives
+from streams.stages.preferences.stage import Preferences
+from streams.stages.requests.stage import Requests
+from streams.stages.texts.stage import Texts
 from tests.good_records import good
 from tests.streams.sink_records import (
     IDS,

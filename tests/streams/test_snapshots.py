@@ -10,14 +10,14 @@ from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior, Preference
 from schemas.taxonomy import taxonomy
-from streams.batch.early_snapshots import EarlySnapshots
-from streams.batch.snapshots import Snapshots
-from streams.core.columnar.rows import EPOCH_MS, TICK_BITS
-from streams.core.columnar.rules import BURST_HALF_LIFE_MS
-from streams.core.preference import snapshot
-from streams.core.preference.preferences import Preferences
-from streams.core.stage import Incoming
+from streams.columns.rows import EPOCH_MS, TICK_BITS
+from streams.columns.rules import BURST_HALF_LIFE_MS
+from streams.engine.early_snapshots import EarlySnapshots
+from streams.engine.snapshots import Snapshots
+from streams.engine.stage import Incoming
 from streams.settings import PreferencesSettings
+from streams.stages.preferences import snapshot
+from streams.stages.preferences.stage import Preferences
 
 START = 1_800_000_000_000
 CODEC = Codec(Preference, LockedIds())

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from streams.core.columnar import compiled
-from streams.core.columnar.columns import span
-from streams.core.columnar.payload import Payload
-from streams.core.columnar.plan import NULL
-from streams.core.columnar.strings import gather, gather_in_numpy
+from streams.columns import compiled
+from streams.columns.columns import span
+from streams.columns.payload import Payload
+from streams.columns.plan import NULL
+from streams.columns.strings import gather, gather_in_numpy
 
 needs_compiled = pytest.mark.skipif(
     compiled.STRINGS is None, reason="the compiled modules are not built"

@@ -1,9 +1,9 @@
 import pytest
 
 from schemas.taxonomy import taxonomy
-from streams.core.text.categories import matched_categories
-from streams.core.text.language import clean, language_of
-from streams.core.text.tokens import tokens
+from streams.stages.texts.categories import matched_categories
+from streams.stages.texts.language import clean, language_of
+from streams.stages.texts.tokens import tokens
 
 
 def categories(text: str) -> list[str]:

@@ -2,10 +2,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from streams.core.text.keywords import counted_terms, ranked_keywords
-from streams.core.text.language import clean, language_of
-from streams.core.text.term_counts import TermCounts
-from streams.core.text.tokens import chinese_tokens, tokens
+from streams.stages.texts.keywords import counted_terms, ranked_keywords
+from streams.stages.texts.language import clean, language_of
+from streams.stages.texts.term_counts import TermCounts
+from streams.stages.texts.tokens import chinese_tokens, tokens
 
 
 def keywords(text: str, counts: TermCounts | None = None) -> tuple[str, ...]:

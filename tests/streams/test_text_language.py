@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from streams.core.text.language import MAX_CHARACTERS, clean, language_of
+from streams.stages.texts.language import MAX_CHARACTERS, clean, language_of
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@ from hypothesis import given, settings, strategies as st
 
 from schemas.records import Text, TextSignal
 from schemas.taxonomy import taxonomy
-from streams.core.stage import Incoming
-from streams.core.text.texts import Texts
+from streams.engine.stage import Incoming
+from streams.stages.texts.stage import Texts
 
 
 def text(words: str, kind: str = "search", **changes) -> Text:

@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from model_export import design_space
-from model_export.design_space import DesignSpace
+from model_export.space import design_space
+from model_export.space.design_space import DesignSpace
+from model_export.space.style import style_of, values_of, written
 from schemas.records import Design, Feedback
-from streams.core.creative.arms import Arm
-from streams.core.creative.briefs import Briefs
-from streams.core.creative.candidates import Proposer
-from streams.core.creative.counter_random import seeds_of
-from streams.core.creative.picking import Picker
-from streams.core.request.seen import Seen, seen_of
-from streams.core.request.styles import COUNTED_MS, MAX_STYLES, StyleCounts
-from streams.core.stage import StateRow
-from streams.core.style import style_of, values_of, written
+from streams.engine.stage import StateRow
 from streams.settings import CreativesSettings
+from streams.stages.creatives.arms import Arm
+from streams.stages.creatives.briefs import Briefs
+from streams.stages.creatives.candidates import Proposer
+from streams.stages.creatives.counter_random import seeds_of
+from streams.stages.creatives.picking import Picker
+from streams.stages.requests.seen import Seen, seen_of
+from streams.stages.requests.styles import COUNTED_MS, MAX_STYLES, StyleCounts
 from tests.streams.requests_world import (
     NOW,
     PATHS,

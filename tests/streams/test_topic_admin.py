@@ -3,12 +3,12 @@ from contextlib import closing
 import pytest
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from streams import topic_admin
-from streams.dead_letters import dead_letter_topic
 from streams.errors import ConfigurationError, StateError, UnavailableError
+from streams.kafka import topic_admin
+from streams.kafka.dead_letters import dead_letter_topic
+from streams.kafka.topic_admin import TopicSpec, create_topics, plan, specs
+from streams.kafka.topics import BEHAVIOR, CREATIVE, FINETUNE_JOB, PROFILE, TOPICS
 from streams.settings import KafkaSettings
-from streams.topic_admin import TopicSpec, create_topics, plan, specs
-from streams.topics import BEHAVIOR, CREATIVE, FINETUNE_JOB, PROFILE, TOPICS
 
 CHANGELOG = "adloom-requests-v1-changelog"
 

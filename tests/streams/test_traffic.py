@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.core.traffic import is_impossible_click, is_robot
+from streams.stages.attribution.traffic import is_impossible_click, is_robot
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 

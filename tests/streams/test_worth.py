@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from model_export import design_space
-from model_export.critic_layout import Layout
-from model_export.posterior import best_designs
-from streams.core.columnar import compiled, worth as looks
-from streams.core.creative.briefs import Briefs
-from streams.core.creative.candidates import Proposer
-from streams.core.creative.counter_random import seeds_of
+from model_export.critic.layout import Layout
+from model_export.critic.posterior import best_designs
+from model_export.space import design_space
+from streams.columns import compiled
+from streams.stages.creatives import worth as looks
+from streams.stages.creatives.briefs import Briefs
+from streams.stages.creatives.candidates import Proposer
+from streams.stages.creatives.counter_random import seeds_of
 
 SPACE = design_space.load()
 needs_compiled = pytest.mark.skipif(

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.learning.method import Batch, Floats, Setting
-from model_export.conditioning import N_CATEGORIES, WHERE_WHEN
-from model_export.design_space import DesignSpace
+from model_export.space.conditioning import N_CATEGORIES, WHERE_WHEN
+from model_export.space.design_space import DesignSpace
 
 _COMPONENTS = 8
 _RANK = 8

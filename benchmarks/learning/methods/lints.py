@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.learning.method import Batch, Floats, Setting
-from model_export.conditioning import N_CATEGORIES, WHERE_WHEN
-from model_export.critic_layout import Layout
-from model_export.critic_prior import Prior
-from model_export.posterior import best_designs
-from model_export.selector import ClickCritic
+from model_export.critic.layout import Layout
+from model_export.critic.posterior import best_designs
+from model_export.critic.prior import Prior
+from model_export.critic.selector import ClickCritic
+from model_export.space.conditioning import N_CATEGORIES, WHERE_WHEN
 
 _RANK = 8
 _DEVIATIONS = (0.12, 0.06)

@@ -1,8 +1,8 @@
 """Ours: the product's own code, from feedback to what is picked.
 
-Each update is a fine-tune job (`model_export.fine_tune.tuned`) whose export is loaded
-as a worker loads it (`streams.inference`), and `streams.core.creative.picking` picks.
-Without a generator, all candidates are Thompson designs.
+Each update is a fine-tune job (`model_export.jobs.fine_tune.tuned`) whose export is
+loaded as a worker loads it (`streams.stages.creatives.inference`), and
+`streams.stages.creatives.picking` picks. Without a generator, all candidates are Thompson designs.
 """
 
 import json
@@ -13,22 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.learning.method import Batch, Floats, Setting
-from model_export import pretrain, taste
-from model_export.checkpoint import Model
-from model_export.dataset import FeedbackArrays
-from model_export.fine_tune import tuned
-from model_export.ledger import keys_of
-from model_export.model_files import CARD
-from model_export.onnx_export import OPSET, export
-from model_export.pick import click_probability
-from model_export.posterior import best_designs
-from model_export.recipe import Kind
-from streams.core.creative.arms import Arm
-from streams.core.creative.briefs import Briefs
-from streams.core.creative.counter_random import seeds_of
-from streams.core.creative.picking import Group, Picker
-from streams.inference import OnnxModel
+from model_export.critic import taste
+from model_export.critic.ledger import keys_of
+from model_export.critic.pick import click_probability
+from model_export.critic.posterior import best_designs
+from model_export.feedback.dataset import FeedbackArrays
+from model_export.generators.checkpoint import Model
+from model_export.generators.export import OPSET, export
+from model_export.generators.recipe import Kind
+from model_export.jobs import pretrain
+from model_export.jobs.fine_tune import tuned
+from model_export.store.model_files import CARD
 from streams.settings import CreativesSettings
+from streams.stages.creatives.arms import Arm
+from streams.stages.creatives.briefs import Briefs
+from streams.stages.creatives.counter_random import seeds_of
+from streams.stages.creatives.inference import OnnxModel
+from streams.stages.creatives.picking import Group, Picker
 
 _ROWS = 256
 _NOBODYS = ""

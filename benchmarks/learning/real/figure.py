@@ -12,7 +12,7 @@ from benchmarks.learning.real import logs
 from benchmarks.learning.real.judged import Candidate, Judged, cross_fitted, judged
 from benchmarks.learning.real.policies import Learnt, learnt, uniform
 from benchmarks.session import Session, note
-from model_export.off_policy import Estimate, snips
+from model_export.jobs.off_policy import Estimate, snips
 
 _FOLDS = 5
 _MOST_WEIGHT = 100.0

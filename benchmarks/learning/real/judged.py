@@ -1,8 +1,8 @@
 """Two policies on one log -> what each would have earned, and their difference.
 
-The estimators are the product's (`model_export/off_policy.py`). A difference is judged
-row by row, so that what both policies share cancels; its interval leaves out the chance
-in what was learnt from.
+The estimators are the product's (`model_export/jobs/off_policy.py`). A difference is
+judged row by row, so that what both policies share cancels; its interval leaves out
+the chance in what was learnt from.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.learning.real.logs import Log
 from benchmarks.learning.real.policies import Chances, Learnt, Policy, learnt
-from model_export.off_policy import (
+from model_export.jobs.off_policy import (
     Estimate,
     doubly_robust,
     mean_estimate,

@@ -1,8 +1,8 @@
 """A log -> policies: probabilities of each action for each row, [n, A].
 
 The product's click critic learns from the log and its pick chooses, as in the creatives
-stage (`model_export/selector.py`, `model_export/pick.py`); an action is a design with
-one attribute.
+stage (`model_export/critic/selector.py`, `model_export/critic/pick.py`); an action is a
+design with one attribute.
 """
 
 from collections.abc import Callable
@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.learning.real.logs import Floats, Log
-from model_export.critic_layout import N_HOUR, N_SURFACES, Layout
-from model_export.pick import pick_probabilities
-from model_export.selector import BASE_LOGIT, ClickCritic
+from model_export.critic.layout import N_HOUR, N_SURFACES, Layout
+from model_export.critic.pick import pick_probabilities
+from model_export.critic.selector import BASE_LOGIT, ClickCritic
 
 Chances = NDArray[np.float64]
 

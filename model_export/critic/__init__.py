@@ -1,0 +1,1 @@
+"""What clicks say of designs: the Bayesian critic."""

@@ -1,0 +1,1 @@
+"""GAN and VAE: networks, losses, training, export."""

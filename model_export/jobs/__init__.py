@@ -1,0 +1,1 @@
+"""Jobs that make versions, and the gates that judge them."""

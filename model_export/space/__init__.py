@@ -1,0 +1,1 @@
+"""Creative spaces: what designs there are, and what is legal."""

@@ -1,0 +1,85 @@
+"""Files of a version -> what serving needs, or a refusal. No torch, no onnx.
+
+The registry proves that the bytes are the ones that were added; this proves that they
+are a model of Adloom which fits together and reaches outside nothing.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from model_export.space.design_space import DesignSpace, SpaceError
+from model_export.store.onnx_file import ModelFileError, OnnxFile
+
+__all__ = ["ModelFileError", "ModelFiles", "check_files"]
+
+PERSON = "person.onnx"
+GENERATOR = "generator.onnx"
+CRITIC = "critic.onnx"
+POSTERIOR = "posterior.f32"
+CRITIC_STATE = "critic.safetensors"
+SPACE = "space.toml"
+CHECKPOINT = "checkpoint.safetensors"
+CARD = "card.json"
+
+LATENT = 8
+"""Columns of z, the generator's random input: standard normal numbers."""
+
+_NETWORKS = (PERSON, GENERATOR, CRITIC)
+_SERVED = (*_NETWORKS, POSTERIOR, SPACE, CARD)
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A version that may be served."""
+
+    person: bytes
+    generator: bytes
+    critic: bytes
+    posterior: bytes
+    space: DesignSpace
+    card: dict[str, Any]
+
+
+def check_files(files: Mapping[str, bytes]) -> ModelFiles:
+    """Return the version's parts after checking that they belong together.
+
+    Args:
+        files: what `Registry.read` returned.
+
+    Raises:
+        ModelFileError: a file is missing, malformed, of another creative space, or an
+            ONNX file reaches outside itself.
+    """
+    missing = [name for name in _SERVED if name not in files]
+    if missing:
+        raise ModelFileError(f"version without {missing}: expected {list(_SERVED)}")
+    try:
+        card: dict[str, Any] = json.loads(files[CARD])
+        space = DesignSpace(files[SPACE].decode(), SPACE)
+    except (SpaceError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ModelFileError(f"version with an unreadable part: {error}") from error
+    claims = {CARD: card.get("space_sha256")}
+    for name in _NETWORKS:
+        model = OnnxFile(files[name], name)
+        claims[name] = model.metadata.get("space_sha256")
+        if model.opset != card.get("opset"):
+            raise ModelFileError(
+                f"{name} has opset {model.opset}: expected {card.get('opset')}, as the "
+                "card says"
+            )
+    for name, digest in claims.items():
+        if digest != space.digest:
+            raise ModelFileError(
+                f"{name} is for the creative space {digest}: expected {space.digest}, "
+                f"the one of {SPACE}"
+            )
+    return ModelFiles(
+        person=files[PERSON],
+        generator=files[GENERATOR],
+        critic=files[CRITIC],
+        posterior=files[POSTERIOR],
+        space=space,
+        card=card,
+    )

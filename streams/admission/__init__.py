@@ -1,0 +1,1 @@
+"""What may enter: records judged, people pseudonymised."""

@@ -1,1 +1,0 @@
-"""One thin agent per stage: the pure core, its app, and nothing else."""

@@ -1,1 +1,0 @@
-"""The engine: Faust workers that consume, work and checkpoint in batches."""

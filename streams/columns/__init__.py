@@ -1,0 +1,1 @@
+"""Avro bytes <-> columns, in numpy and compiled."""

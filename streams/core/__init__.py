@@ -1,1 +1,0 @@
-"""The pure cores of the stages: record in, record out; clock and seed are arguments."""

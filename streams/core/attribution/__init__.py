@@ -1,1 +1,0 @@
-"""Impressions, clicks and conversions -> one outcome per impression."""

@@ -1,1 +1,0 @@
-"""Record batches -> columns -> state: the hot path, compiled and in pure Python."""

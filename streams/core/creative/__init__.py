@@ -1,1 +1,0 @@
-"""Preferences and requests -> creatives: which design, which words, and why."""

@@ -1,1 +1,0 @@
-"""Behaviour, profiles and texts -> what people like, decayed."""

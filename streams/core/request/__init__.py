@@ -1,1 +1,0 @@
-"""Preferences -> creative requests: who needs a creative, and why."""

@@ -1,1 +1,0 @@
-"""Releases and feedback -> which version is champion, canary or rolled back."""

@@ -1,1 +1,0 @@
-"""What people write -> what it says about them."""

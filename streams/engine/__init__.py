@@ -1,0 +1,1 @@
+"""What runs a stage on Kafka: batches, checkpoints, snapshots."""

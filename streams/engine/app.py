@@ -1,0 +1,215 @@
+"""One stage -> one Faust app: Faust keeps the life cycle, the engine does the work."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import cache
+from typing import Any, cast
+
+import faust
+import structlog
+from faust.tables.manager import TableManager
+from faust.types import TP
+from yarl import URL
+
+from streams.engine.checkpoints import EngineConfig
+from streams.engine.engine import Engine
+from streams.engine.folders import folder_of, snapshots_of
+from streams.engine.stage import Stage
+from streams.engine.transport import Batch, BatchConsumer, BatchTransport
+from streams.kafka.connection import aiokafka_connection
+from streams.kafka.schema_ids import schema_ids
+from streams.kafka.wire import Wire
+from streams.settings import Settings
+
+LOG = structlog.get_logger(__name__)
+
+WAITING_BATCHES = 2
+"""Fetches that may wait for the agent before fetching pauses."""
+
+MAX_REQUEST_BYTES = 1024 * 1024
+
+STUCK_S = 60.0
+"""A worker whose consumer gave no sign for so long ends itself, to be replaced."""
+
+
+@cache
+def wire_of(settings: Settings) -> Wire:
+    """Return how records look in this deployment."""
+    return Wire(
+        schema_ids(settings),
+        settings.kafka.topic_prefix,
+        n_partitions=settings.kafka.partitions,
+    )
+
+
+def group_of(stage: str, settings: Settings) -> str:
+    """Return the consumer group of a stage."""
+    return f"{settings.kafka.topic_prefix}adloom-{stage}-v1"
+
+
+CHANGELOG_STAGES = ("texts", "requests", "attribution", "retraining", "rollout")
+"""Stages with a changelog of their own: the state of preferences is on
+ads.preference.v1, and creatives keeps none."""
+
+
+def changelog_of(stage: str, settings: Settings) -> str:
+    """Return the topic that a stage's state is written to."""
+    return f"{group_of(stage, settings)}-changelog"
+
+
+class StageApp:
+    """A Faust app that runs one stage.
+
+    Args:
+        stage: the stage.
+        settings: all settings.
+        changelog: topic of the contract that is also the stage's state; by default
+            the state has a topic of its own.
+        rewound: names of source topics that are read from their beginning.
+        checkpoint_s: longest time between checkpoints.
+        snapshot_s: least time between local snapshots of a partition; 0: none.
+        before_batch: awaited before each batch (a stage that needs a model waits).
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        settings: Settings,
+        *,
+        changelog: str | None = None,
+        rewound: frozenset[str] = frozenset(),
+        checkpoint_s: float | None = None,
+        snapshot_s: float = 0.0,
+        before_batch: Callable[[], Awaitable[Any]] | None = None,
+    ) -> None:
+        self.stage = stage
+        self.settings = settings
+        self.wire = wire_of(settings)
+        self.faust = _faust_app(stage.name, settings)
+        consumer = cast(BatchConsumer, self.faust.consumer)
+        consumer.rewound_topics = rewound
+        consumer.connection = aiokafka_connection(settings)
+        self.engine = Engine(
+            stage,
+            self.wire,
+            self.faust.producer,
+            consumer,
+            EngineConfig(
+                changelog=changelog or _own_changelog(stage.name, settings),
+                is_output=changelog is not None,
+                checkpoint_s=checkpoint_s or settings.kafka.checkpoint_s,
+                connection=aiokafka_connection(settings),
+                snapshots=snapshots_of(stage.name, settings) if snapshot_s else None,
+                snapshot_s=snapshot_s,
+            ),
+        )
+        self._before_batch = before_batch
+        self._last_sign = time.monotonic()
+        self._subscribe(consumer)
+        self._connect()
+        self.faust.timer(STUCK_S / 4)(self._end_when_stuck)
+
+    def is_live(self) -> bool:
+        """Return False when the consumer has given no sign for too long."""
+        return time.monotonic() - self._last_sign < STUCK_S
+
+    def is_ready(self) -> bool:
+        """Return True once partitions are assigned and their state is restored."""
+        return self.engine.ready.is_set()
+
+    def _subscribe(self, consumer: BatchConsumer) -> None:
+        for record in self.stage.sources:
+            name = self.wire.name(self.wire.topic_of(record))
+            self.faust.topics.add(self.faust.topic(name))
+        batches = self.faust.channel(maxsize=WAITING_BATCHES)
+
+        async def deliver(batch: Batch) -> None:
+            await batches.send(value=batch)
+
+        consumer.deliver = deliver
+
+        async def work(stream: Any) -> None:
+            async for batch in cast(AsyncIterator[Batch], stream):
+                await self._work(batch)
+
+        self.faust.agent(batches, name=self.stage.name, concurrency=1)(work)
+
+    async def _work(self, batch: Batch) -> None:
+        """Hand a batch to the engine; an error ends the worker, nothing is acked."""
+        self._last_sign = time.monotonic()
+        try:
+            await self._wait_for_what_it_needs()
+            await self.engine.on_batch(batch)
+        except Exception as error:
+            LOG.exception("stage failed; the worker stops", stage=self.stage.name)
+            await self.faust.crash(error)
+            raise
+
+    async def _wait_for_what_it_needs(self) -> None:
+        """Wait without looking stuck: there may be no model yet."""
+        if self._before_batch is None:
+            return
+        waiting = asyncio.ensure_future(self._before_batch())
+        while not waiting.done():
+            await asyncio.wait({waiting}, timeout=STUCK_S / 4)
+            self._last_sign = time.monotonic()
+        await waiting
+
+    def _connect(self) -> None:
+        async def gain(_: Any, assigned: set[TP], **_kwargs: Any) -> None:
+            await self.engine.gain(assigned)
+
+        async def lose(_: Any, revoked: set[TP], **_kwargs: Any) -> None:
+            await self.engine.lose(revoked)
+
+        async def stop(_: Any, **_kwargs: Any) -> None:
+            await self.engine.stop()
+
+        app: Any = self.faust
+        app.on_partitions_assigned.connect(gain)
+        app.on_partitions_revoked.connect(lose)
+        app.on_before_shutdown.connect(stop)
+        self._handlers = (gain, lose, stop)  # Faust keeps weak references only
+
+    async def _end_when_stuck(self) -> None:
+        if not self.is_live():
+            LOG.error("no sign of the consumer; the worker stops", limit_s=STUCK_S)
+            await self.faust.crash(TimeoutError("consumer is stuck"))
+
+
+def _own_changelog(stage: str, settings: Settings) -> str | None:
+    return changelog_of(stage, settings) if stage in CHANGELOG_STAGES else None
+
+
+class _NoTables(TableManager):
+    """Faust's table manager, without the second that it waits for tables at a start."""
+
+    async def on_start(self) -> None:
+        await self._update_channels()
+        await self.recovery.start()
+
+
+def _faust_app(stage: str, settings: Settings) -> faust.App:
+    servers = settings.kafka_bootstrap_servers.split(",")
+    urls = [URL(f"kafka://{server}") for server in servers]
+    session_s = settings.kafka.session_timeout_s
+    folder = folder_of(stage, settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    app = faust.App(
+        group_of(stage, settings),
+        broker=urls,
+        store="memory://",
+        datadir=str(folder),
+        autodiscover=False,
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        broker_session_timeout=session_s,
+        broker_heartbeat_interval=session_s / 6,
+        broker_request_timeout=max(90.0, session_s),
+        producer_max_request_size=MAX_REQUEST_BYTES,
+        TableManager=_NoTables,
+    )
+    app.transport = BatchTransport(urls, app)
+    return app

@@ -1,1 +1,0 @@
-"""ads.feedback.v1 -> ads.posterior.v1: critics that learn within seconds."""

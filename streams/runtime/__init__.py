@@ -1,0 +1,1 @@
+"""What every process of Adloom's needs: clock, health, memory, signals."""

@@ -1,0 +1,1 @@
+"""The stages of the flow: a folder each, what it means beside how it runs."""

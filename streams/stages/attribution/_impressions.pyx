@@ -1,0 +1,56 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""Columns -> open impressions -> feedback, compiled: twin of `attribution/impressions.py`."""
+
+import os
+
+import numpy as np
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.unicode cimport PyUnicode_DecodeUTF8
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcmp, memcpy
+
+from streams.columns._feedback cimport Text, put_bytes, put_double, put_feedback_id, put_long, put_optional, put_text
+from streams.columns._read cimport hash_bytes
+from streams.stages.attribution._wheel cimport Link, Wheel, cut_link, next_due, push_link, start_timer, stop_timer
+
+from schemas.records import Feedback
+from streams.stages.attribution.outcome import REWARDS
+from streams.stages.attribution.receipts import category_avro, receipt_avro
+from streams.stages.attribution.state import OUTCOMES
+from streams.columns.encoded import Encoded
+from streams.stages.attribution.traffic import is_robot
+
+cdef extern from *:
+    """
+    #if defined(__GNUC__) || defined(__clang__)
+    #define PREFETCH(p) __builtin_prefetch((const void *)(p))
+    #else
+    #define PREFETCH(p) ((void)0)
+    #endif
+    """
+    void PREFETCH(const void*) noexcept nogil
+
+cdef extern from "Python.h":
+    const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* n) except NULL
+
+cdef enum:
+    LENGTH_BITS = 24
+    LENGTH_MASK = 0xFFFFFF
+
+cdef int64_t NULL_VALUE = <int64_t>(<uint64_t>1 << 63)
+
+# Each part knows those before it; a class takes over what the part before has.
+include "_impressions_numbers.pxi"
+include "_impressions_entries.pxi"
+include "_impressions_creatives.pxi"
+include "_impressions_table.pxi"
+include "_impressions_feedback.pxi"
+include "_impressions_time.pxi"
+include "_impressions_fold.pxi"
+include "_impressions_changelog.pxi"
+
+
+cdef class Impressions(Logged):
+    """One partition's impressions within their windows; see the twin for the methods."""

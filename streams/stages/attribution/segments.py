@@ -1,0 +1,116 @@
+"""One partition's impressions <-> rows of the changelog, many impressions a row.
+
+A segment is what changed between two checkpoints, in rows of about 64 KiB. A later
+segment's entry wins over an earlier one's. A segment all of whose entries have been
+written again or have ended is deleted. One that still holds some keeps the others too;
+which of them have ended follows from the clock in the newest segment's head: at a
+tick, an impression ends exactly when its windows are over.
+"""
+
+import struct
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from streams.engine.stage import StateRow
+
+MAX_BYTES = 64 * 1024
+"""Of a segment, give or take an impression."""
+
+_HEAD = struct.Struct("<Bqq")
+"""Version, wall clock and newest event time at the last tick."""
+_VERSION = 1
+
+
+class SegmentedTable(Protocol):
+    """What a segment log asks of its table of impressions."""
+
+    @property
+    def ticked_at(self) -> int:
+        """Wall clock at the last tick; 0 before."""
+
+    @property
+    def ticked_newest(self) -> int:
+        """Newest event time at the last tick; 0 before."""
+
+    def take_dirty(self, first_segment: int, max_bytes: int) -> list[tuple[bytes, int]]:
+        """Return changed entries by segment, encoded, and how many each holds."""
+
+    def take_released(self) -> npt.NDArray[np.int64]:
+        """Return the segments of entries that ended or moved, one number each."""
+
+    def restore(self, content: bytes, segment: int) -> int:
+        """Take a segment's entries back; return how many."""
+
+    def sweep(self, now: int, newest: int, dead: frozenset[int]) -> None:
+        """Forget what had ended by a tick at `now`, and what is in dead segments."""
+
+
+class SegmentLog:
+    """Which segments of a partition are still needed."""
+
+    def __init__(self, partition: int, table: SegmentedTable) -> None:
+        self._partition = partition
+        self._table = table
+        self._live: dict[int, int] = {}
+        """Entries by segment that is written."""
+        self._next = 1
+        self._dead: set[int] = set()
+        """Deleted in the changelog; their entries may still be in the table."""
+        self._restored_clock: tuple[int, ...] = (0, 0)
+
+    def take_rows(self) -> list[StateRow]:
+        """Return new segments, then deletions of those that nobody needs now."""
+        head = _HEAD.pack(_VERSION, self._table.ticked_at, self._table.ticked_newest)
+        taken = self._table.take_dirty(self._next, MAX_BYTES)
+        ended = self._release()
+        if ended and not taken and any(self._live.values()):
+            taken = [(b"", 0)]  # the clock alone
+        rows = [self._written(head + content, n) for content, n in taken]
+        newest = self._next - 1 if any(self._live.values()) else 0
+        unused = [number for number, n in self._live.items() if not n]
+        for number in sorted(set(unused) - {newest}):
+            del self._live[number]
+            rows.append(self._row(number, None))
+        return rows
+
+    def restore(self, number: int, content: bytes | None) -> None:
+        """Take a segment, or its deletion, back; `end_restore` must follow the last."""
+        self._next = max(self._next, number + 1)
+        if content is None:
+            self._dead.add(number)
+            return
+        version, *clock = _HEAD.unpack_from(content)
+        if version != _VERSION:
+            raise ValueError(
+                f"a segment of version {version}: expected {_VERSION}; it was "
+                "written by a newer release"
+            )
+        self._restored_clock = tuple(clock)
+        self._live[number] = self._table.restore(content[_HEAD.size :], number)
+
+    def end_restore(self) -> None:
+        """Forget what had ended when the newest segment was written."""
+        now, newest = self._restored_clock
+        self._table.sweep(now, newest, frozenset(self._dead & self._live.keys()))
+        for number in self._dead:
+            self._live.pop(number, None)
+        self._dead.clear()
+        self._release()
+
+    def _written(self, content: bytes, n: int) -> StateRow:
+        number, self._next = self._next, self._next + 1
+        self._live[number] = n
+        return self._row(number, content)
+
+    def _row(self, number: int, content: bytes | None) -> StateRow:
+        return StateRow(self._partition, str(number), content)
+
+    def _release(self) -> bool:
+        """Count entries that are elsewhere now or gone; return whether any are."""
+        numbers, counts = np.unique(self._table.take_released(), return_counts=True)
+        for number, n in zip(numbers.tolist(), counts.tolist(), strict=True):
+            if number in self._live:
+                self._live[number] -= n
+        return len(numbers) > 0

@@ -1,0 +1,82 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""Columns -> rows -> changelog, compiled.
+
+One extension of some parts, so that they call each other as C: the twins of
+`key_index.py`, `window.py`, `fold.py` and `changelog.py`, which say what they do, and
+the memory that rows and ids lie in.
+"""
+
+import numpy as np
+
+from cpython.buffer cimport PyBuffer_FillInfo
+from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.math cimport fabs
+from libc.stdlib cimport free, realloc
+from libc.string cimport memcmp, memcpy, memset
+
+from streams.columns._memory cimport free_table, huge_pages, map_space, new_table, open_space, touch_pages, unmap_space
+from streams.columns._read cimport hash_bytes, power_of_two
+
+cdef extern from *:
+    """
+    #if defined(__GNUC__) || defined(__clang__)
+    #define PREFETCH(p) __builtin_prefetch((const void *)(p))
+    #else
+    #define PREFETCH(p) ((void)0)
+    #endif
+    """
+    void PREFETCH(const void*) noexcept nogil
+
+cdef enum:
+    LENGTH_BITS = 24
+    LENGTH_MASK = 0xFFFFFF
+    BLOCK = 128
+    AHEAD = 16
+    TICK_BITS = 9
+    N_UNCLICKED = 6
+    N_SURFACES = 5
+    N_KINDS = 16
+    MAX_LIVES = 16
+    CATEGORY_SLOTS = 1024
+    IMPRESSION = 0
+    CLICK = 1
+
+cdef int64_t NULL_VALUE = <int64_t>(<uint64_t>1 << 63)
+cdef int64_t EPOCH_MS = 946684800000
+
+cdef inline int64_t number_in(uint64_t slot) noexcept nogil:
+    """Return the row number in a slot of the key index."""
+    return <int64_t>(<uint32_t>slot) - 1
+
+
+cdef inline uint32_t tick_of(int64_t at) noexcept nogil:
+    """Return the tick of an instant, the first is 1; 0 before there was any."""
+    if at < EPOCH_MS:
+        return 0
+    return max(<uint32_t>((at - EPOCH_MS) >> TICK_BITS), 1)
+
+
+cdef packed struct Row:
+    int64_t as_of
+    uint32_t landmark
+    uint32_t n_events
+    uint32_t last_click
+    uint32_t withdrawn
+    uint32_t profile
+    uint32_t key_start
+    uint16_t key_length
+    uint8_t consent
+    uint8_t dirty
+    float exposures[N_SURFACES]
+    float bursts[2]
+    uint32_t unclicked[N_UNCLICKED]
+
+HEAD_BYTES = sizeof(Row)
+
+
+include "_region.pxi"
+include "_key_index.pxi"
+include "_window.pxi"
+include "_fold.pxi"
+include "_blocks.pxi"
+include "_changelog.pxi"

@@ -1,0 +1,1 @@
+"""Releases and feedback -> promotion or rollback."""

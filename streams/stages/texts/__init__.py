@@ -1,0 +1,1 @@
+"""Texts -> what they say of likings."""

@@ -1,0 +1,91 @@
+"""`adloom worker <stage>`: one stage, one process, until it is told to stop."""
+
+import importlib
+import logging
+import sys
+
+import faust
+import structlog
+
+from streams.columns import compiled
+from streams.engine.app import StageApp
+from streams.engine.early_snapshots import EarlySnapshots
+from streams.kafka.connection import bootstrap_servers
+from streams.runtime import garbage, heap
+from streams.runtime.health import serve_health
+from streams.settings import Settings
+
+LOG = structlog.get_logger(__name__)
+
+STAGES = (
+    "texts",
+    "preferences",
+    "requests",
+    "creatives",
+    "attribution",
+    "retraining",
+    "rollout",
+)
+
+
+def build(stage: str, settings: Settings) -> StageApp:
+    """Return the app of a stage by its name."""
+    module = importlib.import_module(f"streams.stages.{stage}")
+    app: StageApp = module.build(settings)
+    return app
+
+
+def run(stage: str, settings: Settings, early: EarlySnapshots | None = None) -> int:
+    """Run a stage until SIGINT or SIGTERM; return the exit status.
+
+    Args:
+        stage: its name.
+        settings: all of them.
+        early: snapshots that are being loaded already.
+
+    Raises:
+        ConfigurationError, UnavailableError: it cannot start.
+    """
+    bootstrap_servers(settings)
+    configure_logs()
+    if compiled.missing():
+        LOG.warning(
+            "numpy kernels: about a tenth of the compiled ones' speed; install a C "
+            "compiler, then adloom again",
+            not_built=compiled.missing(),
+        )
+    app = build(stage, settings)
+    app.engine.load_early(early)
+    serve_health(
+        settings.local.host,
+        settings.local.metrics_port,
+        ready=app.is_ready,
+        live=app.is_live,
+    )
+    worker = faust.Worker(
+        app.faust, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True
+    )
+    worker.spinner = None
+    garbage.settle()
+    heap.settle()
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
+def configure_logs() -> None:
+    """Write logs to stderr: lines for a terminal, JSON for everything else."""
+    terminal = sys.stderr.isatty()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer()
+            if terminal
+            else structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

@@ -1,0 +1,1 @@
+"""Fine-tune jobs and live critics, run beside the stages."""
