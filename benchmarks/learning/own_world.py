@@ -1,8 +1,9 @@
 """The project's own simulator as a world: its audience, the bundled creative space.
 
 Its people are those of `adloom demo` (`streams.demo.simulate.people`), at the
-click rates of the reference worlds. The space's hard rules are left out, so that each person's best
-design is exact and every method may show every design. Needs nothing from outside.
+click rates of the reference worlds. The space's hard rules are left out, so that each
+person's best design is exact and every method may show every design. Needs nothing
+from outside.
 """
 
 import numpy as np

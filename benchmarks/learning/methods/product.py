@@ -2,7 +2,8 @@
 
 Each update is a fine-tune job (`model_export.jobs.fine_tune.tuned`) whose export is
 loaded as a worker loads it (`streams.stages.creatives.inference`), and
-`streams.stages.creatives.picking` picks. Without a generator, all candidates are Thompson designs.
+`streams.stages.creatives.picking` picks. Without a generator, all
+candidates are Thompson designs.
 """
 
 import json
