@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ _CODE = (
     "benchmarks/learning/run.py",
     "benchmarks/learning/truth.py",
     "benchmarks/learning/methods/*.py",
-    "model_export/*.py",
+    "model_export/**/*.py",
     "streams/stages/creatives/picking.py",
     "streams/stages/creatives/candidates.py",
     "streams/stages/creatives/inference.py",
@@ -66,7 +67,8 @@ def made(
     """
     own = own_folder(folder)
     ordered = sorted(tasks, key=lambda task: -task.impressions)
-    with ProcessPoolExecutor(jobs) as pool:
+    # Torch may have threads here: a fork would copy their locks, and wait for ever.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         waiting = {pool.submit(points_of, own, task): task for task in ordered}
         for done in as_completed(waiting):
             points, task = done.result(), waiting[done]
