@@ -30,7 +30,7 @@ STAGES = (
 
 def build(stage: str, settings: Settings) -> StageApp:
     """Return the app of a stage by its name."""
-    module = importlib.import_module(f"streams.stages.{stage}")
+    module = importlib.import_module(f"streams.stages.{stage}.agent")
     app: StageApp = module.build(settings)
     return app
 
