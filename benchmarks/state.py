@@ -18,7 +18,7 @@ from benchmarks.dataset.reference import Reference
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Preference
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 
 TOLERANCE = 1e-4
 """Of float32 sums in another order, relative and absolute."""
@@ -72,7 +72,7 @@ def _differing(
     known: dict[int, bytes | None], users: np.ndarray, expected: Reference
 ) -> int:
     codec = Codec(Preference, LockedIds())
-    weights = np.full((len(users), len(taxonomy())), np.nan)
+    weights = np.full((len(users), len(deployed().categories)), np.nan)
     facts = np.full((len(users), 2), -1, np.int64)
     for row, user in enumerate(users.tolist()):
         value = known.get(user)

@@ -10,7 +10,7 @@ from typing import Any
 
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
-from schemas.avro import schema_of
+from schemas.avro import pinned_schema_of
 from schemas.compatibility import incompatibilities
 from schemas.lock import LOCK_FILE
 from schemas.records import RECORDS
@@ -30,7 +30,7 @@ def updated(lock: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         default=0,
     )
     for record in RECORDS:
-        schema = schema_of(record)
+        schema = pinned_schema_of(record)
         versions = result.setdefault(record.__name__, [])
         if versions and versions[-1]["fingerprint"] == fingerprint_of(schema):
             continue

@@ -8,7 +8,7 @@ from a registry, never from the message, so hostile bytes cannot bring a schema 
 import json
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from io import BytesIO
@@ -28,6 +28,7 @@ from typing import (
 import fastavro
 
 from schemas.records import Record
+from schemas.vocabulary import deployed
 
 MAX_BYTES = 256 * 1024
 """Longest message that is decoded, in bytes."""
@@ -63,10 +64,30 @@ def schema_file(record: type[Record]) -> Path:
     return FOLDER / f"{name.replace('fine_tune', 'finetune')}.avsc"
 
 
-def schema_of(record: type[Record]) -> dict[str, Any]:
-    """Return the current schema of `record` as parsed JSON."""
+def pinned_schema_of(record: type[Record]) -> dict[str, Any]:
+    """Return the current schema of `record` as its .avsc has it."""
     schema: dict[str, Any] = json.loads(schema_file(record).read_text("utf-8"))
     return schema
+
+
+def schema_of(record: type[Record]) -> dict[str, Any]:
+    """Return the current schema of `record`, with the surfaces of the deployment."""
+    schema: dict[str, Any] = with_surfaces(
+        pinned_schema_of(record), deployed().surfaces
+    )
+    return schema
+
+
+def with_surfaces(schema: Any, surfaces: Sequence[str]) -> Any:
+    """Return a schema whose enum of surfaces has these symbols."""
+    if isinstance(schema, list):
+        return [with_surfaces(part, surfaces) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    parts = {name: with_surfaces(part, surfaces) for name, part in schema.items()}
+    if parts.get("type") == "enum" and parts.get("name") == "Surface":
+        parts["symbols"] = list(surfaces)
+    return parts
 
 
 class Codec(Generic[R]):

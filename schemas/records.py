@@ -6,10 +6,10 @@ as plain integers: turning each into a datetime costs more than decoding the rec
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 BehaviorKind = Literal["impression", "click", "conversion", "view", "search", "dismiss"]
-Surface = Literal["search", "social", "video", "device"]
+Surface = Annotated[str, "an enum: a surface of the vocabulary"]
 AgeBand = Literal[
     "under_18", "from_18", "from_25", "from_35", "from_45", "from_55", "from_65"
 ]

@@ -7,14 +7,15 @@ file: `ADLOOM_PRIVACY__PSEUDONYM_KEY_FILE`.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from streams.errors import ConfigurationError
+from schemas import vocabulary
+from streams.errors import ConfigurationError, UnavailableError
 
 
 class _Section(BaseModel):
@@ -229,6 +230,11 @@ class Settings(BaseSettings):
     schema_registry_url: str = Field(
         "", validation_alias="SCHEMA_REGISTRY_URL", description="Empty: schemas.lock."
     )
+    vocabulary: Path | None = Field(
+        None,
+        validation_alias=vocabulary.VARIABLE,
+        description="Vocabulary file; the bundled one when empty.",
+    )
     kafka: KafkaSettings = KafkaSettings()
     preferences: PreferencesSettings = PreferencesSettings()
     requests: RequestsSettings = RequestsSettings()
@@ -250,7 +256,7 @@ def load() -> Settings:
         ConfigurationError: one or more settings are wrong; names all of them.
     """
     try:
-        return Settings(**_secrets_from_files(os.environ))
+        loaded = Settings(**_secrets_from_files(os.environ))
     except ValidationError as error:
         lines = [
             f"  {'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}, "
@@ -260,6 +266,32 @@ def load() -> Settings:
         raise ConfigurationError(
             "wrong settings:\n" + "\n".join(lines) + "\nsee docs/settings.md"
         ) from error
+    _keep_vocabulary(loaded.model.store)
+    return loaded
+
+
+def _keep_vocabulary(store: str) -> None:
+    """Have the ids of other vocabularies found in the model store, and keep ours."""
+
+    def kept() -> Iterator[vocabulary.Ids]:
+        from model_export.store import vocabularies  # noqa: PLC0415 - start fast
+
+        yield from vocabularies.Vocabularies(store).all()
+
+    vocabulary.look_up_with(kept)
+    try:
+        ours = vocabulary.deployed()
+    except vocabulary.VocabularyError as error:
+        raise ConfigurationError(
+            f"{vocabulary.VARIABLE}: {error}\nsee docs/vocabulary.md"
+        ) from error
+    if ours.digest != vocabulary.bundled().digest:
+        from model_export.store import vocabularies  # noqa: PLC0415 - start fast
+
+        try:
+            vocabularies.Vocabularies(store).keep(ours.ids)
+        except vocabularies.RegistryError as error:
+            raise UnavailableError(f"model.store: {error}") from error
 
 
 def _secrets_from_files(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -24,10 +24,10 @@ from schemas.records import (
     TextSignal,
     Verdict,
 )
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 
 NOW = 1_800_000_000_000
-N = len(taxonomy())
+N = len(deployed().categories)
 _DAY = 86_400_000
 
 _DESIGN = Design(categorical={"palette": "warm"}, continuous={"size": 0.5})

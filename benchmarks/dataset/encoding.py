@@ -9,9 +9,8 @@ import numpy as np
 from benchmarks.dataset.events import KINDS, N_CREATIVES_A_USER, Columns
 from benchmarks.dataset.user_ids import hex_ids
 from schemas.lock import LockedIds
-from schemas.placements import PLACEMENTS
 from schemas.records import Behavior
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.columns import cells
 from streams.columns.cells import Cells
 
@@ -44,7 +43,7 @@ def value_cells(events: Columns, rows: slice) -> list[Cells]:
     n = len(user)
     is_shown, has_item = np.isin(kind, _SHOWN), np.isin(kind, _WITH_ITEM)
     number, impression = events.event[rows], events.impression[rows]
-    placement = (user + number // 3) % len(PLACEMENTS)
+    placement = (user + number // 3) % len(deployed().placements)
     creative = user * N_CREATIVES_A_USER + number % N_CREATIVES_A_USER
     money = 5.0 + (number % 9_500) / 100
     return [
@@ -115,15 +114,18 @@ def _frame() -> bytes:
 
 
 def _placement_names() -> list[bytes]:
-    return [text(name.encode()) for name in PLACEMENTS]
+    return [text(name.encode()) for name in deployed().placements]
 
 
 def _placement_surfaces() -> list[bytes]:
-    return [bytes([2 * _SURFACES.index(one.surface)]) for one in PLACEMENTS.values()]
+    return [
+        bytes([2 * _SURFACES.index(one.surface)])
+        for one in deployed().placements.values()
+    ]
 
 
 def _categories() -> list[bytes]:
-    return [text(category.encode()) for category in taxonomy().ids]
+    return [text(category.encode()) for category in deployed().categories]
 
 
 def _items() -> list[bytes]:

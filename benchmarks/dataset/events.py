@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.dataset.user_ids import partitions_of, user_ids
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 
 Ints = NDArray[np.int64]
 
@@ -71,7 +71,7 @@ class Columns:
     kind: Ints
     """Index into `KINDS`."""
     category: Ints
-    """Column of the taxonomy."""
+    """Column of the vocabulary."""
     at: Ints
     """Event time, epoch ms."""
     event: Ints
@@ -144,7 +144,7 @@ def _users(spec: Spec, rng: np.random.Generator) -> Ints:
 
 def _categories(user: Ints, rng: np.random.Generator) -> Ints:
     """Return what each event is about: mostly a few favourites of its user."""
-    n_categories = len(taxonomy())
+    n_categories = len(deployed().categories)
     favourite = (user * 7 + rng.integers(0, 5, len(user)) * 11) % n_categories
     anything = rng.integers(0, n_categories, len(user))
     return np.where(rng.random(len(user)) < FAVOURITES_SHARE, favourite, anything)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.dataset.events import KINDS, Columns
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.stages.preferences.stage import KIND_WEIGHTS
 
 HALF_LIFE_S = 86_400
@@ -44,7 +44,7 @@ class Reference:
 
     def weights(self, users: Ints) -> NDArray[np.float64]:
         """Return the weights of users [n, categories]."""
-        width = len(taxonomy())
+        width = len(deployed().categories)
         out = np.zeros((len(users), width))
         starts = np.searchsorted(self.cells, users * width)
         ends = np.searchsorted(self.cells, (users + 1) * width)
@@ -75,7 +75,7 @@ def reference(events: Columns, *, counts_duplicates: bool = False) -> Reference:
     weight = np.array([KIND_WEIGHTS[kind] for kind in KINDS])[events.kind[kept]]
     decayed = weight * np.exp2((at - as_of[user]) / (HALF_LIFE_S * 1000))
     counted = weight != 0
-    cell = (user * len(taxonomy()) + events.category[kept])[counted]
+    cell = (user * len(deployed().categories) + events.category[kept])[counted]
     cells, place = np.unique(cell, return_inverse=True)
     return Reference(
         as_of=as_of,

@@ -13,7 +13,7 @@ from model_export.store.registry import Registry, Version
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Creative, ModelRelease
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.engine.stage import Incoming
 from streams.rendering.renderer import Renderer
 from streams.settings import CreativesSettings
@@ -67,11 +67,11 @@ def served_model(folder: Path, assets: Assets = "on_demand") -> Answer:
     messages = CreativeMessages(
         Codec(Creative, LockedIds()).frame,
         model.space,
-        taxonomy(),
+        deployed(),
         Renderer(),
         n_candidates=settings.candidates,
         with_assets=assets == "inline",
     )
     picker = Picker(settings, model.space)
-    stage = Creatives(settings, taxonomy(), arms, picker, messages)
+    stage = Creatives(settings, deployed(), arms, picker, messages)
     return lambda requests: len(stage.step(requests, NOW))

@@ -15,10 +15,9 @@ from benchmarks.measures.model import Answer, Assets, served_model
 from benchmarks.session import Session
 from schemas.avro import Codec
 from schemas.lock import LockedIds
-from schemas.placements import PLACEMENTS
 from schemas.preference_vector import to_bytes
 from schemas.records import Behavior, CreativeRequest, Preference, Text
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.engine.stage import Incoming
 from streams.runtime import garbage
 from streams.settings import PreferencesSettings
@@ -56,7 +55,7 @@ def checkpoint(session: Session) -> Iterator[Row]:
 def one_life_preferences() -> Preferences:
     """Return an empty stage with one half-life of a day, like the peers."""
     settings = PreferencesSettings(half_lives_s=(86_400,))
-    return Preferences(settings, taxonomy(), Codec(Preference, LockedIds()))
+    return Preferences(settings, deployed(), Codec(Preference, LockedIds()))
 
 
 def _touch_all(stage: Preferences, n_users: int, turn: int) -> None:
@@ -69,7 +68,7 @@ def _touch_all(stage: Preferences, n_users: int, turn: int) -> None:
                 user_id=user,
                 kind="click",
                 occurred_at=NOW + turn,
-                category=taxonomy().ids[number % len(taxonomy())],
+                category=deployed().categories[number % len(deployed().categories)],
                 consent=True,
             ),
             0,
@@ -120,9 +119,11 @@ def _alone_p99(answer: Answer, turn: int) -> float:
 
 
 def _request(number: int) -> Incoming:
-    likes = np.zeros(len(taxonomy()), np.float32)
+    likes = np.zeros(len(deployed().categories), np.float32)
     likes[[number % 64, number * 7 % 64, number * 13 % 64]] = (3.0, 1.5, 0.5)
-    placement = list(PLACEMENTS.values())[number % len(PLACEMENTS)]
+    placement = list(deployed().placements.values())[
+        number % len(deployed().placements)
+    ]
     value = CreativeRequest(
         request_id=f"r{number}",
         user_id=f"u{number % 50_000}",

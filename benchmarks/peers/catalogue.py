@@ -18,7 +18,7 @@ from benchmarks.peers.java import java_command
 from benchmarks.session import Loaded, Options
 from benchmarks.timing import Rates
 from benchmarks.workers import CHECKPOINT_MS
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.runtime import die_with_parent
 from streams.stages.preferences.stage import KIND_WEIGHTS
 
@@ -133,7 +133,7 @@ def _arguments(loaded: Loaded, folder: Path) -> Sequence[str]:
         f"n_events={loaded.dataset.spec.n_events}",
         f"n_partitions={loaded.dataset.spec.n_partitions}",
         f"folder={folder}",
-        f"categories={','.join(taxonomy().ids)}",
+        f"categories={','.join(deployed().categories)}",
         f"kind_weights={weights}",
         f"half_life_s={HALF_LIFE_S}",
         f"checkpoint_ms={CHECKPOINT_MS}",

@@ -10,15 +10,15 @@ person, may be left out.
 import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
 from model_export.feedback.dataset import FeedbackArrays
 from model_export.space.conditioning import N_CATEGORIES, condition
 from model_export.space.design_space import DesignSpace, SpaceError
-from schemas.records import Design, Surface
-from schemas.taxonomy import taxonomy
+from schemas.records import Design
+from schemas.vocabulary import deployed
 
 MAX_MISTAKES = 20
 """Mistakes told at once."""
@@ -54,8 +54,10 @@ def read_log(lines: Iterable[str], space: DesignSpace) -> FeedbackArrays:
 
 
 def _row(given: dict[str, Any], space: DesignSpace) -> dict[str, Any]:
-    if given["surface"] not in get_args(Surface):
-        raise ValueError(f"surface {given['surface']!r}: expected {get_args(Surface)}")
+    if given["surface"] not in deployed().surfaces:
+        raise ValueError(
+            f"surface {given['surface']!r}: expected {deployed().surfaces}"
+        )
     if not isinstance(given["clicked"], bool):
         raise TypeError(f"clicked {given['clicked']!r}: expected true or false")
     propensity = given.get("propensity")
@@ -76,9 +78,9 @@ def _row(given: dict[str, Any], space: DesignSpace) -> dict[str, Any]:
 def _weights(preferences: dict[str, float]) -> np.ndarray:
     weights = np.zeros(N_CATEGORIES)
     for category, weight in preferences.items():
-        column = taxonomy().column(category)
+        column = deployed().column(category)
         if column is None:
-            raise ValueError(f"category {category!r}: not in the taxonomy")
+            raise ValueError(f"category {category!r}: not in the vocabulary")
         weights[column] = float(weight)
     return weights
 

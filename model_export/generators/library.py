@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from model_export.space.conditioning import N_CATEGORIES, SURFACES, condition
 from model_export.space.design_space import DesignSpace, Vectors
 from schemas.records import Surface
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 
 SIZE = 1_000
 
@@ -53,7 +53,7 @@ def make_library(space: DesignSpace, seed: int, n: int = SIZE) -> Library:
     # The first favourite of a category is used most.
     rank = np.minimum(rng.geometric(0.55, n) - 1, _TEMPLATES_PER_CATEGORY - 1)
     base = templates[favourites[columns, rank]]
-    categories = tuple(taxonomy().ids[column] for column in columns)
+    categories = tuple(deployed().categories[column] for column in columns)
     designs = base.copy()
     open_rows = np.arange(n)
     for _ in range(_ROUNDS):
@@ -79,7 +79,7 @@ def library_conditions(
     any hour.
     """
     n = len(library.categories)
-    columns = [taxonomy().ids.index(category) for category in library.categories]
+    columns = [deployed().categories.index(category) for category in library.categories]
     own = rng.uniform(0.3, 0.9, (n, 1))
     weights = (1.0 - own) * rng.dirichlet(np.full(N_CATEGORIES, 0.1), n)
     weights[np.arange(n), columns] += own[:, 0]

@@ -14,7 +14,7 @@ from model_export.generators.checkpoint import Model
 from model_export.generators.export import MAX_DIFFERENCE, MAX_TASTE_DIFFERENCE, Served
 from model_export.generators.pools import diversity, draw_pools
 from schemas.records import GateResult, Verdict
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 
 MIN_DIVERSITY = 0.15
 """Least difference within a pool, in units of random designs."""
@@ -85,7 +85,7 @@ def rule_violations(model: Model, served: Served, condition: Floats) -> Verdict:
     rng = np.random.default_rng(2)
     pools = draw_pools(served, model.space, served.person(condition), rng)
     n_people, size, _ = pools.shape
-    ids = taxonomy().ids
+    ids = deployed().categories
     categories: list[str] = rng.choice(ids, n_people).tolist()
     broken = model.space.violations(
         pools.reshape(n_people * size, -1),

@@ -1,16 +1,15 @@
 """Preferences + surface + hour -> condition vector; training and serving share it."""
 
 from collections.abc import Sequence
-from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.records import Surface
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 
-SURFACES: tuple[Surface, ...] = get_args(Surface)
-N_CATEGORIES = len(taxonomy())
+SURFACES = deployed().surfaces
+N_CATEGORIES = len(deployed().categories)
 EVENTS = N_CATEGORIES + len(SURFACES) + 2
 """Column of the number of events behind the preferences: how well somebody is known."""
 
@@ -41,7 +40,7 @@ def condition(
     ones count as zero.
 
     Args:
-        preferences: float[n, 64], decayed weights in taxonomy order, in events.
+        preferences: float[n, 64], decayed weights in column order, in events.
         surfaces: surface of each row.
         hours: int[n], hour of the day in UTC; counted modulo 24.
 

@@ -5,7 +5,7 @@ import tomllib
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 
 MAX_COLUMNS = 4_096
 """Most columns of a design vector: a bound on what a file can make us allocate."""
@@ -165,9 +165,9 @@ class _Reader:
             self.mistakes.append(f"forbid {rule}.category: expected a list")
             return ()
         for category in categories:
-            if category not in taxonomy().ids:
+            if category not in deployed().categories:
                 self.mistakes.append(
-                    f"forbid {rule}.category: {category!r} is not in the taxonomy"
+                    f"forbid {rule}.category: {category!r} is not in the vocabulary"
                 )
         return tuple(str(category) for category in categories)
 

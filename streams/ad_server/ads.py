@@ -14,8 +14,8 @@ from dataclasses import asdict
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from schemas.placements import PLACEMENTS, Placement
 from schemas.records import Behavior, BehaviorKind, CreativeRequest, Record
+from schemas.vocabulary import Placement, deployed
 from streams.ad_server.asset_source import AssetSource
 from streams.ad_server.collector import Door, InvalidRequestError
 from streams.ad_server.delivery import CreativeCache, ReadyCreative
@@ -132,7 +132,7 @@ class Ads:
 
     def forget(self, user_id: str) -> None:
         """Show nothing more that was made for a person."""
-        for placement in PLACEMENTS:
+        for placement in deployed().placements:
             self._cache.withdraw(user_id, placement)
 
     def _chosen(
@@ -236,10 +236,10 @@ class Ads:
 
 
 def _placement(name: str) -> Placement:
-    if name not in PLACEMENTS:
-        problem = f"expected one of {', '.join(PLACEMENTS)}"
+    if name not in deployed().placements:
+        problem = f"expected one of {', '.join(deployed().placements)}"
         raise InvalidRequestError([{"at": "placement", "problem": problem}], 1)
-    return PLACEMENTS[name]
+    return deployed().placements[name]
 
 
 def _flag(name: str, value: str) -> bool:

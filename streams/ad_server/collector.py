@@ -26,11 +26,10 @@ from schemas.records import (
     Behavior,
     BehaviorKind,
     Profile,
-    Surface,
     Text,
     TextKind,
 )
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.admission.pseudonym import pseudonymise
 from streams.errors import ConfigurationError, RejectedRecordError
 from streams.settings import Settings
@@ -164,9 +163,14 @@ def _create(path: Path) -> None:
 
 
 def _known_category(category: str) -> str:
-    if taxonomy().column(category) is None:
-        raise ValueError("expected a category of schemas/taxonomy.toml")
-    return category
+    return deployed().known(category)
+
+
+def _known_surface(surface: str) -> str:
+    if surface not in deployed().surfaces:
+        expected = ", ".join(deployed().surfaces)
+        raise ValueError(f"expected a surface of the vocabulary: {expected}")
+    return surface
 
 
 def _plausible_time(at: int, info: ValidationInfo) -> int:
@@ -197,7 +201,7 @@ class _Event(_Sent):
     creative_id: _Id | None = None
     impression_id: _Id | None = None
     placement: _Word | None = None
-    surface: Surface | None = None
+    surface: Annotated[str, AfterValidator(_known_surface)] | None = None
     category: _Category | None = None
     item: _Id | None = None
     value: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None = None

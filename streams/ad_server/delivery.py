@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 
 from schemas.avro import AvroError, Codec, SchemaIds
 from schemas.records import Creative
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.errors import UnavailableError
 
 LOG = structlog.get_logger(__name__)
@@ -30,7 +30,7 @@ STOP_S = 2.0
 _POLL_MS = 100
 """Longest wait of a fetch: an empty topic is known to be empty this soon."""
 
-_PREFERENCE_BYTES = 4 * len(taxonomy())
+_PREFERENCE_BYTES = 4 * len(deployed().categories)
 """The condition vector begins with the preferences, float32 each."""
 
 

@@ -4,8 +4,8 @@ Neutral design, no personal data: what everybody may see.
 """
 
 from schemas.avro import Codec, SchemaIds
-from schemas.placements import PLACEMENTS, Placement
 from schemas.records import Creative, Design, Receipt
+from schemas.vocabulary import Placement, deployed
 from streams.ad_server.delivery import ReadyCreative, ready
 from streams.rendering.renderer import Renderer
 
@@ -59,7 +59,7 @@ class Fallbacks:
 
     def warm_up(self, now: int) -> None:
         """Make all of them, so that the first request does not wait."""
-        for placement in PLACEMENTS.values():
+        for placement in deployed().placements.values():
             for language in LANGUAGES:
                 self.get(placement, language, now)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from schemas.placements import PLACEMENTS
+from schemas.vocabulary import deployed
 from streams.ad_server.asset_source import AssetSource
 from streams.ad_server.delivery import CreativeCache, ReadyCreative
 from streams.ad_server.fallback import Fallbacks
@@ -74,7 +74,7 @@ class AdPages:
     def _current(self, shown: Shown) -> ReadyCreative | None:
         """Return the creative of an impression while it is still at hand."""
         now = self._clock()
-        placement = PLACEMENTS[shown.placement]
+        placement = deployed().placements[shown.placement]
         for entry in (
             self._cache.get(shown.user_id, shown.placement, now),
             self._fallbacks.get(placement, shown.language, now),

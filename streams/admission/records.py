@@ -21,7 +21,7 @@ from schemas.records import (
     Text,
     TextSignal,
 )
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.admission.checks import (
     BIG,
     DAY_MS,
@@ -65,7 +65,7 @@ def _half_lives(record: object, _: int) -> Iterator[str]:
 
 def _weights_bytes(record: object) -> int:
     lengths = record.half_lives_s if isinstance(record, Preference) else ()
-    return len(lengths) * len(taxonomy()) * 4
+    return len(lengths) * len(deployed().categories) * 4
 
 
 def _shifts(record: object, _: int) -> Iterator[str]:
@@ -168,7 +168,7 @@ _CHECKS: dict[type[Record], tuple[Check, ...]] = {
         user,
         instants("requested_at"),
         ordered("requested_at", "deadline_at"),
-        vector("preferences", lambda _: len(taxonomy()) * 4),
+        vector("preferences", lambda _: len(deployed().categories) * 4),
     ),
     Creative: (
         texts(Creative),

@@ -8,7 +8,7 @@ from clickhouse_connect.driver.client import Client
 
 from schemas.preference_vector import from_bytes, mixed
 from schemas.records import Asset
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.clickhouse.queries import rows
 
 N_TOP = 5
@@ -149,7 +149,7 @@ def _top(
     snapshot: str, weights: str, n_half_lives: int
 ) -> tuple[tuple[str, float], ...]:
     """Return the strongest categories of a snapshot, or else of rolling weights."""
-    categories = taxonomy().ids
+    categories = deployed().categories
     if snapshot:
         vector = from_bytes(bytes.fromhex(snapshot))
     elif weights:

@@ -7,7 +7,8 @@ from typing import Any, Literal, cast, get_args, get_origin
 
 import numpy as np
 
-from schemas.records import Behavior, Preference, Record
+from schemas.records import Behavior, Preference, Record, Surface
+from schemas.vocabulary import deployed
 from streams.columns.changelog import FIELDS, varint
 from streams.columns.columns import LENGTH_BITS, Columns
 from streams.columns.payload import Payload
@@ -71,6 +72,8 @@ def _enums(kind: type[Record]) -> dict[str, tuple[Any, ...]]:
         for one in (field.type, *get_args(field.type)):
             if get_origin(one) is Literal:
                 found[field.name] = get_args(one)
+            if one == Surface:
+                found[field.name] = deployed().surfaces
     return found
 
 

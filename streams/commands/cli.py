@@ -1,11 +1,13 @@
 """`adloom …`: every command. Data goes to stdout, everything else to stderr."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from streams.errors import AdloomError
+from schemas.vocabulary import VocabularyError
+from streams.errors import AdloomError, ConfigurationError
 from streams.runtime import garbage
 
 app = typer.Typer(
@@ -227,6 +229,48 @@ def roll_back_model(*, reason: _Reason = "by hand") -> None:
     typer.echo(f"version {entry.version} is the champion again: entry {entry.number}")
 
 
+vocabulary = typer.Typer(
+    help="Categories, placements, surfaces, sizes and languages.", no_args_is_help=True
+)
+app.add_typer(vocabulary, name="vocabulary")
+
+_File = Annotated[Path, typer.Argument(help="A vocabulary file.")]
+
+
+@vocabulary.command("check")
+def check_vocabulary(file: _File) -> None:
+    """List every mistake of a file with its line; status 1 when there are any."""
+    from streams.commands import vocabulary as command  # noqa: PLC0415 - start fast
+
+    mistakes = command.check(file)
+    for mistake in mistakes:
+        typer.echo(mistake)
+    sys.exit(1 if mistakes else 0)
+
+
+@vocabulary.command("show")
+def show_vocabulary(
+    file: Annotated[
+        Path | None, typer.Argument(help="A file; this deployment's own if left out.")
+    ] = None,
+    *,
+    as_json: _AsJson = False,
+) -> None:
+    """Print a vocabulary and its digest."""
+    from streams.commands import vocabulary as command  # noqa: PLC0415 - start fast
+
+    typer.echo(command.text(file, as_json=as_json))
+
+
+@vocabulary.command("keep")
+def keep_vocabulary(file: _File) -> None:
+    """Keep a file's ids in the model store, so that what it stored can be read."""
+    from streams import settings  # noqa: PLC0415 - start fast
+    from streams.commands import vocabulary as command  # noqa: PLC0415
+
+    typer.echo(f"kept {command.keep(settings.load(), file)}")
+
+
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     add_help_option=False,
@@ -261,6 +305,6 @@ def main() -> None:
     """Run the command line; errors of ours are one sentence and a status."""
     try:
         app(standalone_mode=True)
-    except AdloomError as error:
+    except (AdloomError, VocabularyError) as error:
         sys.stderr.write(f"adloom: {error}\n")
-        sys.exit(error.exit_status)
+        sys.exit(getattr(error, "exit_status", ConfigurationError.exit_status))

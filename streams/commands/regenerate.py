@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from model_export.space import design_space
 from model_export.store.registry import Registry
 from schemas.records import Creative, Receipt
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.engine.app import wire_of
 from streams.errors import StateError
 from streams.kafka.connection import aiokafka_connection
@@ -40,7 +40,7 @@ async def audit(settings: Settings, creative_id: str) -> Audit:
     space = model.space if model else design_space.load(settings.model.space)
     renderer = Renderer(brand_of(settings.brand))
     picker = Picker(settings.creatives, space)
-    again = regenerate(found, model, picker, renderer, taxonomy())
+    again = regenerate(found, model, picker, renderer, deployed())
     codec = wire_of(settings).codec(Creative)
     return Audit(found, codec.encode(again) == codec.encode(found))
 

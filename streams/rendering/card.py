@@ -22,7 +22,7 @@ from streams.rendering.scene import Scene
 from streams.rendering.scheme import Scheme, scheme_of
 from streams.rendering.shapes import placed, rect
 from streams.rendering.svg import escaped, num
-from streams.rendering.wording import Language, categories, words_for
+from streams.rendering.wording import Language, words_for
 
 _ACTION = 138.0
 """Most width of a button that stands outside the columns, px."""
@@ -109,15 +109,15 @@ def _ground(form: Form) -> str:
 
 def _art(plan: Plan, form: Form, look: Look, category: str) -> str:
     """Return the hero, cut to the layout's shape."""
-    box = plan.art
+    box, words = plan.art, words_for(category)
     scene = Scene(
         box.w,
         box.h,
         form.scheme,
         art_of(category),
-        words_for(category).group,
+        words.group,
         look.density,
-        _number_of(category),
+        words.number,
         form.uid,
         plan.zoom,
     )
@@ -142,9 +142,3 @@ def _button(plan: Plan, words: Words) -> str:
     )
     below = top + px * 1.5 + _BRAND_GAP
     return name + button.at(at.x - button.width / 2, below, plan.button_inks)
-
-
-def _number_of(category: str) -> int:
-    """Return the category's place in the list: a number that never changes."""
-    names = categories()
-    return list(names).index(category) if category in names else 0

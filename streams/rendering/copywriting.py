@@ -23,7 +23,7 @@ def write_copy(
 
     The headline has at most 25 characters and the body at most 90, in both
     languages. The words depend on appeal, tone, call to action, category, language
-    and brand name alone. A category outside the taxonomy is said as "Good finds".
+    and brand name alone. A category outside the vocabulary is said as "Good finds".
     """
     return _written(
         *[word_of(design, name) for name in WORDED],

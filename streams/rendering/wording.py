@@ -1,11 +1,14 @@
-"""wording.toml and categories.toml -> the closed templates of the copy."""
+"""wording.toml and the vocabulary -> the closed templates of the copy."""
 
 import re
 import tomllib
+import zlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+
+from schemas.vocabulary import bundled, deployed
 
 Language = Literal["en", "zh"]
 
@@ -20,6 +23,8 @@ class CategoryWords:
     phrase: str
     zh: str
     group: str
+    number: int = 0
+    """Makes drawings of one group differ; that of a bundled category never changes."""
 
     @property
     def inside(self) -> str:
@@ -33,17 +38,31 @@ def wording() -> dict[str, Any]:
     return tomllib.loads((_FOLDER / "wording.toml").read_text("utf-8"))
 
 
+UNKNOWN = CategoryWords("Good finds", "Good finds", "好物", "home")
+
+
 @cache
-def categories() -> dict[str, CategoryWords]:
-    """Return category id -> words; "unknown" stands for any other category."""
-    rows = tomllib.loads((_FOLDER / "categories.toml").read_text("utf-8"))
-    return {name: CategoryWords(**row) for name, row in rows.items()}
-
-
 def words_for(category: str) -> CategoryWords:
-    """Return the words of a category; those of "unknown" when it is not listed."""
-    known = categories()
-    return known.get(category) or known["unknown"]
+    """Return the words of a category; any other one is said as "Good finds".
+
+    A category without a title that fits is said as its parent is, where that has one.
+    """
+    entry = deployed().entries.get(category)
+    if entry is None:
+        return UNKNOWN
+    lineage = list(deployed().lineage(category))
+    said = [entry, *(deployed().entries[one] for one in lineage[:-1])]
+    titled = next((one for one in said if {"en", "zh"} <= one.titles.keys()), None)
+    group = lineage[-1] if lineage else UNKNOWN.group
+    titles = titled.titles if titled else {"en": UNKNOWN.title, "zh": UNKNOWN.zh}
+    phrases = titled.phrases if titled else titles
+    number = _number_of(category)
+    return CategoryWords(titles["en"], phrases["en"], titles["zh"], group, number)
+
+
+def _number_of(category: str) -> int:
+    column = bundled().column(category)
+    return zlib.crc32(category.encode()) % 1_000 if column is None else column + 1
 
 
 def find_banned(text: str, language: Language) -> tuple[str, ...]:

@@ -8,9 +8,10 @@ from itertools import pairwise
 
 import rjieba
 
+from schemas.vocabulary import deployed
 from streams.rendering.svg import clean
 from streams.rendering.typeface import Face, width_em
-from streams.rendering.wording import categories
+from streams.rendering.wording import UNKNOWN
 
 _CLOSING = frozenset("，。：；？！、”’）》…,.:;?!)%")
 _OPENING = frozenset("“\u2018（《(")
@@ -154,7 +155,8 @@ def _words(text: str) -> Iterator[str]:
 
 @cache
 def _known() -> frozenset[str]:
-    return frozenset(words.zh for words in categories().values())
+    titles = (entry.titles.get("zh") for entry in deployed().entries.values())
+    return frozenset(filter(None, (UNKNOWN.zh, *titles)))
 
 
 @cache

@@ -15,7 +15,7 @@ from faust.types import TP
 
 from schemas.avro import SchemaIds
 from schemas.records import Behavior, Feedback, Preference, Record
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.admission.checks import MAX_CONDITIONS
 from streams.columns.columns import Columns
 from streams.columns.decoder import Decoder
@@ -147,7 +147,7 @@ def _odd_vectors(batch: pa.RecordBatch) -> Flags:
     odd: Flags = (n_lengths == 0) | _any_in(too_short, bounds)
     weights = batch.column("weights")
     ends = np.frombuffer(weights.buffers()[1], np.int32)[: batch.num_rows + 1]
-    odd |= np.diff(ends) != n_lengths * len(taxonomy()) * 4
+    odd |= np.diff(ends) != n_lengths * len(deployed().categories) * 4
     if odd.any():
         return odd
     numbers = np.frombuffer(weights.buffers()[2], "<f4")

@@ -7,7 +7,7 @@ loaded. Those that another worker got are forgotten again.
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Preference
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.engine.early_snapshots import EarlySnapshots
 from streams.engine.folders import snapshots_of
 from streams.settings import Settings
@@ -20,5 +20,5 @@ def begin(stage: str, settings: Settings) -> EarlySnapshots | None:
         return None
     # Loading needs no schema ids: what is here only holds people until they are wanted.
     codec = Codec(Preference, LockedIds())
-    holder = Preferences(settings.preferences, taxonomy(), codec)
+    holder = Preferences(settings.preferences, deployed(), codec)
     return EarlySnapshots(holder, snapshots_of(stage, settings))

@@ -13,7 +13,7 @@ from benchmarks.dataset.user_ids import partitions_of, user_ids
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.admission.pseudonym import is_pseudonym
 from streams.admission.records import reason_to_reject
 from streams.stages.preferences.stage import KIND_WEIGHTS
@@ -113,9 +113,9 @@ def test_the_reference_is_the_decayed_sum_over_the_distinct_events(
     for event in events:
         newest[event.user_id] = max(newest.get(event.user_id, 0), event.occurred_at)
     for event in events:
-        row = expected.setdefault(event.user_id, np.zeros(len(taxonomy())))
+        row = expected.setdefault(event.user_id, np.zeros(len(deployed().categories)))
         age_s = (newest[event.user_id] - event.occurred_at) / 1000
-        column = taxonomy().ids.index(event.category)
+        column = deployed().categories.index(event.category)
         row[column] += KIND_WEIGHTS[event.kind] * 2 ** (-age_s / HALF_LIFE_S)
     found = reference(made.events, counts_duplicates=counts_duplicates)
     numbers = {one.tobytes().decode(): n for n, one in enumerate(made.events.ids)}

@@ -35,7 +35,7 @@ from benchmarks.timing import Sample, rates
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Preference
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.commands import bench as bench_command
 from streams.errors import UnavailableError
 from streams.kafka.topic_admin import create_topics
@@ -254,5 +254,5 @@ def preferences_of(events, expected):
             text_offset=-1,
         )
         values[user_id] = codec.encode(record)
-    assert len(weights[0]) == len(taxonomy())
+    assert len(weights[0]) == len(deployed().categories)
     return values

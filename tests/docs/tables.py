@@ -1,4 +1,4 @@
-"""Code -> the tables of docs/topics.md, docs/settings.md and docs/privacy.md.
+"""Code -> the tables of docs/topics.md, settings.md, privacy.md and vocabulary.md.
 
 `python -m tests.docs.tables` writes them between their markers; the tests beside this
 file fail when a table is not what the code says.
@@ -16,12 +16,14 @@ from pydantic.fields import FieldInfo
 
 from schemas.avro import schema_of
 from schemas.records import RECORDS
+from schemas.vocabulary import bundled
 from streams.kafka.topic_admin import specs
 from streams.kafka.topics import TOPICS
 from streams.settings import KafkaSettings, Settings
 
+NAMES = ("topics.md", "settings.md", "privacy.md", "vocabulary.md")
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGES = tuple(DOCS / name for name in ("topics.md", "settings.md", "privacy.md"))
+PAGES = tuple(DOCS / name for name in NAMES)
 _LINES = re.MULTILINE
 _DAY_MS = 86_400_000
 _BLOCK = re.compile(r"<!-- (\w+): (\w+) -->\n.*?<!-- end -->", re.DOTALL)
@@ -199,11 +201,41 @@ def retention_table(_: str) -> str:
     return "\n".join(["| table | rows are kept |", "| --- | --- |", *rows])
 
 
+def vocabulary_table(part: str) -> str:
+    """Return a table of the bundled vocabulary: its columns are those of `show`."""
+    heads = {
+        "categories": "| column | id | names | group |",
+        "placements": "| id | surface |",
+        "sizes": "| id | width x height, px | surfaces |",
+        "languages": "| id | name |",
+    }
+    found = bundled()
+    rows: dict[str, list[str]] = {
+        "categories": [
+            f"| {column} | `{name}` | {', '.join(found.names[name].values())} | "
+            f"{', '.join(found.lineage(name))} |"
+            for column, name in enumerate(found.categories)
+        ],
+        "placements": [
+            f"| `{one.name}` | `{one.surface}` |" for one in found.placements.values()
+        ],
+        "sizes": [
+            f"| `{size.id}` | {size.width_px} x {size.height_px} | "
+            f"{', '.join(size.surfaces)} |"
+            for size in found.sizes.values()
+        ],
+        "languages": [f"| `{n}` | {said} |" for n, said in found.languages.items()],
+    }
+    head = heads[part]
+    return "\n".join([head, "| --- " * (head.count("|") - 1) + "|", *rows[part]])
+
+
 _TABLES: dict[str, Callable[[str], str]] = {
     "fields": fields_table,
     "topics": topics_table,
     "settings": settings_table,
     "retention": retention_table,
+    "vocabulary": vocabulary_table,
 }
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from collections import Counter
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior, Preference, Profile, Record
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.columns.changelog import FIELDS
 from streams.columns.columns import Columns
 from streams.columns.decoder import Decoder
@@ -40,7 +40,7 @@ class PreferencesFeed:
     def _new_stage(self) -> Preferences:
         window = self._rng.choice([1, 50, 3_000])
         settings = PreferencesSettings(duplicate_window=window, half_lives_s=(60, 600))
-        return Preferences(settings, taxonomy(), self._codec)
+        return Preferences(settings, deployed(), self._codec)
 
     def round(self) -> None:
         """Take one payload of each kind through everything, spoilt in many ways."""

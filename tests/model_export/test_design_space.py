@@ -155,7 +155,7 @@ def test_all_mistakes_of_a_file_are_named_at_once():
         "name: expected a text",
         "categorical.one",
         "continuous.upside_down",
-        "'not-a-category' is not in the taxonomy",
+        "'not-a-category' is not in the vocabulary",
         "forbid r.two",
         "forbid r.good",
         "forbid r.absent: no such attribute",

@@ -13,7 +13,7 @@ from model_export.jobs import pretrain  # noqa: E402
 from model_export.jobs.command import main  # noqa: E402
 from model_export.jobs.warm_start import dependence, refuse_useless  # noqa: E402
 from model_export.store.registry import Registry  # noqa: E402
-from schemas.taxonomy import taxonomy  # noqa: E402
+from schemas.vocabulary import deployed  # noqa: E402
 from tests.model_export.feedback_records import Truth, people  # noqa: E402
 
 
@@ -22,7 +22,7 @@ def line(number, **changes):
         "user_id": f"u{number}",
         "shown_at": 1_700_000_000_000 + number,
         "surface": "social",
-        "preferences": {taxonomy().ids[number % 64]: 3},
+        "preferences": {deployed().categories[number % 64]: 3},
         "clicked": number % 20 == 0,
         **changes,
     }

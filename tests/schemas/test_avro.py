@@ -9,6 +9,7 @@ from hypothesis import given, settings, strategies as st
 from schemas.avro import MAX_BYTES, AvroError, Codec
 from schemas.lock import LockedIds
 from schemas.records import RECORDS, Behavior
+from schemas.vocabulary import deployed
 
 CODECS = {record: Codec(record, LockedIds()) for record in RECORDS}
 LONG = st.integers(-(2**63), 2**63 - 1)
@@ -17,13 +18,19 @@ INT = st.integers(-(2**31), 2**31 - 1)
 
 def values_of(hint: Any, name: str = "") -> Any:
     """A hypothesis strategy for a field's type."""
+    if name == "surface":
+        return optional(hint, st.sampled_from(deployed().surfaces))
     if hint is int:
         small = name in {"revision", "version", "width_px", "height_px"}
         small |= name.endswith(("_version", "n_candidates", "n_rejected", "partition"))
         return INT if small else LONG
     if type(None) in get_args(hint):
-        return st.none() | values_of(get_args(hint)[0], name)
+        return optional(hint, values_of(get_args(hint)[0], name))
     return records_of(hint) if is_dataclass(hint) else plain_values_of(hint)
+
+
+def optional(hint: Any, values: Any) -> Any:
+    return st.none() | values if type(None) in get_args(hint) else values
 
 
 def plain_values_of(hint: Any) -> Any:

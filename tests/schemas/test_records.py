@@ -10,6 +10,7 @@ from schemas.__main__ import updated
 from schemas.avro import schema_file, schema_of
 from schemas.lock import LOCK_FILE
 from schemas.records import RECORDS
+from schemas.vocabulary import deployed
 
 PRIMITIVES = {
     "string": str,
@@ -38,8 +39,10 @@ def assert_equal(avro: Any, hint: Any) -> None:
 def assert_equal_named(avro: dict[str, Any], hint: Any) -> None:
     match avro["type"]:
         case "enum":
-            assert get_origin(hint) is Literal
-            assert list(get_args(hint)) == avro["symbols"]
+            is_surface = avro["name"] == "Surface"
+            symbols = deployed().surfaces if is_surface else get_args(hint)
+            assert hint is str if is_surface else get_origin(hint) is Literal
+            assert list(symbols) == avro["symbols"]
         case "array":
             assert get_origin(hint) is tuple
             assert_equal(avro["items"], get_args(hint)[0])

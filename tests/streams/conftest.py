@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Preference
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.settings import KafkaSettings, PreferencesSettings
 from streams.stages.preferences.stage import Preferences
 
@@ -23,7 +23,7 @@ def new_preferences(request):
 
     def make():
         kernels = PreferencesSettings(kernels=request.param, duplicate_window=1_000)
-        return Preferences(kernels, taxonomy(), codec)
+        return Preferences(kernels, deployed(), codec)
 
     return make
 

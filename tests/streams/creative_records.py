@@ -1,7 +1,7 @@
 """A creative for the tests of delivery and the ad server."""
 
-from schemas.placements import PLACEMENTS
 from schemas.records import Creative, Design
+from schemas.vocabulary import deployed
 from streams.rendering.renderer import Renderer
 from tests.good_records import good_receipt
 
@@ -10,7 +10,7 @@ CONTEXTUAL = bytes(284)
 
 
 def a_creative(user_id="u_1", placement="feed-card", **changes):
-    surface = PLACEMENTS[placement].surface
+    surface = deployed().placements[placement].surface
     renderer = Renderer()
     design = Design(categorical={"palette": "ocean"}, continuous={"contrast": 0.5})
     language = changes.get("language", "en")

@@ -9,7 +9,8 @@ from hypothesis import settings, strategies as st
 
 from schemas.avro import AvroError, Codec
 from schemas.lock import LockedIds
-from schemas.records import Behavior, BehaviorKind, Preference, Surface
+from schemas.records import Behavior, BehaviorKind, Preference
+from schemas.vocabulary import deployed
 from streams.columns import compiled
 from streams.columns.columns import cut
 from streams.columns.decoder import Decoder
@@ -36,7 +37,7 @@ TWINS = [
 if compiled.DECODE is None:
     TWINS = TWINS[1:]
 KINDS = {Behavior: (behavior, BEHAVIOR), Preference: (preference, PREFERENCE)}
-ENUMS = {"kind": get_args(BehaviorKind), "surface": get_args(Surface)}
+ENUMS = {"kind": get_args(BehaviorKind), "surface": deployed().surfaces}
 
 
 def decoder(record, *, use_compiled, ids=None):

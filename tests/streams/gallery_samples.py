@@ -2,7 +2,7 @@
 
 import random
 
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.clickhouse.analytics_gallery import GalleryItem
 from streams.rendering.renderer import Renderer
 from tests.streams.rendering_samples import samples
@@ -47,8 +47,8 @@ def items(n: int, seed: int, **changes) -> list[GalleryItem]:
     renderer = Renderer()
     made = []
     for index, sample in enumerate(samples(n, seed)):
-        likes = rng.sample(taxonomy().ids, 4)
-        names = [taxonomy().names[like][sample.language] for like in likes]
+        likes = rng.sample(deployed().categories, 4)
+        names = [deployed().names[like][sample.language] for like in likes]
         arm = ("champion", "control", "champion", "canary")[index % 4]
         surface = SURFACES[(index // 2) % 4]
         copy, creative = sample.copy, f"{seed}c{index:04d}"

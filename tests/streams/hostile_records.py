@@ -4,7 +4,7 @@ import random
 import struct
 
 from schemas.records import Behavior, Preference
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.columns.changelog import sized, varint
 
 NOW = 1_800_000_000_000
@@ -119,7 +119,7 @@ def preference(rng: random.Random, *, odd: float = 0.1) -> Preference:
 
     counts = (0, -1, -2, 2**31, 2**32 + 5, 10**15, 10**15 + 1, 2**63 - 1, -(2**63))
     lives = field((3_600, 86_400), ((), (0,), (-1, 5), (3_600,), (1,) * 70))
-    n_floats = field(len(lives) * len(taxonomy()), (0, 1, 300))
+    n_floats = field(len(lives) * len(deployed().categories), (0, 1, 300))
     weights = struct.pack(f"<{n_floats}f", *[rng.random()] * n_floats)
     return Preference(
         user_id=field(f"user-{rng.randrange(50)}", USERS),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 
 LIVES_S = (3_600, 86_400, 1_209_600)
 WORTH = {
@@ -47,11 +47,11 @@ class Person:
 
     def weights(self):
         """Return [half-lives, categories]."""
-        table = np.zeros((len(LIVES_S), len(taxonomy())))
+        table = np.zeros((len(LIVES_S), len(deployed().categories)))
         categories = {event.category for event in self.events.values()}
-        for category in categories & set(taxonomy().ids):
+        for category in categories & set(deployed().categories):
             for life, length in enumerate(LIVES_S):
-                table[life, taxonomy().column(category)] = self.decayed(
+                table[life, deployed().column(category)] = self.decayed(
                     length * 1_000,
                     lambda event, c=category: (event.category == c) * WORTH[event.kind],
                 )

@@ -12,7 +12,7 @@ from aiokafka.structs import TopicPartition
 from schemas.avro import AvroError, Codec, schema_of
 from schemas.records import Behavior, Preference
 from schemas.registry import RegistryIds
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.engine.admit import admit
 from streams.kafka.log_reader import read_to_end
 from streams.kafka.topics import BEHAVIOR
@@ -59,7 +59,9 @@ class World:
                     kind=self.rng.choice(("view", "click", "impression", "dismiss")),
                     occurred_at=now_ms() - self.rng.randrange(48 * HOUR),
                     surface=self.rng.choice(("search", "device", None)),
-                    category=self.rng.choice((*taxonomy().ids[:5], None, "unknown")),
+                    category=self.rng.choice(
+                        (*deployed().categories[:5], None, "unknown")
+                    ),
                     consent=True,
                 )
             )

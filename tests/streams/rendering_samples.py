@@ -3,10 +3,9 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import get_args
 
 from schemas.records import Asset, Copy, Design, Surface
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.rendering.assets import Studio
 from streams.rendering.brand import DEMO_BRAND, BrandKit
 from streams.rendering.copywriting import write_copy
@@ -44,7 +43,7 @@ def samples(n: int, seed: int) -> Iterator[Sample]:
         }
         design = Design(categorical=values, continuous=numbers)
         language: Language = "zh" if index % 2 else "en"
-        yield Sample(design, taxonomy().ids[rng.randrange(64)], language)
+        yield Sample(design, deployed().categories[rng.randrange(64)], language)
 
 
 def drawn(
@@ -54,4 +53,4 @@ def drawn(
     studio = Studio(
         sample.design, copy, sample.category, sample.language, brand, creative_id
     )
-    return {surface: studio.assets(surface) for surface in get_args(Surface)}
+    return {surface: studio.assets(surface) for surface in deployed().surfaces}

@@ -6,7 +6,7 @@ import pytest
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Creative, CreativeRequest, Feedback, Preference
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.columns.changelog import sized, varint
 from streams.columns.decoder import Decoder
 from streams.columns.payload import Payload
@@ -17,7 +17,7 @@ from streams.stages.requests.stage import Requests
 from streams.stages.requests.state import decode_person
 from tests.good_records import good
 
-N = len(taxonomy())
+N = len(deployed().categories)
 NOW = 1_800_000_000_000
 SECOND = 1_000
 HOUR = 3_600 * SECOND

@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 
 from schemas.preference_vector import to_bytes
 from schemas.records import ModelRelease, Verdict
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.clickhouse import analytics
 from streams.clickhouse.analytics_gallery import gallery
 from streams.clickhouse.effects import Effect, effect_by_arm, lift, pooled
@@ -245,7 +245,7 @@ def test_releases_and_their_verdicts_are_told_in_order(deliver, client):
 
 
 def test_the_gallery_shows_what_was_made_for_whom_and_why(deliver, client):
-    liked = np.zeros(len(taxonomy()), np.float32)
+    liked = np.zeros(len(deployed().categories), np.float32)
     liked[[3, 7]] = 0.75, 0.25
     deliver(
         a_request("r1", preferences=to_bytes(liked)),
@@ -262,7 +262,7 @@ def test_the_gallery_shows_what_was_made_for_whom_and_why(deliver, client):
 
     assert (first.creative_id, first.reason) == ("c1", "preference_shift")
     assert (first.impressions, first.clicks) == (2, 1)
-    ids = taxonomy().ids
+    ids = deployed().categories
     assert first.top_preferences == ((ids[3], 0.75), (ids[7], 0.25))
     assert first.assets == a_made_creative("c1").assets
     assert first.design == {"palette": "ocean", "contrast": 0.5}

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from schemas.lock import LockedIds
-from schemas.placements import PLACEMENTS
 from schemas.records import Creative
+from schemas.vocabulary import deployed
 from streams.ad_server.asset_source import AssetSource
 from streams.ad_server.delivery import ready
 from streams.kafka.wire import Wire
@@ -20,7 +20,7 @@ def entry_of(creative):
     return ready(creative, WIRE.codec(Creative).encode(creative))
 
 
-@pytest.mark.parametrize("placement", PLACEMENTS)
+@pytest.mark.parametrize("placement", deployed().placements)
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_assets_drawn_on_demand_are_those_that_would_have_been_inline(
     placement, language

@@ -8,7 +8,7 @@ from faust.types import TP
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Preference
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.engine import engine as engines
 from streams.engine.checkpoints import EngineConfig
 from streams.engine.transport import Batch
@@ -48,7 +48,7 @@ def group():
 def engine(group, monkeypatch):
     monkeypatch.setattr(engines, "MAX_CHANGED", 50)
     stage = Preferences(
-        PreferencesSettings(), taxonomy(), Codec(Preference, LockedIds())
+        PreferencesSettings(), deployed(), Codec(Preference, LockedIds())
     )
     config = EngineConfig(
         changelog=None, is_output=True, checkpoint_s=1_000.0, connection={}

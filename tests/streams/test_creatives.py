@@ -17,10 +17,9 @@ from model_export.space.style import style_of
 from model_export.store.registry import Registry
 from schemas.avro import MAX_BYTES, Codec
 from schemas.lock import LockedIds
-from schemas.placements import PLACEMENTS
 from schemas.preference_vector import to_bytes
 from schemas.records import Creative, CreativeRequest, ModelRelease, Preference
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.columns.ids import derived_id, derived_seed
 from streams.engine.stage import Incoming
 from streams.errors import StateError
@@ -80,20 +79,20 @@ def stage_of(model, released="champion", **settings):
     messages = CreativeMessages(
         CODEC.frame,
         model.space,
-        taxonomy(),
+        deployed(),
         Renderer(),
         n_candidates=chosen.candidates,
         with_assets=chosen.assets == "inline",
     )
     picker = Picker(chosen, model.space)
-    return Creatives(chosen, taxonomy(), arms, picker, messages)
+    return Creatives(chosen, deployed(), arms, picker, messages)
 
 
 def ask(number, *, likes="running", **changes):
     vector = np.zeros(64, np.float32)
     if likes:
-        vector[taxonomy().column(likes)] = 1.0
-    placement = list(PLACEMENTS.values())[number % 4]
+        vector[deployed().column(likes)] = 1.0
+    placement = list(deployed().placements.values())[number % 4]
     fields = {
         "request_id": f"r{number}",
         "user_id": f"u{number}",
@@ -150,7 +149,7 @@ def test_a_creative_is_regenerated_from_its_receipt_byte_for_byte(stage, model):
     for message in messages(stage, [ask(i) for i in range(200)]):
         creative = CODEC.decode(message)
         used = None if creative.receipt.arm == "control" else model
-        again = regenerate(creative, used, picker, Renderer(), taxonomy())
+        again = regenerate(creative, used, picker, Renderer(), deployed())
         assert CODEC.encode(again) == message
 
 
@@ -168,7 +167,7 @@ def test_no_creative_has_a_style_that_its_request_names(stage, model):
         assert style_of(creative.design.categorical) != style
         rejected |= {*creative.receipt.rejections}
         used = None if creative.receipt.arm == "control" else model
-        same = regenerate(creative, used, picker, Renderer(), taxonomy())
+        same = regenerate(creative, used, picker, Renderer(), deployed())
         assert CODEC.encode(same) == message
     assert TIRED in rejected
 
@@ -210,15 +209,17 @@ def test_assets_left_to_the_ad_server_change_nothing_else(model):
     picker = Picker(SETTINGS, model.space)
     for creative in bare:
         used = None if creative.receipt.arm == "control" else model
-        again = regenerate(creative, used, picker, Renderer(), taxonomy())
+        again = regenerate(creative, used, picker, Renderer(), deployed())
         assert again == creative
 
 
 def test_who_likes_nothing_known_sees_any_category_and_who_likes_one_sees_that(stage):
     anything = answers(stage, [ask(i, likes=None) for i in range(1_000)])
-    assert len({creative.category for creative in anything}) == len(taxonomy())
+    assert len({creative.category for creative in anything}) == len(
+        deployed().categories
+    )
     half = np.zeros(64, np.float32)
-    half[[taxonomy().column("coffee"), taxonomy().column("wine")]] = 3.0, 1.0
+    half[[deployed().column("coffee"), deployed().column("wine")]] = 3.0, 1.0
     mixed = [
         ask(i, preferences=to_bytes(half), request_id=f"mixed{i}") for i in range(1_000)
     ]
@@ -242,7 +243,7 @@ def test_the_partition_follows_the_user_and_the_key_the_placement(stage):
 
 def test_latest_preferences_fill_a_request_that_brings_none(stage):
     weights = np.zeros((2, 64), "<f4")
-    weights[:, taxonomy().column("coffee")] = 2.0
+    weights[:, deployed().column("coffee")] = 2.0
     preference = good(Preference, user_id="u7", weights=weights.tobytes())
     told = Incoming(Preference, "u7", preference, 0, 0)
     forgotten = Incoming(Preference, "u7", None, 0, 1)
@@ -251,7 +252,7 @@ def test_latest_preferences_fill_a_request_that_brings_none(stage):
     (contextual,) = answers(
         stage, [forgotten, ask(7, preferences=None, request_id="again")]
     )
-    n_categories = len(taxonomy())
+    n_categories = len(deployed().categories)
     assert not np.frombuffer(contextual.receipt.condition, "<f4")[:n_categories].any()
 
 

@@ -12,7 +12,7 @@ from aiokafka.structs import TopicPartition
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior, Preference
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.engine.stage import Incoming
 from streams.kafka.log_reader import read_to_end
 from streams.settings import KafkaSettings, PreferencesSettings
@@ -77,7 +77,7 @@ async def log_of(bootstrap, topic):
 
 async def recomputed(bootstrap, prefix):
     """The preferences that the log says, folded by the pure core in one go."""
-    stage = Preferences(PreferencesSettings(), taxonomy(), PREFERENCE)
+    stage = Preferences(PreferencesSettings(), deployed(), PREFERENCE)
     for record in await log_of(bootstrap, f"{prefix}ads.behavior.v1"):
         try:
             value = BEHAVIOR.decode(record.value or b"")

@@ -22,7 +22,7 @@ from model_export.feedback.live_critic import LiveCritic
 from model_export.store.model_files import CRITIC_STATE, check_files
 from model_export.store.registry import Registry, RegistryError
 from schemas.records import PosteriorUpdate
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.commands.regenerate import model_of
 from streams.engine.app import wire_of
 from streams.kafka.topics import FEEDBACK, POSTERIOR
@@ -256,12 +256,12 @@ async def test_a_creative_is_regenerated_after_its_posterior_was_replaced(
     messages = CreativeMessages(
         CODEC.frame,
         space,
-        taxonomy(),
+        deployed(),
         Renderer(),
         n_candidates=SETTINGS.candidates,
         with_assets=True,
     )
-    stage = Creatives(SETTINGS, taxonomy(), follower, picker, messages)
+    stage = Creatives(SETTINGS, deployed(), follower, picker, messages)
     made = {}
     for scale in (None, 0.05, -0.05):
         if scale is not None:
@@ -279,7 +279,7 @@ async def test_a_creative_is_regenerated_after_its_posterior_was_replaced(
     for message, receipt in made.values():
         model = model_of(world.registry, receipt)
         creative = CODEC.decode(message)
-        again = regenerate(creative, model, picker, Renderer(), taxonomy())
+        again = regenerate(creative, model, picker, Renderer(), deployed())
         assert CODEC.encode(again) == message
 
 

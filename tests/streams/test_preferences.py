@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior, CategoryShift, Preference, Profile, TextSignal
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.columns.rows import SURFACES
 from streams.engine.stage import Incoming
 from streams.stages.preferences.stage import KIND_WEIGHTS
@@ -15,8 +15,8 @@ from streams.stages.preferences.stage import KIND_WEIGHTS
 HOUR = 3_600_000
 START = 1_800_000_000_000
 CODEC = Codec(Preference, LockedIds())
-RUNNING = taxonomy().column("running")
-COFFEE = taxonomy().column("coffee")
+RUNNING = deployed().column("running")
+COFFEE = deployed().column("coffee")
 
 
 def event(
@@ -51,7 +51,7 @@ def latest(stage):
 
 
 def weights(record):
-    shape = (len(record.half_lives_s), len(taxonomy()))
+    shape = (len(record.half_lives_s), len(deployed().categories))
     return np.frombuffer(record.weights, "<f4").reshape(shape)
 
 

@@ -3,13 +3,13 @@
 import json
 import re
 import xml.etree.ElementTree as ET
-from typing import get_args
 
 import pytest
 
 from schemas.avro import Codec
 from schemas.lock import LockedIds
-from schemas.records import Creative, Design, Surface
+from schemas.records import Creative, Design
+from schemas.vocabulary import deployed
 from streams.errors import RejectedRecordError
 from streams.rendering.assets import Studio
 from streams.rendering.brand import DEMO_BRAND, BrandKit
@@ -235,7 +235,7 @@ def test_an_unknown_surface_is_rejected():
 def test_a_creative_with_its_assets_passes_through_the_codec():
     renderer = Renderer()
     copy = renderer.copy(BASE.design, "tea", "zh-CN")
-    for surface in get_args(Surface):
+    for surface in deployed().surfaces:
         assets = renderer.assets(surface, BASE.design, copy, "tea", "zh-CN", "c")
         creative = good(Creative, surface=surface, copy=copy, assets=assets)
         codec = Codec(Creative, LockedIds())

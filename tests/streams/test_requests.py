@@ -2,17 +2,16 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from schemas.placements import PLACEMENTS
 from schemas.preference_vector import cosine_distance, mixed
 from schemas.records import Creative, CreativeRequest, Feedback, Preference
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.engine.stage import Incoming, StateRow
 from streams.settings import RequestsSettings
 from streams.stages.requests.stage import Requests
 from streams.stages.requests.state import decode_person
 from tests.good_records import good
 
-N = len(taxonomy())
+N = len(deployed().categories)
 NOW = 1_800_000_000_000
 SETTINGS = RequestsSettings(
     shift=0.35, fatigue_impressions=6, cooldown_s=20, deadline_s=30
@@ -211,7 +210,9 @@ def test_an_erased_person_is_forgotten_and_their_creatives_are_withdrawn():
     out = stage.step([Incoming(Preference, "u1", None, 0, 9)], NOW)
     assert {
         (each.record, each.key, each.value, each.partition_key) for each in out
-    } == {(Creative, f"u1|{placement}", None, "u1") for placement in PLACEMENTS}
+    } == {
+        (Creative, f"u1|{placement}", None, "u1") for placement in deployed().placements
+    }
     assert stage.take_dirty() == [StateRow(0, "u1", None)]
     assert stage.tick(NOW + HOUR) == []
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from schemas.records import Creative, CreativeRequest, RequestReason, Surface
+from schemas.records import Creative, CreativeRequest, RequestReason
+from schemas.vocabulary import deployed
 from streams.columns.payload import Payload
 from streams.engine.stage import Incoming, StateRow
 from streams.stages.requests import kernels
@@ -199,7 +200,7 @@ def test_only_explicit_requests_that_can_be_used_teach_a_placement(use_compiled,
         user_id=st.text(min_size=1, max_size=40),
         reason=st.sampled_from(get_args(RequestReason)),
         placement=st.text(max_size=20),
-        surface=st.sampled_from(get_args(Surface)),
+        surface=st.sampled_from(deployed().surfaces),
         language=st.sampled_from(["en", "zh"]),
         category=st.none() | st.text(max_size=20),
         preferences=st.none() | st.binary(max_size=300),
@@ -319,7 +320,7 @@ def test_a_person_comes_back_from_a_row(person):
     same_person(same, person)
 
 
-def test_vectors_of_another_taxonomy_are_left_out():
+def test_vectors_of_another_vocabulary_are_left_out():
     taste = np.float32([1, 0])
     person = Person(1, 2, vector=taste, has_history=True)
     person.places["speaker"] = Place(3, 4, 5, np.float32([0, 1]))

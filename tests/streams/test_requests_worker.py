@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import CreativeRequest, Preference
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.kafka.log_reader import read_to_end
 from streams.settings import KafkaSettings
 from tests.good_records import good
@@ -42,7 +42,7 @@ def start(broker, prefix, start_worker):
 
 async def prefer(bootstrap, prefix, liked):
     """Write a Preference of everybody, who all like the same category."""
-    weights = np.zeros((2, len(taxonomy())), np.float32)
+    weights = np.zeros((2, len(deployed().categories)), np.float32)
     weights[:, liked] = 5
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")
     await producer.start()

@@ -12,7 +12,7 @@ from model_export.space.design_space import load
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior, Text
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.admission.pseudonym import pseudonymise
 from streams.demo.simulate.audience import AudienceConfig, Pace, run_audience
 from streams.demo.simulate.people import PeopleConfig, Person, Population
@@ -130,7 +130,7 @@ def test_a_value_of_another_creative_space_has_an_effect_too(population):
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_category_can_be_written_about(language):
     rng = Random(1)  # noqa: S311 - no secret
-    for category in taxonomy().ids:
+    for category in deployed().categories:
         texts = [
             query(category, language, rng),
             comment(category, language, rng, liked=True),

@@ -9,7 +9,7 @@ import pytest
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior, Preference
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.columns.rows import EPOCH_MS, TICK_BITS
 from streams.columns.rules import BURST_HALF_LIFE_MS
 from streams.engine.early_snapshots import EarlySnapshots
@@ -29,7 +29,7 @@ def new_stage(request):
         settings = PreferencesSettings(
             kernels=request.param, half_lives_s=half_lives_s, duplicate_window=500
         )
-        return Preferences(settings, taxonomy(), CODEC)
+        return Preferences(settings, deployed(), CODEC)
 
     return make
 
@@ -42,7 +42,7 @@ def events(first, n, n_users=50):
             user_id=user,
             kind="click" if offset % 3 else "impression",
             occurred_at=START + offset * 1000,
-            category=taxonomy().ids[offset % 64],
+            category=deployed().categories[offset % 64],
             consent=True,
         )
         yield Incoming(Behavior, user, value, 0, offset)

@@ -32,7 +32,7 @@ def test_stop_words_and_praise_are_no_keywords():
     assert keywords("真的很好，非常喜欢，推荐大家购买") == ()
 
 
-def test_a_taxonomy_word_is_cut_as_one_word():
+def test_a_word_of_the_vocabulary_is_cut_as_one_word():
     words = [token.text for token in chinese_tokens("双肩包和降噪耳机")]
     assert words == ["双肩包", "和", "降噪耳机"]
 

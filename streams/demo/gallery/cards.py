@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from zlib import crc32
 
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.demo.gallery.redraw import Redrawn
 from streams.rendering.svg import escaped
 
@@ -100,7 +100,7 @@ def _likes(each: Redrawn) -> str:
     if not likes:
         return '<p class="unknown">Nothing known about them yet.</p>'
     most = max(weight for _category, weight in likes) or 1.0
-    names = taxonomy().names
+    names = deployed().names
     rows = "".join(
         f"<dt>{escaped(names.get(category, {}).get('en', category))}</dt>"
         f'<dd><i style="width:{max(100 * weight / most, 2):.0f}%"></i>'

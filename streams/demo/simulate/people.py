@@ -21,9 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_export.space.design_space import DesignSpace
-from schemas.placements import PLACEMENTS
 from schemas.records import AgeBand, Surface
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.columns.ids import derived_seed
 from streams.demo.simulate.likings import Likings
 
@@ -101,7 +100,7 @@ class Population:
         group = rng.integers(0, config.n_groups, n)
         self.tastes = centres[group] + config.individuality * rng.normal(size=(n, k))
         self.tastes /= np.sqrt((self.tastes**2).mean())  # (people, tastes)
-        n_categories = len(taxonomy())
+        n_categories = len(deployed().categories)
         loadings = 1.1 * rng.normal(size=(n_categories, k))
         popularity = 0.6 * rng.normal(size=n_categories)
         liking = popularity + self.tastes @ loadings.T  # (people, categories)
@@ -112,7 +111,7 @@ class Population:
         spread = config.surface_spread
         self.surfaces: dict[Surface, float] = {
             placement.surface: float(spread * rng.normal())
-            for placement in PLACEMENTS.values()
+            for placement in deployed().placements.values()
         }
         self.people = tuple(self._person(number, rng) for number in range(n))
         activity = rng.pareto(2.0, n) + 0.3  # a few come often
@@ -127,11 +126,11 @@ class Population:
     def category(self, person: Person, draw: float) -> str:
         """Return a category that a person turns to; `draw` is uniform in [0, 1)."""
         column = int(np.searchsorted(self._cumulative[person.number], draw))
-        return taxonomy().ids[min(column, len(taxonomy()) - 1)]
+        return deployed().categories[min(column, len(deployed().categories) - 1)]
 
     def likes(self, person: Person, category: str) -> bool:
         """Return whether a person likes a category more than their average one."""
-        column = taxonomy().column(category)
+        column = deployed().column(category)
         return column is not None and bool(self.fit[person.number, column] > 0)
 
     def click_probability(
@@ -150,7 +149,7 @@ class Population:
             surface: where.
         """
         worth = self._worth(design, self.tastes[person.number])
-        column = None if category is None else taxonomy().column(category)
+        column = None if category is None else deployed().column(category)
         fit = 0.0 if column is None else float(self.fit[person.number, column])
         log_odds = (
             self.offset
@@ -222,7 +221,7 @@ class Population:
 
     def _context(self, person: Person, rng: np.random.Generator) -> float:
         """Return the log-odds of a typical place and category for a person."""
-        column = taxonomy().column(self.category(person, float(rng.random()))) or 0
+        column = deployed().column(self.category(person, float(rng.random()))) or 0
         places = list(self.surfaces.values())
         pull = self.config.category_pull * self.fit[person.number, column]
         return float(pull) + places[rng.integers(len(places))]

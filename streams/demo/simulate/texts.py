@@ -2,7 +2,7 @@
 
 from random import Random
 
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 
 _QUERIES = {
     "en": (
@@ -64,7 +64,7 @@ def comment(category: str, language: str, rng: Random, *, liked: bool) -> str:
 def _filled(
     forms: dict[str, tuple[str, ...]], category: str, language: str, rng: Random
 ) -> str:
-    known = taxonomy()
+    known = deployed()
     name = known.names[category][language]
     words = (
         name if language == "zh" else name.lower(),

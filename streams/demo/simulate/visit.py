@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from schemas.placements import PLACEMENTS
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.demo.simulate.client import AdClient
 from streams.demo.simulate.people import Population
 from streams.demo.simulate.result import Tally
@@ -109,7 +108,7 @@ class Visit:
             texts.append(self._text("search", category))
         if rng.random() < self._config.comments:
             # People also comment on what they bought once and did not like.
-            texts.append(self._text("comment", rng.choice(taxonomy().ids)))
+            texts.append(self._text("comment", rng.choice(deployed().categories)))
         await self._client.events(self._person, events)
         if texts:
             await self._client.texts(self._person, texts)
@@ -127,7 +126,7 @@ class Visit:
             self._person,
             ad["design"],
             ad["category"],
-            PLACEMENTS[self._placement].surface,
+            deployed().placements[self._placement].surface,
         )
         clicks = self._rng.random() < chance
         self._tally.look(ad["arm"], chance, clicks=clicks)

@@ -5,11 +5,12 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from typing import NamedTuple, cast, get_args
 
-from schemas.records import BehaviorKind, Creative, Design, Outcome, Surface
+from schemas.records import BehaviorKind, Creative, Design, Outcome
+from schemas.vocabulary import deployed
 
 KINDS: tuple[BehaviorKind, ...] = get_args(BehaviorKind)
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-SURFACES: tuple[Surface, ...] = get_args(Surface)
+SURFACES = deployed().surfaces
 """In the order of the schemas: their places are the numbers in columns."""
 
 REACTIONS: tuple[BehaviorKind, ...] = ("click", "conversion", "dismiss")

@@ -11,7 +11,7 @@ from model_export.space import design_space
 from model_export.store.registry import Registry
 from schemas.avro import AvroError
 from schemas.records import Creative, ModelRelease, PosteriorUpdate
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.engine.app import StageApp, wire_of
 from streams.errors import StateError
 from streams.kafka.broadcast import follow
@@ -142,13 +142,13 @@ def build(settings: Settings) -> StageApp:
     messages = CreativeMessages(
         wire_of(settings).codec(Creative).frame,
         space,
-        taxonomy(),
+        deployed(),
         Renderer(brand_of(settings.brand)),
         n_candidates=settings.creatives.candidates,
         with_assets=settings.creatives.assets == "inline",
     )
     picker = Picker(settings.creatives, space)
-    stage = Creatives(settings.creatives, taxonomy(), arms, picker, messages)
+    stage = Creatives(settings.creatives, deployed(), arms, picker, messages)
     app = StageApp(
         stage,
         settings,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.taxonomy import Taxonomy
+from schemas.vocabulary import Vocabulary
 from streams.stages.creatives.arms import Arm
 from streams.stages.creatives.model import Floats
 
@@ -56,10 +56,12 @@ def favourites(preferences: Floats) -> tuple[NDArray[np.intp], Floats]:
 class Explainer:
     """Writes one sentence for each creative that is true of how it was chosen."""
 
-    def __init__(self, taxonomy: Taxonomy) -> None:
-        self._n_categories = len(taxonomy)
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._n_categories = len(vocabulary.categories)
         self._names = {
-            language: [taxonomy.names[name][language] for name in taxonomy.ids]
+            language: [
+                vocabulary.names[name][language] for name in vocabulary.categories
+            ]
             for language in _WORDS
         }
 

@@ -7,13 +7,13 @@ order of `schemas/creative.avsc`; the bytes are those of `schemas.avro.Codec`.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, get_args
+from typing import Protocol
 
 import numpy as np
 
 from model_export.space.design_space import DesignSpace
 from schemas.records import Asset, Copy, Design, Surface
-from schemas.taxonomy import Taxonomy
+from schemas.vocabulary import Vocabulary, deployed
 from streams.columns.avro_columns import (
     Blocks,
     Chosen,
@@ -43,7 +43,7 @@ _VALUE = b"\2"
 """Before the value in a union that begins with null."""
 _TRUE = b"\1"
 
-_SURFACES: tuple[str, ...] = get_args(Surface)
+_SURFACES = deployed().surfaces
 
 
 class Renderer(Protocol):
@@ -91,7 +91,7 @@ class CreativeMessages:
     Args:
         frame: what every message begins with (`Codec.frame`).
         space: of the designs.
-        taxonomy: names of the categories.
+        vocabulary: names of the categories.
         renderer: words, and pictures where they are wanted.
         n_candidates: K, designs a pool.
         with_assets: False leaves the pictures to whoever shows them first.
@@ -101,7 +101,7 @@ class CreativeMessages:
         self,
         frame: bytes,
         space: DesignSpace,
-        taxonomy: Taxonomy,
+        vocabulary: Vocabulary,
         renderer: Renderer,
         *,
         n_candidates: int,
@@ -110,7 +110,7 @@ class CreativeMessages:
         self._frame = frame
         self._space = space
         self._renderer = renderer
-        self._explainer = Explainer(taxonomy)
+        self._explainer = Explainer(vocabulary)
         self._n_candidates = n_candidates
         self._with_assets = with_assets
         self._values = [

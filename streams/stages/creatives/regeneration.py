@@ -6,7 +6,7 @@ from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.preference_vector import from_bytes
 from schemas.records import Creative
-from schemas.taxonomy import Taxonomy
+from schemas.vocabulary import Vocabulary
 from streams.stages.creatives.arms import Arm
 from streams.stages.creatives.briefs import Briefs
 from streams.stages.creatives.counter_random import seeds_of
@@ -20,7 +20,7 @@ def regenerate(
     model: Model | None,
     picker: Picker,
     renderer: Renderer,
-    taxonomy: Taxonomy,
+    vocabulary: Vocabulary,
 ) -> Creative:
     """Return the creative made again from its receipt.
 
@@ -33,7 +33,7 @@ def regenerate(
         model: the version that the receipt names; None for the control arm.
         picker: with the settings and the space in force at the time.
         renderer: with the brand kit in force at the time.
-        taxonomy: names of the categories.
+        vocabulary: names of the categories.
     """
     receipt = creative.receipt
     arm = Arm(receipt.arm, model)
@@ -56,7 +56,7 @@ def regenerate(
     messages = CreativeMessages(
         codec.frame,
         picker.space,
-        taxonomy,
+        vocabulary,
         renderer,
         n_candidates=picker.n_candidates,
         with_assets=bool(creative.assets),

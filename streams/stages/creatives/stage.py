@@ -12,7 +12,7 @@ import numpy as np
 
 from model_export.space.conditioning import condition
 from schemas.records import Creative, CreativeRequest, Preference, Record
-from schemas.taxonomy import Taxonomy
+from schemas.vocabulary import Vocabulary
 from streams.columns.columns import Columns
 from streams.columns.ids import derived_seeds
 from streams.engine.stage import Incoming, Outgoing, StateRow
@@ -45,7 +45,7 @@ class Creatives:
     def __init__(
         self,
         settings: CreativesSettings,
-        taxonomy: Taxonomy,
+        vocabulary: Vocabulary,
         arms: Arms,
         picker: Picker,
         messages: CreativeMessages,
@@ -53,12 +53,12 @@ class Creatives:
         self.arms = arms
         self.n_expired = 0
         self._settings = settings
-        self._taxonomy = taxonomy
+        self._vocabulary = vocabulary
         self._picker = picker
         self._messages = messages
         self._life_ms = int(settings.expiry_s * 1000)
-        self._no_preferences = bytes(4 * len(taxonomy))
-        self._preferences = LatestPreferences(len(taxonomy))
+        self._no_preferences = bytes(4 * len(vocabulary.categories))
+        self._preferences = LatestPreferences(len(vocabulary.categories))
         self._answered: dict[str, None] = {}
 
     def step(self, incoming: Sequence[Incoming], now: int) -> list[Outgoing]:
@@ -182,13 +182,15 @@ class Creatives:
         categories = [request.category or "" for request in requests]
         if not open_:
             return categories
-        columns, roots = favourites(conditions[open_, : len(self._taxonomy)])
+        columns, roots = favourites(
+            conditions[open_, : len(self._vocabulary.categories)]
+        )
         liking = np.cumsum(roots.astype(np.float64) ** 2, 1)  # (n, 3)
         unit = fine_uniforms(seeds[open_], CATEGORY_STREAM)
         reached = (liking < (unit * liking[:, -1])[:, None]).sum(1)
         liked = columns[np.arange(len(open_)), reached]
-        anything = (unit * len(self._taxonomy)).astype(np.intp)
+        anything = (unit * len(self._vocabulary.categories)).astype(np.intp)
         chosen = np.where(liking[:, -1] > 0, liked, anything)
         for place, column in zip(open_, chosen.tolist(), strict=True):
-            categories[place] = self._taxonomy.ids[column]
+            categories[place] = self._vocabulary.categories[column]
         return categories

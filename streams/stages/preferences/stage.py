@@ -12,7 +12,7 @@ from typing import Any
 
 from schemas.avro import Codec
 from schemas.records import Behavior, Preference, Profile, Record, TextSignal
-from schemas.taxonomy import Taxonomy
+from schemas.vocabulary import Vocabulary
 from streams.columns import compiled
 from streams.columns.batches import records_section
 from streams.columns.columns import Columns, Ints
@@ -52,7 +52,7 @@ class Preferences:
 
     Args:
         settings: of this stage.
-        taxonomy: of categories.
+        vocabulary: of the deployment.
         codec: of the output.
     """
 
@@ -63,14 +63,14 @@ class Preferences:
     def __init__(
         self,
         settings: PreferencesSettings,
-        taxonomy: Taxonomy,
+        vocabulary: Vocabulary,
         codec: Codec[Preference],
     ) -> None:
         self._settings = settings
         self.use_compiled = settings.kernels == "auto"
         self._codec = codec
-        self._rules = fold_rules(settings.half_lives_s, taxonomy.ids)
-        self._columns = {name: i for i, name in enumerate(taxonomy.ids)}
+        self._rules = fold_rules(settings.half_lives_s, vocabulary.categories)
+        self._columns = {name: i for i, name in enumerate(vocabulary.categories)}
         self._lives = encoded_lives(settings.half_lives_s)
         self._restoring = Restoring(codec, self._lives, use_compiled=self.use_compiled)
         self._partitions: dict[int, PreferencePartition] = {}

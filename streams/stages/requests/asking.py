@@ -1,9 +1,9 @@
 """A person -> the requests that they need now, and the call for the next look."""
 
 from model_export.space.style import written
-from schemas.placements import PLACEMENTS
 from schemas.preference_vector import to_bytes
 from schemas.records import CreativeRequest, RequestReason
+from schemas.vocabulary import deployed
 from streams.columns.ids import derived_id
 from streams.engine.stage import Outgoing
 from streams.stages.requests.encoding import encode_request
@@ -115,7 +115,7 @@ class Asking:
             user_id=user_id,
             reason=reason,
             placement=name,
-            surface=PLACEMENTS[name].surface,
+            surface=deployed().placements[name].surface,
             language=person.language,
             preferences=None if person.vector is None else to_bytes(person.vector),
             requested_at=now,

@@ -2,11 +2,12 @@
 
 from typing import get_args
 
-from schemas.records import CreativeRequest, RequestReason, Surface
+from schemas.records import CreativeRequest, RequestReason
+from schemas.vocabulary import deployed
 from streams.columns.changelog import sized, varint
 
 _REASONS = {name: varint(i) for i, name in enumerate(get_args(RequestReason))}
-_SURFACES = {name: varint(i) for i, name in enumerate(get_args(Surface))}
+_SURFACES = {name: varint(i) for i, name in enumerate(deployed().surfaces)}
 
 
 def encode_request(request: CreativeRequest, frame: bytes) -> bytes:

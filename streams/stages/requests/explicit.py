@@ -8,7 +8,8 @@ from typing import get_args
 
 import numpy as np
 
-from schemas.records import CreativeRequest, RequestReason, Surface
+from schemas.records import CreativeRequest, RequestReason
+from schemas.vocabulary import deployed
 from streams.admission.records import reason_to_reject
 from streams.columns.columns import Columns, cut
 from streams.columns.payload import Payload
@@ -28,7 +29,7 @@ ASKED = (
 """Fields of CreativeRequest that are read: `_record` takes them in this order."""
 
 _EXPLICIT = get_args(RequestReason).index("explicit")
-_SURFACES: tuple[Surface, ...] = get_args(Surface)
+_SURFACES = deployed().surfaces
 
 
 def explicit_requests(columns: Columns, now: int) -> list[CreativeRequest]:

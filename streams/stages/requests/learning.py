@@ -1,8 +1,8 @@
 """What comes in about one person -> what is remembered of them, what they need."""
 
-from schemas.placements import PLACEMENTS
 from schemas.preference_vector import from_bytes
 from schemas.records import Creative, CreativeRequest
+from schemas.vocabulary import deployed
 from streams.engine.stage import Outgoing
 from streams.stages.requests.asking import Asking
 from streams.stages.requests.needs import ENOUGH_WEIGHT, NeedRules
@@ -58,7 +58,7 @@ class Learning:
 
     def note(self, table: PeopleTable, request: CreativeRequest, now: int) -> None:
         """Learn from an explicit request that the person is active on a placement."""
-        if request.placement not in PLACEMENTS:
+        if request.placement not in deployed().placements:
             return
         asked_at = min(request.requested_at, now)
         number = table.find_or_add(request.user_id)
@@ -97,7 +97,7 @@ class Learning:
         table.remove(user_id)
         return [
             Outgoing(Creative, f"{user_id}|{placement}", None, partition_key=user_id)
-            for placement in PLACEMENTS
+            for placement in deployed().placements
         ]
 
     def look(self, table: PeopleTable, number: int, now: int) -> list[Outgoing]:

@@ -27,7 +27,7 @@ from schemas.records import (
     Preference,
     Record,
 )
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.columns.changelog import sized, varint
 from streams.columns.columns import Columns
 from streams.columns.payload import Payload
@@ -91,7 +91,7 @@ class Requests:
         deadline_ms = int(settings.deadline_s * 1000)
         asking = Asking(self._rules, tuple(first_placements), deadline_ms, frame)
         self._learning = Learning(self._rules, asking)
-        self._n_categories = len(taxonomy())
+        self._n_categories = len(deployed().categories)
         self._tables: dict[int, PeopleTable] = {}
         self._erased: set[tuple[int, int]] = set()
         """(partition, offset) of tombstones that `fold` has obeyed."""
@@ -205,7 +205,7 @@ class Requests:
 
     @property
     def n_unfit(self) -> int:
-        """Records whose weights are not finite, or of another taxonomy."""
+        """Records whose weights are not finite, or of another vocabulary."""
         return sum(table.n_unfit for table in self._tables.values())
 
     def _table(self, partition: int) -> PeopleTable:

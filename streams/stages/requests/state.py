@@ -7,8 +7,8 @@ then for each placement `ENTRY` and, if it differs from the latest one, its snap
 import struct
 from dataclasses import dataclass, field
 
-from schemas.placements import PLACEMENTS
 from schemas.preference_vector import Floats, from_bytes, to_bytes
+from schemas.vocabulary import deployed
 
 HEAD = struct.Struct("<BBHqqI")
 """Version, flags, categories, since, active_at, n_unclicked."""
@@ -16,7 +16,7 @@ ENTRY = struct.Struct("<BBqII")
 """Placement, snapshot, requested_at, n_requests, unclicked."""
 VERSION = 1
 
-PLACES = tuple(PLACEMENTS)
+PLACES = tuple(deployed().placements)
 """A row names a placement by its place in here: new ones come last."""
 
 _CONSENT, _CHINESE, _HISTORY, _VECTOR = 1, 2, 4, 8
@@ -101,7 +101,7 @@ def _encode_place(number: int, place: Place, latest: bytes) -> tuple[bytes, byte
 
 
 def decode_person(row: bytes, n_categories: int) -> Person:
-    """Return the person of a row; vectors of another taxonomy are left out.
+    """Return the person of a row; vectors of another vocabulary are left out.
 
     Raises:
         ValueError: the row is cut off, or of another release.

@@ -52,7 +52,7 @@ class PeopleTable:
         self.styles = StyleCounts(rules.fatigue_impressions)
         """What these people saw and did not click."""
         self.n_unfit = 0
-        """Records whose weights are not finite, or of another taxonomy."""
+        """Records whose weights are not finite, or of another vocabulary."""
 
     def __len__(self) -> int:
         return len(self._index)

@@ -1,10 +1,10 @@
-"""Tokens -> the taxonomy categories that they speak of."""
+"""Tokens -> the categories that they speak of."""
 
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Final
 
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.stages.texts.language import Language
 from streams.stages.texts.tokens import Token
 
@@ -66,7 +66,7 @@ def _part(word: str, index: Index) -> tuple[str, ...]:
 def word_index(language: Language) -> Index:
     """Return the words of a language; Chinese texts hold English words too."""
     index: Index = {}
-    for category, words in taxonomy().words.items():
+    for category, words in deployed().words.items():
         forms = {form for word in words["en"] for form in _english_forms(word)}
         if language == "zh":
             forms |= {word.lower() for word in words["zh"]}

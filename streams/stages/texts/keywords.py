@@ -44,7 +44,7 @@ def ranked_keywords(
     """Return at most 16 keywords by term frequency x idf, best first.
 
     A phrase stands when the text is short, repeats it, or other texts have shown that
-    its words belong together. Words of the taxonomy are lifted.
+    its words belong together. Words of the vocabulary are lifted.
     """
     topics = word_index(language)
     is_short = sum(token.is_content for token in found) <= SHORT_TEXT_TOKENS

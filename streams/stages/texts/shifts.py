@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from schemas.records import CategoryShift, Text
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.stages.texts.categories import matched_categories
 from streams.stages.texts.language import Language
 from streams.stages.texts.sentiment import sentiment
@@ -57,7 +57,7 @@ def category_shifts(
 
 
 def _known(category: str | None) -> list[str]:
-    if category is None or taxonomy().column(category) is None:
+    if category is None or deployed().column(category) is None:
         return []
     return [category]
 

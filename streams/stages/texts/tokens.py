@@ -1,6 +1,6 @@
 """Text -> tokens in order, each with what it counts as a keyword.
 
-Chinese words are cut by rjieba with the taxonomy's words as user words; English words
+Chinese words are cut by rjieba with the vocabulary's words as user words; English words
 by a pattern and stop lists. Both end as the same tokens, so that keywords are ranked by
 one piece of code.
 """
@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import rjieba
 
-from schemas.taxonomy import taxonomy
+from schemas.vocabulary import deployed
 from streams.stages.texts.language import Language
 
 USER_WORD_FREQUENCY: Final = 100_000
@@ -114,7 +114,7 @@ def _stop_words() -> frozenset[str]:
 @cache
 def _topic_words() -> frozenset[str]:
     return frozenset(
-        word.lower() for words in taxonomy().words.values() for word in words["zh"]
+        word.lower() for words in deployed().words.values() for word in words["zh"]
     )
 
 
