@@ -173,6 +173,12 @@ def _server(url: str) -> tuple[Client, str]:
     return client, parts.path.strip("/") or DATABASE
 
 
+def engine_options() -> dict[str, str]:
+    """Return what the engine in process is started with: its users and their rights."""
+    users = str(Path(__file__).with_name("engine.xml"))
+    return {"config-file": users, "users_config": users}
+
+
 def _in_process(folder: Path) -> Client:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -181,7 +187,9 @@ def _in_process(folder: Path) -> Client:
             f"cannot make the ClickHouse folder {folder}: {error.strerror}"
         ) from error
     try:
-        return clickhouse_connect.get_client(dsn=f"chdb://{folder.resolve()}")
+        return clickhouse_connect.get_client(
+            dsn=f"chdb://{folder.resolve()}", chdb_options=engine_options()
+        )
     except ImportError as error:
         raise ConfigurationError(
             "no ClickHouse in process: chdb-core is not installed. "

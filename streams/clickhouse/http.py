@@ -15,7 +15,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from streams.clickhouse.reader import ReadOnlyClickHouse, Reply
-from streams.clickhouse.tokens import READONLY
+from streams.clickhouse.readonly import READONLY
 from streams.errors import UnavailableError
 
 MAX_QUERY_BYTES = 256 * 1024

@@ -1,7 +1,7 @@
 """A query as text -> ClickHouse's answer from the engine in this process, read-only.
 
-Each query gets an engine handle of its own, with limits that a query cannot change,
-and passes the gate (streams/clickhouse/gate.py).
+Each query gets an engine handle of its own, restricted to reading within limits that it
+cannot change (streams/clickhouse/readonly.py).
 """
 
 import json
@@ -11,10 +11,15 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
-from streams.clickhouse.client import DATABASE
-from streams.clickhouse.gate import Gate, settings_to_apply
-from streams.clickhouse.tokens import QueryRefusedError
+from streams.clickhouse.client import DATABASE, engine_options
+from streams.clickhouse.readonly import (
+    QueryRefusedError,
+    admitted,
+    restrict,
+    settings_to_apply,
+)
 
 N_CONCURRENT = 4
 _PATIENCE_S = 5.0
@@ -104,20 +109,15 @@ class ReadOnlyClickHouse:
 
     Args:
         folder: the engine's folder, as given to `streams.clickhouse.client.connect`.
-        database: the only database that can be read.
         limits: of each query.
     """
 
-    def __init__(
-        self, folder: Path, database: str = DATABASE, limits: Limits | None = None
-    ) -> None:
-        self._path = str(folder.resolve())
-        self._database = database
+    def __init__(self, folder: Path, limits: Limits | None = None) -> None:
+        self._path = f"{folder.resolve()}?{urlencode(engine_options())}"
         self._limits = limits or Limits()
         self._slots = threading.BoundedSemaphore(N_CONCURRENT)
         handle = self._open(Limits().settings())
         try:
-            self._gate = Gate(handle, database)
             formats = "SELECT name FROM system.formats WHERE is_output"
             listed = handle.query(formats, "TSV").bytes().decode()
             self._formats = frozenset(listed.splitlines())
@@ -145,25 +145,17 @@ class ReadOnlyClickHouse:
             self._slots.acquire(timeout=self._limits.seconds)
 
     def _run(self, sql: str, parameters: dict[str, str]) -> Reply:
-        if parameters.get("database", self._database) not in (
-            self._database,
-            "default",
-        ):
+        database = parameters.get("database", DATABASE)
+        if database not in (DATABASE, "default"):
             raise QueryRefusedError(
                 _UNKNOWN_DATABASE,
-                f"database {parameters['database']} does not exist here: expected "
-                f"{self._database}",
+                f"database {database} does not exist here: expected {DATABASE}",
             )
         if parameters.get("compress") == "1" or parameters.get("decompress") == "1":
             raise QueryRefusedError(
                 _NOT_IMPLEMENTED, "compress=1: use Accept-Encoding: gzip instead"
             )
-        settings = {
-            name: value
-            for name, value in parameters.items()
-            if name not in ("compress", "decompress")
-        }
-        applied = settings_to_apply(settings)
+        applied = settings_to_apply(parameters)
         handle = self._open({**applied, **self._limits.settings()})
         try:
             return self._query(handle, sql, parameters)
@@ -171,8 +163,8 @@ class ReadOnlyClickHouse:
             handle.close()
 
     def _query(self, handle: Any, sql: str, parameters: dict[str, str]) -> Reply:
-        admitted = self._gate.admit(handle, sql)
-        clause = _FORMAT_CLAUSE.search(admitted)
+        query = admitted(handle, sql)
+        clause = _FORMAT_CLAUSE.search(query)
         name = clause[1] if clause else parameters.get("default_format", "TabSeparated")
         if name not in self._formats:
             raise QueryRefusedError(_UNKNOWN_FORMAT, f"Unknown format {name}")
@@ -181,7 +173,7 @@ class ReadOnlyClickHouse:
             for key, value in parameters.items()
             if key.startswith("param_")
         }
-        result = handle.query(admitted, name, params=bound)
+        result = handle.query(query, name, params=bound)
         body: bytes = result.bytes()
         if len(body) > self._limits.result_bytes:
             raise QueryRefusedError(
@@ -210,13 +202,8 @@ class ReadOnlyClickHouse:
         import chdb  # noqa: PLC0415 - an extra
 
         handle = chdb.connect(self._path)
-        clause = ", ".join(
-            f"{name} = {_quoted(text)}" for name, text in settings.items()
-        )
         try:
-            handle.query(f"USE {self._database}", "TSV")
-            handle.query(f"SET {clause}", "TSV")
-            handle.query("SET readonly = 1", "TSV")
+            restrict(handle, settings)
         except BaseException:
             handle.close()
             raise
@@ -237,11 +224,6 @@ class ReadOnlyClickHouse:
                 "X-ClickHouse-Exception-Code": str(code),
             },
         )
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 def _content_type(name: str) -> str:

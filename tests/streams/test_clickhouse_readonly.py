@@ -1,24 +1,33 @@
+import subprocess
+import sys
+
 import chdb
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from streams.clickhouse.gate import Gate, in_its_own_words, settings_to_apply
-from streams.clickhouse.tokens import QueryRefusedError
+from streams.clickhouse.reader import Limits, ReadOnlyClickHouse
+from streams.clickhouse.readonly import (
+    QueryRefusedError,
+    restrict,
+    settings_to_apply,
+)
 
 
 @pytest.fixture(scope="module")
-def engine(migrated_clickhouse, clickhouse_folder):
+def reader(migrated_clickhouse, clickhouse_folder):
+    assert migrated_clickhouse.database == "adloom"
+    return ReadOnlyClickHouse(clickhouse_folder, Limits(seconds=5))
+
+
+@pytest.fixture
+def session(migrated_clickhouse, clickhouse_folder):
+    """An engine handle with a reader's rights and no check of its queries."""
     assert migrated_clickhouse.database == "adloom"
     handle = chdb.connect(str(clickhouse_folder.resolve()))
-    handle.query("USE adloom", "TSV")
-    handle.query("SET readonly = 1", "TSV")
+    restrict(handle, {})
     yield handle
     handle.close()
-
-
-@pytest.fixture(scope="module")
-def gate(engine):
-    return Gate(engine, "adloom")
 
 
 WRITES = [
@@ -36,6 +45,7 @@ WRITES = [
     "KILL QUERY WHERE 1",
     "SET readonly = 0",
     "USE system",
+    "SET ROLE ALL",
     "ATTACH TABLE t",
     "GRANT ALL ON *.* TO default",
     "BACKUP TABLE behavior TO File('x')",
@@ -48,6 +58,9 @@ READS_ELSEWHERE = [
     "SELECT \"file\"('/etc/passwd')",
     "SELECT file /* ) */ ('/etc/passwd')",
     "SELECT file -- \n ('/etc/passwd')",
+    "SELECT 1 AS `a'`, file('/etc/passwd'), 2 AS `b'`",
+    "SELECT 1 AS `a\"`, file('/etc/passwd'), 2 AS `b\"`",
+    "SELECT 1 AS `a\\`, file('/etc/passwd'), 2 AS `b\\`",
     "SELECT arrayMap(x -> file(x), ['/etc/passwd'])",
     "WITH file AS f SELECT f('/etc/passwd')",
     "WITH (x -> file(x)) AS f SELECT f('/etc/passwd')",
@@ -64,6 +77,7 @@ READS_ELSEWHERE = [
     "EXPLAIN SELECT file('/etc/passwd')",
     "SELECT * FROM url('http://127.0.0.1/', 'CSV')",
     "SELECT * FROM s3('https://a/b', 'CSV')",
+    "SELECT * FROM s3('https://bucket.s3.amazonaws.com/a/b.csv', 'CSV', 'a Int8')",
     "SELECT * FROM remote('127.0.0.1', system.one)",
     "SELECT * FROM cluster('default', system.one)",
     "SELECT * FROM executable('id', 'TSV', 'a String')",
@@ -71,6 +85,7 @@ READS_ELSEWHERE = [
     "SELECT * FROM sqlite('x', 'y')",
     "SELECT * FROM mysql('h', 'd', 't', 'u', 'p')",
     "SELECT * FROM merge('default', '.*')",
+    "SELECT * FROM merge('system', '^processes$')",
     "SELECT * FROM filesystem('/')",
     "SELECT * FROM loop(behavior)",
     "SELECT * FROM eval('SELECT 1')",
@@ -119,9 +134,72 @@ NOT_ONE_STATEMENT = [
     "sql",
     WRITES + READS_ELSEWHERE + WRITES_A_FILE + LIFTS_LIMITS + NOT_ONE_STATEMENT,
 )
-def test_what_does_more_than_read_is_refused(gate, engine, sql):
-    with pytest.raises(QueryRefusedError):
-        gate.admit(engine, sql)
+def test_what_does_more_than_read_is_refused(reader, sql):
+    reply = reader.answer(sql, {"param_db": "system", "param_t": "processes"})
+
+    assert reply.status >= 400
+    assert reply.body.startswith(b"Code: ")
+    assert b"root:" not in reply.body
+
+
+NEED_A_GRANT = [
+    *(sql for sql in WRITES if not sql.startswith(("KILL", "SET", "EXPLAIN"))),
+    "SELECT * FROM file('/etc/passwd', 'LineAsString')",
+    "SELECT * FROM default.`/etc/passwd`",
+    "DESCRIBE TABLE file('/etc/passwd', 'LineAsString')",
+    "SELECT * FROM url('http://127.0.0.1/', 'CSV')",
+    "SELECT * FROM s3('https://bucket.s3.amazonaws.com/a/b.csv', 'CSV', 'a Int8')",
+    "SELECT * FROM remote('127.0.0.1', system.one)",
+    "SELECT * FROM executable('id', 'TSV', 'a String')",
+    "SELECT * FROM sqlite('x', 'y')",
+    "SELECT * FROM mysql('h', 'd', 't', 'u', 'p')",
+    "SELECT * FROM loop(behavior)",
+    "SELECT * FROM filesystem('/')",
+    "SHOW ACCESS",
+]
+
+
+@pytest.mark.parametrize("sql", NEED_A_GRANT)
+def test_the_engine_itself_refuses_a_reader(session, sql):
+    with pytest.raises(RuntimeError, match="ACCESS_DENIED"):
+        session.query(sql, "TSV")
+
+
+def test_the_engine_shows_a_reader_nothing_of_this_process(session):
+    secret = pa.table({"a": [1]})
+
+    with pytest.raises(RuntimeError, match="ACCESS_DENIED"):
+        session.query("SELECT * FROM Python(secret)", "TSV")
+
+    assert secret.num_rows == 1
+
+
+@pytest.mark.parametrize("name", ["max_execution_time", "readonly", "max_threads"])
+def test_the_engine_itself_keeps_a_readers_settings(session, name):
+    with pytest.raises(RuntimeError, match="READONLY"):
+        session.query(f"SET {name} = 77", "TSV")
+
+
+def test_an_engine_without_our_users_gives_no_reader(tmp_path):
+    """In a process of its own: a process has one engine."""
+    program = (
+        "import sys; from pathlib import Path; import chdb\n"
+        "from streams.clickhouse.reader import ReadOnlyClickHouse\n"
+        "from streams.errors import StateError\n"
+        "handle = chdb.connect(sys.argv[1])\n"
+        "handle.query('CREATE DATABASE adloom')\n"
+        "try: ReadOnlyClickHouse(Path(sys.argv[1]))\n"
+        "except StateError as error: print(error)\n"
+    )
+
+    shown = subprocess.run(
+        [sys.executable, "-c", program, tmp_path / "engine"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "runs without Adloom's users" in shown.stdout, shown.stderr
 
 
 @pytest.mark.parametrize(
@@ -130,6 +208,7 @@ def test_what_does_more_than_read_is_refused(gate, engine, sql):
         "select 1",
         "SELECT 1;",
         "SELECT 'a;b', 'file(''x'')' -- file('x')",
+        "SELECT 'it\\'s' AS `user's`, '`' AS b, 'SETTINGS' AS c",
         """SELECT count(), uniqExact(event_id), sumIf(value, kind = 'conversion'),
         quantilesExact(0.5, 0.9)(value), argMaxIfOrNull(item, occurred_at, 1)
         FROM behavior FINAL WHERE occurred_at > now() - INTERVAL 1 DAY""",
@@ -155,15 +234,15 @@ def test_what_does_more_than_read_is_refused(gate, engine, sql):
         "EXPLAIN SYNTAX SELECT count() FROM behavior",
     ],
 )
-def test_what_only_reads_is_let_through_and_runs(gate, engine, sql):
-    admitted = gate.admit(engine, sql)
+def test_what_only_reads_is_answered(reader, sql):
+    reply = reader.answer(sql, {"param_a": "1", "param_b": "[2]"})
 
-    engine.query(admitted, "TSV", params={"a": "1", "b": "[2]"})
+    assert reply.status == 200, reply.body
 
 
-def test_the_dangers_are_real(engine):
-    """Without the gate a read-only handle reads files: chdb has no grants."""
-    assert engine.query("SELECT file('/etc/passwd')", "TSV").bytes()
+def test_the_dangers_are_real(session):
+    """Without the check a reader's session reads files: `file()` needs no grant."""
+    assert session.query("SELECT file('/etc/passwd')", "TSV").bytes()
 
 
 @settings(max_examples=60)
@@ -179,31 +258,17 @@ def test_the_dangers_are_real(engine):
         max_size=12,
     )
 )
-def test_no_disguise_of_a_file_gets_through(gate, engine, parts):
-    try:
-        admitted = gate.admit(engine, "SELECT " + "".join(parts))
-    except QueryRefusedError:
-        return
-    try:
-        answer = engine.query(admitted, "TSV").bytes()
-    except RuntimeError:
-        return
-    assert b"root:" not in answer
+def test_no_disguise_of_a_file_gets_through(reader, parts):
+    assert b"root:" not in reader.answer("SELECT " + "".join(parts), {}).body
 
 
 @given(st.text(max_size=40))
 @settings(max_examples=60)
-def test_a_text_stays_what_it_is(engine, text):
+def test_a_text_stays_what_it_is(reader, text):
     quoted = text.replace("\\", "\\\\").replace("'", "\\'")
-    try:
-        rendered = in_its_own_words(engine, f"SELECT '{quoted}' AS t")
-    except QueryRefusedError:
-        return
-    shown = engine.query(
-        f"SELECT hex(t) FROM ({rendered})",  # noqa: S608 - what is tested
-        "TSV",
-    ).bytes()
-    assert bytes.fromhex(shown.decode().strip()) == text.encode()
+    reply = reader.answer(f"SELECT hex('{quoted}')", {})
+
+    assert bytes.fromhex(reply.body.decode().strip()) == text.encode()
 
 
 def test_settings_that_only_show_are_applied_others_refused():
