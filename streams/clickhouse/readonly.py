@@ -28,7 +28,7 @@ _FORBIDDEN = (
     (
         ACCESS_DENIED,
         re.compile(
-            r"\b(file|filesystem\w*|merge|mergeTree\w*|information_schema|hostName|"
+            r"\b(file|filesystem\w*|merge|sqlite|mergeTree\w*|information_schema|hostName|"
             r"fullHostName|FQDN|displayName|serverUUID|tcpPort|buildId|globalVariable|"
             r"get(?:Macro|Server|Setting|OS|Client)\w*|showCertificate|logTrace|"
             r"ai[A-Z]\w*)\b|:\s*Identifier",
