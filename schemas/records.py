@@ -115,6 +115,7 @@ class Preference(Record):
     behavior_offset: int
     profile_offset: int
     text_offset: int
+    vocabulary: str | None = None
     last_click_at: int = 0
     withdrawn_at: int = 0
     unclicked_at: bytes = b""
@@ -137,6 +138,7 @@ class CreativeRequest(Record):
     requested_at: int
     deadline_at: int
     tired_of: str | None = None
+    vocabulary: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

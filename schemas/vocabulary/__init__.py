@@ -29,6 +29,7 @@ __all__ = [
     "known_ids",
     "look_up_with",
     "mapped",
+    "mark",
     "parse",
     "read",
 ]
@@ -77,6 +78,12 @@ def _named() -> Path | None:
 
         name = dotenv_values(".env").get(VARIABLE)
     return Path(name) if name else None
+
+
+def mark() -> str | None:
+    """Return what a vector is stored with: the digest; None: the bundled vocabulary."""
+    own = deployed().digest
+    return None if own == bundled().digest else own
 
 
 def look_up_with(source: Callable[[], Iterable[Ids]]) -> None:

@@ -21,7 +21,7 @@ from schemas.records import (
     Text,
     TextSignal,
 )
-from schemas.vocabulary import deployed
+from schemas.vocabulary import VocabularyError, ids_of
 from streams.admission.checks import (
     BIG,
     DAY_MS,
@@ -65,7 +65,19 @@ def _half_lives(record: object, _: int) -> Iterator[str]:
 
 def _weights_bytes(record: object) -> int:
     lengths = record.half_lives_s if isinstance(record, Preference) else ()
-    return len(lengths) * len(deployed().categories) * 4
+    return len(lengths) * _vector_bytes(record)
+
+
+def _vector_bytes(record: object) -> int:
+    """Return the bytes of a vector under the record's own vocabulary."""
+    return 4 * len(ids_of(getattr(record, "vocabulary", None)).categories)
+
+
+def _vocabulary(record: object, _: int) -> Iterator[str]:
+    try:
+        ids_of(getattr(record, "vocabulary", None))
+    except VocabularyError as error:
+        yield f"vocabulary: {error}"
 
 
 def _shifts(record: object, _: int) -> Iterator[str]:
@@ -159,6 +171,7 @@ _CHECKS: dict[type[Record], tuple[Check, ...]] = {
         user,
         instants("as_of"),
         _half_lives,
+        _vocabulary,
         numbers(0, BIG, "n_events", "n_unclicked"),
         numbers(-1, BIG, "behavior_offset", "profile_offset", "text_offset"),
         vector("weights", _weights_bytes),
@@ -168,7 +181,8 @@ _CHECKS: dict[type[Record], tuple[Check, ...]] = {
         user,
         instants("requested_at"),
         ordered("requested_at", "deadline_at"),
-        vector("preferences", lambda _: len(deployed().categories) * 4),
+        _vocabulary,
+        vector("preferences", _vector_bytes),
     ),
     Creative: (
         texts(Creative),

@@ -11,6 +11,7 @@ from streams.columns.decode import decode
 from streams.columns.limits import limits_of
 from streams.columns.payload import Payload
 from streams.columns.plan import DecodePlan, compile_plan
+from streams.columns.vocabulary import FIELD, has_vectors, translated
 
 _FRAME = 5
 
@@ -23,6 +24,7 @@ class Decoder:
         ids: where writer schemas come from.
         wanted: fields that become slots, in this order.
         key: field that must equal the message key.
+        strict: an unknown vocabulary of a vector is an error.
         use_compiled: False takes the Python path though the compiled one is there.
     """
 
@@ -34,10 +36,14 @@ class Decoder:
         key: str | None = None,
         *,
         use_compiled: bool = True,
+        strict: bool = False,
     ) -> None:
         self._record = record
         self._ids = ids
-        self._wanted = tuple(wanted)
+        self._strict = strict
+        # Who asks for the vocabulary takes vectors as they are.
+        self._translates = has_vectors(record) and FIELD not in wanted
+        self._wanted = (*wanted, FIELD) if self._translates else tuple(wanted)
         self._key = key
         self._decode: Callable[..., Columns] = decode
         self._prepare: Callable[[DecodePlan], Any] = lambda plan: plan
@@ -53,6 +59,8 @@ class Decoder:
     ) -> Columns:
         """Return the columns; odd records are what the codec has to look at.
 
+        Vectors are under the vocabulary of this process.
+
         Args:
             payloads: of one partition, in offset order.
             from_offset: records before it are left out.
@@ -62,6 +70,8 @@ class Decoder:
         for _, _, value in columns.odd_records():
             if value is not None and len(value) >= _FRAME and value[0] == 0:
                 self._learn(int.from_bytes(value[1:_FRAME], "big"))
+        if self._translates:
+            return translated(self._record, columns, strict=self._strict)
         return columns
 
     def _learn(self, schema_id: int) -> None:

@@ -31,7 +31,7 @@ def behavior_columns(records: Sequence[tuple[int, Behavior]]) -> Columns:
     return record_columns(Behavior, records, FOLDED)
 
 
-def preference_columns(record: Preference) -> Columns:
+def preference_columns(record: Record) -> Columns:
     """Return one Preference as the columns that `restore` reads."""
     return record_columns(Preference, [(0, record)], FIELDS)
 

@@ -12,6 +12,7 @@ from streams.columns.columns import Columns
 from streams.columns.decoder import Decoder
 from streams.columns.from_records import record_columns
 from streams.columns.payload import Payload
+from streams.columns.vocabulary import translated_record
 from streams.engine.admit import admit
 from streams.engine.stage import ColumnarStage, Incoming, Output, Stage
 from streams.kafka.batch_header import CorruptBatchError
@@ -178,6 +179,7 @@ class Intake:
             return Incoming(topic.record, key, None, partition, offset)
         codec = self._wire.codec(topic.record)
         value = admit(topic, codec, message.key, message.value, now)
+        value = translated_record(value)
         return Incoming(topic.record, key, value, partition, offset)
 
 

@@ -24,7 +24,7 @@ class SnapshotMeta:
     """What a snapshot holds."""
 
     layout: str
-    """What its parts mean; another layout is not loaded."""
+    """What its parts mean."""
     changelog: str
     """Topic that goes on from it."""
     changelog_offset: int
@@ -64,13 +64,14 @@ def _frames(content: memoryview) -> Iterator[memoryview]:
 
 
 def _of_layout(
-    layout: str, content: memoryview
-) -> tuple[SnapshotMeta, list[memoryview]]:
+    stage: SnapshottedStage, content: memoryview
+) -> tuple[SnapshotMeta, Iterator[memoryview]]:
+    """Return what a file holds, and its parts in the stage's layout."""
     frames = list(_frames(content))
     meta = SnapshotMeta(**json.loads(bytes(frames.pop())))
-    if meta.layout != layout:
-        raise ValueError("its rows have another layout")
-    return meta, frames
+    if meta.layout == stage.snapshot_layout():
+        return meta, iter(frames)
+    return meta, map(stage.snapshot_converter(meta.layout), frames)
 
 
 def write_meta(file: BinaryIO, meta: SnapshotMeta) -> None:
@@ -90,7 +91,7 @@ def read_into(stage: SnapshottedStage, partition: int, path: Path) -> SnapshotMe
     with path.open("rb") as file:
         content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     try:
-        meta, frames = _of_layout(stage.snapshot_layout(), memoryview(content))
+        meta, frames = _of_layout(stage, memoryview(content))
         for frame in frames:
             stage.load_snapshot(partition, frame)
     except (ValueError, TypeError, IndexError, KeyError):

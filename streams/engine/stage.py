@@ -5,7 +5,7 @@ sends what it returns, writes its changed state to its changelog, and restores t
 state before the first record of a partition that it gains.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -128,6 +128,9 @@ class SnapshottedStage(Protocol):
 
     def snapshot_layout(self) -> str:
         """Return what the parts mean; parts of another layout cannot be loaded."""
+
+    def snapshot_converter(self, layout: str) -> Callable[[memoryview], memoryview]:
+        """Return what turns parts of another layout into ours; ValueError: nothing."""
 
     def snapshot_parts(self, partition: int) -> Iterator[bytes]:
         """Yield the state part by part, each as it is when it is asked for.

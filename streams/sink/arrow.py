@@ -32,6 +32,7 @@ LOW_CARDINALITY = frozenset(
         "device",
         "arm",
         "model_name",
+        "vocabulary",
     )
 )
 """Strings that the tables keep as LowCardinality: each value is copied once a batch."""

@@ -6,6 +6,7 @@ would without this; so do records that this stage doubts.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,11 +16,12 @@ from faust.types import TP
 
 from schemas.avro import SchemaIds
 from schemas.records import Behavior, Feedback, Preference, Record
-from schemas.vocabulary import deployed
+from schemas.vocabulary import VocabularyError, ids_of
 from streams.admission.checks import MAX_CONDITIONS
 from streams.columns.columns import Columns
 from streams.columns.decoder import Decoder
 from streams.columns.payload import Payload
+from streams.columns.vocabulary import FIELD
 from streams.kafka.batch_header import CorruptBatchError
 from streams.kafka.messages import Message, messages
 from streams.kafka.record_batches import RecordSet
@@ -147,11 +149,22 @@ def _odd_vectors(batch: pa.RecordBatch) -> Flags:
     odd: Flags = (n_lengths == 0) | _any_in(too_short, bounds)
     weights = batch.column("weights")
     ends = np.frombuffer(weights.buffers()[1], np.int32)[: batch.num_rows + 1]
-    odd |= np.diff(ends) != n_lengths * len(deployed().categories) * 4
+    odd |= np.diff(ends) != n_lengths * _widths(batch.column(FIELD)) * 4
     if odd.any():
         return odd
     numbers = np.frombuffer(weights.buffers()[2], "<f4")
     return _any_in(~np.isfinite(numbers), ends // 4)
+
+
+def _widths(digests: pa.Array) -> npt.NDArray[np.int64]:
+    """Return the categories of each row's vocabulary [n]; -1 of unknown ones."""
+    if digests.null_count == len(digests):
+        return np.full(len(digests), len(ids_of(None).categories))
+    known: dict[str | None, int] = {}
+    for digest in set(digests.to_pylist()):
+        with suppress(VocabularyError):
+            known[digest] = len(ids_of(digest).categories)
+    return np.array([known.get(one, -1) for one in digests.to_pylist()])
 
 
 def _odd_conditions(batch: pa.RecordBatch) -> Flags:

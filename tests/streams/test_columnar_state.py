@@ -84,7 +84,7 @@ def written(people, numbers=None, max_bytes=800, **more):
         CODEC.frame,
         encoded_lives(LIVES),
         [NOBODY],
-        changelog.varint(-1) * 3,
+        changelog.varint(-1) * 3 + b"\0",
         max_bytes,
         **more,
     )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from schemas.records import Behavior, Profile, Record, TextSignal
+from schemas.vocabulary import mark
 from streams.columns.changelog import sized, varint
 from streams.columns.columns import Columns, Ints
 from streams.columns.vectors import hash_bytes, padded
@@ -165,8 +166,8 @@ class PreferencePartition:
                 self._remember(source, included[:0])
 
     def encoded_positions(self) -> bytes:
-        """Return the positions as Avro."""
-        return b"".join(map(varint, self.positions))
+        """Return the positions as Avro, and the vocabulary, which follows them."""
+        return b"".join(map(varint, self.positions)) + _optional(mark())
 
 
 def encoded_lives(half_lives_s: Sequence[int]) -> bytes:

@@ -6,7 +6,8 @@ from contextlib import suppress
 import numpy as np
 
 from schemas.avro import AvroError, Codec
-from schemas.records import Preference
+from schemas.records import Preference, Record
+from schemas.vocabulary import VocabularyError, ids_of
 from streams.admission.checks import DAY_MS
 from streams.admission.records import reason_to_reject
 from streams.columns import changelog, compiled
@@ -18,6 +19,8 @@ from streams.columns.payload import Payload
 from streams.columns.plan import NULL
 from streams.columns.rows import instant
 from streams.columns.vectors import Flags
+from streams.columns.vocabulary import FIELD, translated_record
+from streams.errors import StateError
 from streams.stages.preferences.partition import PreferencePartition
 
 _PROFILE_FIELDS = ("language", "region", "age_band", "device")
@@ -45,6 +48,7 @@ class Restoring:
             changelog.FIELDS,
             "user_id",
             use_compiled=use_compiled,
+            strict=True,
         )
 
     def restore(
@@ -56,8 +60,22 @@ class Restoring:
         """Take people back from record batches of the changelog, in offset order.
 
         A batch is restored up to its first odd record (a tombstone), then that record,
-        then the rest: later records win.
+        then the rest: later records win. Weights under another vocabulary are mapped.
+
+        Raises:
+            StateError: nobody knows the vocabulary of a record.
         """
+        try:
+            self._restore(state, payloads, from_offset)
+        except VocabularyError as error:
+            raise StateError(f"changelog of preferences: {error}") from error
+
+    def _restore(
+        self,
+        state: PreferencePartition,
+        payloads: Sequence[Payload],
+        from_offset: int,
+    ) -> None:
         for payload in payloads:
             columns = self._decoder.decode([payload], from_offset, _ANY_TIME)
             if not len(columns.odd):
@@ -98,9 +116,10 @@ class Restoring:
             state.table.remove(user_id)
             return
         with suppress(AvroError):  # nobody here wrote it: the requests stage says so
-            record = self._codec.decode(value)
+            record: Record = self._codec.decode(value)
+            ids_of(getattr(record, FIELD))  # unknown: the state would be half-read
             if reason_to_reject(record, _ANY_TIME) is None:
-                self.put(state, preference_columns(record))
+                self.put(state, preference_columns(translated_record(record)))
 
 
 def _only(columns: Columns, chosen: Flags) -> Columns:

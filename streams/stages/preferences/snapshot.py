@@ -18,9 +18,11 @@ from streams.stages.preferences.user_table import UserTable
 
 ROWS_PER_PART = 100_000
 
-_ROWS, _PROFILES, _WINDOW = b"r", b"P", b"W"
+FORMAT = "preferences-1"
 
-_OLD_ROWS = b"R"
+ROWS, _PROFILES, _WINDOW = b"r", b"P", b"W"
+
+OLD_ROWS = b"R"
 """Rows whose bursts are relative to their landmark, as they were written at first."""
 
 
@@ -35,7 +37,7 @@ def parts(partition: PreferencePartition) -> Iterator[bytes]:
             gather = keys_of
         yield b"".join(
             (
-                _ROWS,
+                ROWS,
                 len(rows).to_bytes(8, "little"),
                 rows.tobytes(),
                 gather(table.index, rows),
@@ -61,10 +63,10 @@ def load(partition: PreferencePartition, part: memoryview) -> None:
     elif kind == _WINDOW:
         # A part begins with a byte, so what follows lies askew: copied, it does not.
         table.window.add(np.frombuffer(bytes(content), np.uint64))
-    elif kind in {_ROWS, _OLD_ROWS}:
+    elif kind in {ROWS, OLD_ROWS}:
         size = int.from_bytes(content[:8], "little") * table.dtype.itemsize
         rows, keys = content[8 : 8 + size], content[8 + size :]
-        _put(table, _renewed(table, rows) if kind == _OLD_ROWS else rows, keys)
+        _put(table, _renewed(table, rows) if kind == OLD_ROWS else rows, keys)
     else:
         raise ValueError(f"expected a part of rows, profiles or ids, got {kind!r}")
 
@@ -87,4 +89,4 @@ def _renewed(table: UserTable, content: memoryview) -> memoryview:
 
 def layout(half_lives_s: Sequence[int], categories: Sequence[str]) -> str:
     """Return what the rows of a snapshot mean: another layout cannot be loaded."""
-    return json.dumps(["preferences-1", list(half_lives_s), list(categories)])
+    return json.dumps([FORMAT, list(half_lives_s), list(categories)])

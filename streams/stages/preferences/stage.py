@@ -32,6 +32,7 @@ from streams.engine.stage import (
 )
 from streams.settings import PreferencesSettings
 from streams.stages.preferences import snapshot
+from streams.stages.preferences.converting import Convert, converter
 from streams.stages.preferences.partition import (
     SOURCES,
     PreferencePartition,
@@ -206,6 +207,10 @@ class Preferences:
     def snapshot_layout(self) -> str:
         """Return what the parts of a snapshot mean."""
         return snapshot.layout(self._settings.half_lives_s, self._rules.categories)
+
+    def snapshot_converter(self, layout: str) -> Convert:
+        """Return what turns parts of another layout into ours."""
+        return converter(layout, self._settings.half_lives_s)
 
     def snapshot_parts(self, partition: int) -> Iterator[bytes]:
         """Yield the people of a partition, a slice at a time."""

@@ -3,7 +3,7 @@
 from model_export.space.style import written
 from schemas.preference_vector import to_bytes
 from schemas.records import CreativeRequest, RequestReason
-from schemas.vocabulary import deployed
+from schemas.vocabulary import deployed, mark
 from streams.columns.ids import derived_id
 from streams.engine.stage import Outgoing
 from streams.stages.requests.encoding import encode_request
@@ -121,6 +121,7 @@ class Asking:
             requested_at=now,
             deadline_at=now + self._deadline_ms,
             tired_of=written(tired_of),
+            vocabulary=None if person.vector is None else mark(),
         )
         encoded = None if self._frame is None else encode_request(request, self._frame)
         return Outgoing(CreativeRequest, user_id, encoded or request)

@@ -32,6 +32,7 @@ def encode_request(request: CreativeRequest, frame: bytes) -> bytes:
             varint(request.requested_at),
             varint(request.deadline_at),
             _optional(request.tired_of),
+            _optional(request.vocabulary),
         )
     )
 

@@ -9,7 +9,7 @@ from typing import get_args
 import numpy as np
 
 from schemas.records import CreativeRequest, RequestReason
-from schemas.vocabulary import deployed
+from schemas.vocabulary import deployed, mark
 from streams.admission.records import reason_to_reject
 from streams.columns.columns import Columns, cut
 from streams.columns.payload import Payload
@@ -65,4 +65,5 @@ def _record(payload: Payload, slots: list[int]) -> CreativeRequest | None:
         preferences=preferences,
         requested_at=requested_at,
         deadline_at=deadline_at,
+        vocabulary=mark(),  # columns are under ours
     )

@@ -1,0 +1,74 @@
+"""State under one vocabulary, read under another: no weight with a home is lost."""
+
+import json
+
+import pytest
+
+from tests.house import vocabularies as v
+
+ERA = "tests.house.era"
+
+
+def told(what, folder, kernels, vocabulary):
+    text = v.run(
+        ERA, what, str(folder), kernels, vocabulary=vocabulary, store=folder / "models"
+    )
+    return json.loads(text)
+
+
+def begun(folder, kernels, what="changelog", vocabulary=None):
+    folder.mkdir()
+    store = folder / "models"
+    v.run(ERA, "write", str(folder), kernels, vocabulary=vocabulary, store=store)
+    return told(what, folder, kernels, vocabulary)
+
+
+@pytest.mark.parametrize("kernels", ["auto", "python"])
+@pytest.mark.parametrize("what", ["changelog", "snapshot"])
+def test_grown_reordered_and_back_people_keep_every_weight(tmp_path, kernels, what):
+    before = begun(tmp_path / "one", kernels, what)
+    assert set(before["u0"]["weights"]) == {"running", "coffee", "wine", "tea"}
+    assert before["u0"]["exposures"] == dict.fromkeys(
+        ("search", "social", "video", "device"), 1.0
+    )
+    for vocabulary in (v.grown(), v.reordered()):
+        after = told(what, tmp_path / "one", kernels, vocabulary)
+        assert {one["vocabulary"] for one in after.values()} != {None}
+        assert plain(after) == plain(before)
+    begun(tmp_path / "two", kernels, what, v.grown())
+    back = told(what, tmp_path / "two", kernels, None)
+    assert {one["vocabulary"] for one in back.values()} == {None}
+    assert plain(back) == plain(before)
+
+
+@pytest.mark.parametrize("kernels", ["auto", "python"])
+@pytest.mark.parametrize("what", ["changelog", "snapshot"])
+def test_what_is_retired_goes_to_its_home_or_is_left_out(tmp_path, kernels, what):
+    before = begun(tmp_path / "one", kernels, what)
+    lost = told(what, tmp_path / "one", kernels, v.without("wine"))
+    assert all("wine" not in one["weights"] for one in lost.values())
+    for user, one in before.items():
+        del one["weights"]["wine"]
+        assert lost[user]["weights"] == one["weights"]
+    home = told(what, tmp_path / "one", kernels, v.without("wine", 'wine = "coffee"'))
+    moved = home["u0"]["weights"]["coffee"]
+    assert moved > before["u0"]["weights"]["coffee"]
+    assert home["u0"]["n_events"] == before["u0"]["n_events"]
+
+
+@pytest.mark.parametrize("kernels", ["auto", "python"])
+def test_a_vocabulary_that_nobody_kept_stops_the_worker_with_a_sentence(
+    tmp_path, kernels
+):
+    begun(tmp_path / "one", kernels, vocabulary=v.grown())
+    for kept in (tmp_path / "one" / "models" / "vocabularies").iterdir():
+        kept.unlink()
+    with pytest.raises(AssertionError, match="run `adloom vocabulary keep FILE`"):
+        told("changelog", tmp_path / "one", kernels, None)
+
+
+def plain(people):
+    return {
+        user: {name: part for name, part in one.items() if name != "vocabulary"}
+        for user, one in people.items()
+    }

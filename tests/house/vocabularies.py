@@ -1,0 +1,62 @@
+"""The bundled vocabulary, grown, reordered, or with an entry retired."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from schemas.vocabulary import BUNDLED_FILE
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = BUNDLED_FILE.read_text("utf-8")
+_START = TEXT.index("[[category]]")
+
+CHESS = """
+[[category]]
+id = "chess"
+parent = "culture"
+en = "Chess"
+zh = "国际象棋"
+title_en = "Chess"
+title_zh = "国际象棋"
+"""
+
+
+def grown():
+    """Chess before all others: the column of each of these moves."""
+    return TEXT[:_START] + CHESS + TEXT[_START:]
+
+
+def reordered():
+    """All categories backwards."""
+    blocks = re.split(r"(?=\[\[category\]\])", TEXT[_START:])[1:]
+    return TEXT[:_START] + "".join(reversed(blocks))
+
+
+def without(category, maps=""):
+    """One category less; `maps` is what the table of that name says."""
+    pattern = rf'\[\[category\]\]\nid = "{category}".*?(?=\[\[category\]\]|\Z)'
+    text, n = re.subn(pattern, "", TEXT, flags=re.DOTALL)
+    assert n == 1
+    return f"{text}\n[maps]\n{maps}\n"
+
+
+def run(*words, vocabulary=None, store):
+    """Run a module in a process with this vocabulary; return what it prints."""
+    environment = {"PATH": "", "ADLOOM_MODEL__STORE": str(store)}
+    if vocabulary is not None:
+        path = Path(store) / "vocabulary.toml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(vocabulary, "utf-8")
+        environment["ADLOOM_VOCABULARY"] = str(path)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        cwd=ROOT,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
