@@ -1,7 +1,6 @@
 """Outcomes of impressions -> whether the click rate has changed.
 
-The detector is ADWIN (Bifet and Gavalda, "Learning from Time-Changing Data with
-Adaptive Windowing", SDM 2007). It is fed in the order of the impressions: a click is
+The detector is ADWIN (adwin.py). It is fed in the order of the impressions: a click is
 known at once and a none only after its window, so that in order of arrival the first
 minutes would be all clicks, and the next ones look like a drift.
 """
@@ -13,9 +12,7 @@ from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any
 
-from river.drift import ADWIN
-
-_ADWIN: Any = ADWIN  # river has no types
+from streams.stages.retraining.adwin import Adwin
 
 MAX_RECENT = 10_000
 """Rewards kept to start again from after a restart."""
@@ -35,7 +32,7 @@ class RewardDrift:
         self.found = False
         """True once a change was found; whoever acts on it resets it."""
         self._delta = delta
-        self._adwin = _ADWIN(delta=delta)
+        self._adwin = Adwin(delta)
         self._recent: deque[int] = deque(maxlen=MAX_RECENT)
         self._held: list[tuple[int, int, int]] = []
         """(shown at, hash, success) of reactions whose window is still open."""
@@ -63,7 +60,7 @@ class RewardDrift:
     def from_row(self, row: Sequence[Any]) -> None:
         """Go on from a row; ADWIN sees the recent rewards again."""
         found, self._halvings, held, recent = row
-        self._adwin = _ADWIN(delta=self._delta)
+        self._adwin = Adwin(self._delta)
         self._held = [(at, number, success) for at, number, success in held]
         heapify(self._held)
         self._recent.clear()
@@ -72,12 +69,12 @@ class RewardDrift:
         self.found = found
 
     def _update(self, success: int) -> None:
-        self._adwin.update(success)
         self._recent.append(success)
-        if self._adwin.drift_detected:
+        if self._adwin.update(success):
             self.found = True
             while len(self._recent) > self._adwin.width:
                 self._recent.popleft()
+            self._adwin = Adwin(self._delta)
 
     def _thin_out(self) -> None:
         while len(self._held) > MAX_HELD:
