@@ -39,15 +39,19 @@ class DesignSpace:
     Args:
         text: content of a space file (docs/generators.md has the format).
         origin: name of the file, for messages.
+        whole: refuse attributes that nobody draws too.
 
     Raises:
         SpaceError: the file is wrong; names every mistake.
     """
 
-    def __init__(self, text: str, origin: str = "space file") -> None:
-        parsed = space_file.parse(text, origin)
+    def __init__(
+        self, text: str, origin: str = "space file", *, whole: bool = False
+    ) -> None:
+        parsed = space_file.parse(text, origin, whole=whole)
         self.source = text
         self.name = parsed.name
+        self.drawings = parsed.drawings
         self.categorical = parsed.categorical
         self.continuous = parsed.continuous
         self.n_logits = sum(map(len, self.categorical.values()))
@@ -318,4 +322,4 @@ def load(path: Path | None = None) -> DesignSpace:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SpaceError(f"cannot read the creative space {path}: {error}") from error
-    return DesignSpace(text, str(path))
+    return DesignSpace(text, str(path), whole=True)

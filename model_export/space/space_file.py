@@ -5,12 +5,15 @@ import tomllib
 from dataclasses import dataclass, field
 from typing import Any
 
+from model_export.space.drawings import Drawings
+from model_export.space.toml_lines import line_of
 from schemas.vocabulary import deployed
 
 MAX_COLUMNS = 4_096
 """Most columns of a design vector: a bound on what a file can make us allocate."""
 
 _LEAST_VALUES = 2
+_CATEGORICAL = "categorical"
 
 
 class SpaceError(ValueError):
@@ -44,22 +47,33 @@ class SpaceFile:
     categorical: dict[str, tuple[str, ...]] = field(default_factory=dict)
     continuous: dict[str, tuple[float, float]] = field(default_factory=dict)
     forbidden: list[Forbidden] = field(default_factory=list)
+    drawings: Drawings = field(default_factory=Drawings)
+    elsewhere: tuple[str, ...] = ()
+    """Attributes that somebody else's renderer draws."""
 
 
-def parse(text: str, origin: str = "space file") -> SpaceFile:
+def parse(text: str, origin: str = "space file", *, whole: bool = False) -> SpaceFile:
     """Return the content of a creative space file.
 
+    Args:
+        text: the file.
+        origin: its name, for messages.
+        whole: refuse attributes that nobody draws too, as models do not care.
+
     Raises:
-        SpaceError: the file is wrong; the message has one line for each mistake.
+        SpaceError: the file is wrong; the message has file and line of each mistake.
     """
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SpaceError(f"{origin} is not TOML: {error}") from error
     reader = _Reader()
-    reader.read(raw)
+    reader.read(raw, whole=whole)
     if reader.mistakes:
-        lines = "\n".join(f"  {mistake}" for mistake in reader.mistakes)
+        lines = "\n".join(
+            f"  {origin}:{line_of(text, path)}: {mistake}"
+            for path, mistake in reader.mistakes
+        )
         raise SpaceError(f"{origin} is wrong:\n{lines}\nsee docs/generators.md")
     return reader.file
 
@@ -69,36 +83,80 @@ class _Reader:
 
     def __init__(self) -> None:
         self.file = SpaceFile()
-        self.mistakes: list[str] = []
+        self.mistakes: list[tuple[tuple[str, ...], str]] = []
+        """Path of keys, and what is wrong there."""
+        self._at: tuple[str, ...] = ()
+        """Path of the rule being read."""
 
-    def read(self, raw: dict[str, Any]) -> None:
-        known = ("name", "categorical", "continuous", "forbid")
+    def read(self, raw: dict[str, Any], *, whole: bool) -> None:
+        known = ("name", "categorical", "continuous", "forbid", "draw", "elsewhere")
         for key in raw:
             if key not in known:
-                self.mistakes.append(f"{key}: unknown; expected one of {known}")
+                self._mistake(f"{key}: unknown; expected one of {known}", key)
         self._read_name(raw.get("name"))
         self._read_categorical(raw.get("categorical", {}))
         self._read_continuous(raw.get("continuous", {}))
         self._check_size()
+        self._read_draw(raw.get("draw", {}), raw.get("elsewhere", []), whole=whole)
         forbidden = raw.get("forbid", [])
         if not isinstance(forbidden, list):
-            self.mistakes.append("forbid: write each rule as [[forbid]]")
+            self._mistake("forbid: write each rule as [[forbid]]", "forbid")
             return
         for number, entry in enumerate(forbidden, 1):
             self._read_forbidden(number, entry)
         names = [entry.name for entry in self.file.forbidden]
         for name in sorted({name for name in names if names.count(name) > 1}):
-            self.mistakes.append(f"forbid {name}: two rules have this name")
+            self._mistake(f"forbid {name}: two rules have this name", "forbid", name)
+
+    def _mistake(self, message: str, *path: str) -> None:
+        self.mistakes.append((path, message))
+
+    def _read_draw(self, own: Any, elsewhere: Any, *, whole: bool) -> None:
+        if not isinstance(own, dict) or not isinstance(elsewhere, list):
+            self._mistake("expected tables under draw, and a list elsewhere", "draw")
+            return
+        drawings = self.file.drawings = Drawings(own)
+        self.file.elsewhere = tuple(map(str, elsewhere))
+        for path, why in drawings.mistakes:
+            self._mistake(f"{'.'.join(path)}: {why}", *path)
+        for attribute, value, why in drawings.undrawable(self.file.categorical):
+            self._mistake(
+                f"categorical.{attribute}: {why}", _CATEGORICAL, attribute, value
+            )
+        for name, (low, _, high) in drawings.ranges.items():
+            least, most = self.file.continuous.get(name, (low, high))
+            if least < low or most > high:
+                self._mistake(
+                    f"continuous.{name}: [{least}, {most}] cannot be drawn: expected "
+                    f"a range within [{low}, {high}]",
+                    "continuous",
+                    name,
+                )
+        if whole:
+            self._check_attributes(drawings.attributes)
+
+    def _check_attributes(self, drawn: frozenset[str]) -> None:
+        """Refuse attributes that would be learnt though nobody can see them."""
+        for kind in (_CATEGORICAL, "continuous"):
+            table = getattr(self.file, kind)
+            for name in table.keys() - drawn - set(self.file.elsewhere):
+                self._mistake(
+                    f"{kind}.{name}: the renderer draws no such attribute; expected "
+                    f"one of {sorted(drawn)}, or elsewhere = [{name!r}] if another "
+                    "renderer draws it",
+                    kind,
+                    name,
+                )
 
     def _read_name(self, name: Any) -> None:
         if isinstance(name, str) and name:
             self.file.name = name
         else:
-            self.mistakes.append(f"name: expected a text, got {name!r}")
+            self._mistake(f"name: expected a text, got {name!r}", "name")
 
     def _read_categorical(self, table: Any) -> None:
         if not isinstance(table, dict):
-            self.mistakes.append(f"categorical: expected a table, got {table!r}")
+            self._mistake(f"categorical: expected a table, got {table!r}", _CATEGORICAL)
             return
         for attribute, values in table.items():
             good = (
@@ -110,24 +168,32 @@ class _Reader:
             if good:
                 self.file.categorical[attribute] = tuple(values)
             else:
-                self.mistakes.append(
+                self._mistake(
                     f"categorical.{attribute}: expected two or more different texts, "
-                    f"got {values!r}"
+                    f"got {values!r}",
+                    _CATEGORICAL,
+                    attribute,
                 )
 
     def _read_continuous(self, table: Any) -> None:
         if not isinstance(table, dict):
-            self.mistakes.append(f"continuous: expected a table, got {table!r}")
+            self._mistake(f"continuous: expected a table, got {table!r}", "continuous")
             return
         for attribute, bounds in table.items():
             if attribute in self.file.categorical:
-                self.mistakes.append(f"continuous.{attribute}: is categorical too")
+                self._mistake(
+                    f"continuous.{attribute}: is categorical too",
+                    "continuous",
+                    attribute,
+                )
             if isinstance(bounds, list) and _is_range(bounds):
                 self.file.continuous[attribute] = (float(bounds[0]), float(bounds[1]))
             else:
-                self.mistakes.append(
+                self._mistake(
                     f"continuous.{attribute}: expected [low, high] with low < high, "
-                    f"got {bounds!r}"
+                    f"got {bounds!r}",
+                    "continuous",
+                    attribute,
                 )
 
     def _check_size(self) -> None:
@@ -135,15 +201,18 @@ class _Reader:
             self.file.continuous
         )
         if not n_columns and not self.mistakes:
-            self.mistakes.append("no attributes: expected [categorical], [continuous]")
+            self._mistake("no attributes: expected [categorical], [continuous]")
         if n_columns > MAX_COLUMNS:
-            self.mistakes.append(f"{n_columns} columns: expected {MAX_COLUMNS} at most")
+            self._mistake(f"{n_columns} columns: expected {MAX_COLUMNS} at most")
 
     def _read_forbidden(self, number: int, entry: Any) -> None:
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
-            self.mistakes.append(f"forbid number {number}: expected a name")
+            self._mistake(
+                f"forbid number {number}: expected a name", "forbid", str(number)
+            )
             return
         name = entry["name"]
+        self._at = ("forbid", str(number))
         categories = self._read_categories(name, entry.get("category", []))
         conditions = [
             self._read_condition(name, attribute, condition)
@@ -151,7 +220,9 @@ class _Reader:
             if attribute not in ("name", "category")
         ]
         if not conditions:
-            self.mistakes.append(f"forbid {name}: no condition, so nothing is legal")
+            self._mistake(
+                f"forbid {name}: no condition, so nothing is legal", *self._at
+            )
         self.file.forbidden.append(
             Forbidden(
                 name=name,
@@ -162,12 +233,17 @@ class _Reader:
 
     def _read_categories(self, rule: str, categories: Any) -> tuple[str, ...]:
         if not isinstance(categories, list):
-            self.mistakes.append(f"forbid {rule}.category: expected a list")
+            self._mistake(
+                f"forbid {rule}.category: expected a list", *self._at, "category"
+            )
             return ()
         for category in categories:
             if category not in deployed().categories:
-                self.mistakes.append(
-                    f"forbid {rule}.category: {category!r} is not in the vocabulary"
+                self._mistake(
+                    f"forbid {rule}.category: {category!r} is not in the vocabulary",
+                    *self._at,
+                    "category",
+                    str(category),
                 )
         return tuple(str(category) for category in categories)
 
@@ -179,7 +255,7 @@ class _Reader:
             return self._read_values(where, attribute, condition)
         if attribute in self.file.continuous:
             return self._read_bounds(where, attribute, condition)
-        self.mistakes.append(f"{where}: no such attribute")
+        self._mistake(f"{where}: no such attribute", *self._at, attribute)
         return None
 
     def _read_values(
@@ -189,9 +265,11 @@ class _Reader:
         values = condition.get("is") if isinstance(condition, dict) else None
         good = isinstance(values, list) and values and len(condition) == 1
         if not good or any(value not in known for value in values or ()):
-            self.mistakes.append(
+            self._mistake(
                 f"{where}: expected {{ is = [...] }} with values of {known}, "
-                f"got {condition!r}"
+                f"got {condition!r}",
+                *self._at,
+                attribute,
             )
             return None
         return Condition(attribute=attribute, values=tuple(values or ()))
@@ -206,9 +284,11 @@ class _Reader:
             and all(_is_number(bound) for bound in condition.values())
         )
         if not good:
-            self.mistakes.append(
+            self._mistake(
                 f"{where}: expected {{ below = number }}, {{ above = number }} or both,"
-                f" got {condition!r}"
+                f" got {condition!r}",
+                *self._at,
+                attribute,
             )
             return None
         return Condition(

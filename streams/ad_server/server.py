@@ -34,7 +34,7 @@ from streams.errors import UnavailableError
 from streams.kafka.schema_ids import schema_ids
 from streams.kafka.topics import CREATIVE
 from streams.kafka.wire import Wire
-from streams.rendering.brand import BrandKit, brand_of
+from streams.rendering.brand import BrandKit, brand_of, space_of
 from streams.rendering.renderer import Renderer
 from streams.runtime.clock import now_ms
 from streams.settings import Settings
@@ -81,9 +81,10 @@ async def serve(
 
     Raises:
         UnavailableError: the port is busy, no broker answers, or a topic is missing.
-        ConfigurationError: the pseudonym key or the brand is unusable.
+        ConfigurationError: the pseudonym key, the brand or the space is unusable.
     """
-    server = AdServer(settings, bootstrap, brand_of(settings.brand))
+    drawings = space_of(settings.model.space).drawings
+    server = AdServer(settings, bootstrap, brand_of(settings.brand, drawings))
     listener = bound_socket(host, port)
     try:
         with contextlib.nullcontext(stop) if stop else _stopped_by_signals() as ended:

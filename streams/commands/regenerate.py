@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from model_export.space import design_space
 from model_export.store.registry import Registry
 from schemas.records import Creative, Receipt
 from schemas.vocabulary import deployed
@@ -11,7 +10,7 @@ from streams.errors import StateError
 from streams.kafka.connection import aiokafka_connection
 from streams.kafka.log_reader import read_to_end
 from streams.kafka.topics import CREATIVE
-from streams.rendering.brand import brand_of
+from streams.rendering.brand import brand_of, space_of
 from streams.rendering.renderer import Renderer
 from streams.settings import Settings
 from streams.stages.creatives.inference import OnnxModel, load
@@ -37,9 +36,9 @@ async def audit(settings: Settings, creative_id: str) -> Audit:
     found = await _find(settings, creative_id)
     receipt = found.receipt
     model = model_of(Registry(settings.model.store), receipt)
-    space = model.space if model else design_space.load(settings.model.space)
-    renderer = Renderer(brand_of(settings.brand))
-    picker = Picker(settings.creatives, space)
+    space = space_of(settings.model.space)
+    renderer = Renderer(brand_of(settings.brand, space.drawings))
+    picker = Picker(settings.creatives, model.space if model else space)
     again = regenerate(found, model, picker, renderer, deployed())
     codec = wire_of(settings).codec(Creative)
     return Audit(found, codec.encode(again) == codec.encode(found))

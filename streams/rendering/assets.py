@@ -44,7 +44,7 @@ class Studio:
         brand: BrandKit,
         creative_id: str,
     ) -> None:
-        self._look: Look = look_of(design)
+        self._look: Look = look_of(design, brand.drawings)
         self._copy = copy
         self._category = category
         self._language = language

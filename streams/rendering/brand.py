@@ -1,8 +1,12 @@
 """Whose ad it is: name, landing page and colours."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from model_export.space import design_space
+from model_export.space.design_space import DesignSpace, SpaceError
+from model_export.space.drawings import Drawings, bundled
 from streams.errors import ConfigurationError
 from streams.settings import BrandSettings
 
@@ -14,22 +18,21 @@ _MAX_NAME = 60
 class BrandKit:
     """What the advertiser gives once; every creative of theirs uses it.
 
-    `palettes` replaces named palettes by the brand's own colours: palette name ->
-    (background, accent, ink), each "#rrggbb". `asset_root` is where the advertiser's
-    ad server publishes assets, as `<asset_root>/<creative id>/<asset name>`.
+    `asset_root` is where the advertiser's ad server publishes assets, as
+    `<asset_root>/<creative id>/<asset name>`; `drawings` are those of the creative
+    space, with the brand's own colours and words.
     """
 
     name: str
     landing_url: str
     asset_root: str
-    palettes: tuple[tuple[str, tuple[str, str, str]], ...] = ()
+    drawings: Drawings = field(default_factory=bundled)
 
     def __post_init__(self) -> None:
         """Refuse a kit that could not be shown.
 
         Raises:
-            ConfigurationError: an address is not http(s), a name is empty or a
-                colour is not "#rrggbb".
+            ConfigurationError: an address is not http(s), or a name is empty.
         """
         if not self.name.strip() or len(self.name) > _MAX_NAME:
             raise ConfigurationError(
@@ -38,9 +41,6 @@ class BrandKit:
             )
         checked_url(self.landing_url)
         checked_url(self.asset_root)
-        for palette, colours in self.palettes:
-            for colour in colours:
-                _check_colour(palette, colour)
 
     def landing(self, creative_id: str) -> str:
         """Return the landing page's address, marked with the creative it came from."""
@@ -81,16 +81,7 @@ def _bad_url(address: str) -> ConfigurationError:
     )
 
 
-def _check_colour(palette: str, colour: str) -> None:
-    digits = colour.removeprefix("#")
-    is_hex = all(c in "0123456789abcdefABCDEF" for c in digits)
-    if not (colour.startswith("#") and len(digits) == len("rrggbb") and is_hex):
-        raise ConfigurationError(
-            f'expected "#rrggbb" in palette {palette!r}, got {colour[:20]!r}'
-        )
-
-
-def brand_of(settings: BrandSettings) -> BrandKit:
+def brand_of(settings: BrandSettings, drawings: Drawings | None = None) -> BrandKit:
     """Return the brand kit that the settings name.
 
     Raises:
@@ -100,7 +91,20 @@ def brand_of(settings: BrandSettings) -> BrandKit:
         name=settings.name,
         landing_url=settings.landing_url,
         asset_root=settings.asset_root,
+        drawings=drawings or bundled(),
     )
+
+
+def space_of(path: Path | None) -> DesignSpace:
+    """Return the creative space of `model.space`, all of which can be drawn.
+
+    Raises:
+        ConfigurationError: it is wrong, or not drawn; names file and line of each.
+    """
+    try:
+        return design_space.load(path)
+    except SpaceError as error:
+        raise ConfigurationError(str(error)) from error
 
 
 DEMO_BRAND = brand_of(BrandSettings())

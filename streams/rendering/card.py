@@ -1,13 +1,10 @@
 """Look + words -> the card as SVG."""
 
-from collections.abc import Callable
-
 from schemas.records import Copy
 from streams.rendering import layouts, strips
 from streams.rendering.art import art_of
 from streams.rendering.brand import BrandKit
 from streams.rendering.column import Words, set_column
-from streams.rendering.copywriting import badge_label
 from streams.rendering.heroes import hero
 from streams.rendering.look import Look
 from streams.rendering.ornaments import (
@@ -28,27 +25,6 @@ _ACTION = 138.0
 """Most width of a button that stands outside the columns, px."""
 _BRAND_GAP = 5.0
 
-_LAYOUTS: dict[str, Callable[[Form], Plan]] = {
-    "split": layouts.split,
-    "banner": layouts.banner,
-    "card": layouts.card,
-    "poster": layouts.poster,
-    "ribbon": layouts.ribbon,
-    "grid": layouts.grid,
-    "badge": layouts.badge,
-    "frame": layouts.frame,
-}
-_STRIPS: dict[str, Callable[[Form], Plan]] = {
-    "split": strips.split,
-    "banner": strips.banner,
-    "card": strips.card,
-    "poster": strips.poster,
-    "ribbon": strips.ribbon,
-    "grid": strips.grid,
-    "badge": strips.badge,
-    "frame": strips.frame,
-}
-
 
 def draw_card(
     look: Look,
@@ -63,8 +39,8 @@ def draw_card(
 
     The SVG holds no script, style, link or font, and makes no request.
     """
-    form = Form(size[0], size[1], scheme_of(look, brand), look.density, uid)
-    plan = (_STRIPS if form.is_strip else _LAYOUTS)[look.layout](form)
+    form = Form(size[0], size[1], scheme_of(look), look.density, uid)
+    plan: Plan = getattr(strips if form.is_strip else layouts, look.layout)(form)
     words = Words(copy, brand.name, look, language, form.unit)
     parts = (
         _ground(form),
@@ -74,8 +50,8 @@ def draw_card(
         *(set_column(column, words) for column in plan.columns),
         _button(plan, words),
         badge(
-            look,
-            badge_label(look, language),
+            look.badge,
+            language,
             words.type,
             form.scheme,
             plan.badge,

@@ -2,15 +2,12 @@
 
 from functools import lru_cache
 
+from model_export.space.drawings import Appeal, Drawings, Tone
+from model_export.space.wording import MAX_HEADLINE
 from schemas.records import Copy, Design
 from streams.rendering.brand import BrandKit
-from streams.rendering.look import Look, word_of
-from streams.rendering.wording import Language, wording, words_for
-
-MAX_HEADLINE = 25
-"""Characters, as OpenRTB Native 1.2 allows for a short title."""
-MAX_BODY = 90
-"""Characters, as OpenRTB Native 1.2 recommends for a description."""
+from streams.rendering.look import word_of
+from streams.rendering.wording import Language, words_for
 
 WORDED = ("appeal", "tone", "cta")
 """The attributes of a design that its words depend on."""
@@ -26,54 +23,54 @@ def write_copy(
     and brand name alone. A category outside the vocabulary is said as "Good finds".
     """
     return _written(
-        *[word_of(design, name) for name in WORDED],
+        brand.drawings,
+        *[word_of(design, name, brand.drawings) for name in WORDED],
         category,
         language,
         brand.name,
     )
 
 
-def badge_label(look: Look, language: Language) -> str:
-    """Return the badge's word, or nothing when the look has no badge."""
-    label: str = wording()["badge"][language].get(look.badge, "")
-    return label
-
-
 @lru_cache(maxsize=65_536)
 def _written(
-    appeal: str, tone: str, cta: str, category: str, language: Language, brand: str
+    drawings: Drawings,
+    appeal: str,
+    tone: str,
+    cta: str,
+    category: str,
+    language: Language,
+    brand: str,
 ) -> Copy:
-    table = wording()
-    headline, sentence, body = _message(appeal, tone, category, language)
-    label = table["cta"][language][cta][table["register"][tone]]
+    values, said = drawings.values, drawings.said
+    how: Tone = values["tone"][tone]
+    headline, sentence, body = _message(
+        values["appeal"][appeal], how, category, language
+    )
+    label = values["cta"][cta][language][how.label]
     return Copy(
         headline=headline,
         body=body,
         cta=label,
-        spoken=table["spoken"][language].format(
+        spoken=said["spoken"][language].format(
             brand=brand, headline=sentence, body=body, cta=label
         ),
-        disclosure=table["disclosure"][language],
+        disclosure=said["disclosure"][language],
     )
 
 
 @lru_cache(maxsize=16_384)
 def _message(
-    appeal: str, tone: str, category: str, language: Language
+    appeal: Appeal, tone: Tone, category: str, language: Language
 ) -> tuple[str, str, str]:
     """Return headline, the headline as a sentence, and body."""
-    table = wording()
     words = words_for(category)
     fields = {"T": words.title, "t": words.inside, "P": words.phrase}
     if language == "zh":
         fields = {"t": words.zh}
-    forms = [
-        form.format(**fields) for form in table["headline"][language][appeal][tone]
-    ]
+    forms = [form.format(**fields) for form in appeal.forms(tone, language)]
     headline = next((form for form in forms if len(form) <= MAX_HEADLINE), forms[-1])
     gap = "" if language == "zh" else " "
-    promise = table["promise"][language][appeal].format(**fields)
-    body = f"{promise}{gap}{table['closer'][language][tone]}"
+    body = f"{appeal.words[language].format(**fields)}{gap}{tone.words[language]}"
     return headline, _as_sentence(headline, language), body
 
 

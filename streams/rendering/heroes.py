@@ -24,7 +24,7 @@ from streams.rendering.svg import num
 def hero(name: str, scene: Scene) -> str:
     """Return the drawing of a hero, with its ground, over the whole scene."""
     ground = rect(0, 0, scene.w, scene.h, scene.scheme.stage)
-    return ground + _HEROES[name](scene)
+    return ground + HEROES[name](scene)
 
 
 def _product(s: Scene) -> str:
@@ -254,7 +254,7 @@ def _orbit(s: Scene, radius: float) -> str:
     return "".join(marks)
 
 
-_HEROES: dict[str, Callable[[Scene], str]] = {
+HEROES: dict[str, Callable[[Scene], str]] = {
     "product": _product,
     "person": _person,
     "pattern": _pattern,

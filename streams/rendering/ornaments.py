@@ -1,5 +1,7 @@
 """The small parts: button, badge, brand name, disclosure."""
 
+from model_export.space.drawings import Badge
+from streams.rendering.colour import readable
 from streams.rendering.lettering import set_lines
 from streams.rendering.look import Look
 from streams.rendering.plan import Corner, Inks
@@ -7,22 +9,8 @@ from streams.rendering.scheme import Scheme
 from streams.rendering.shapes import circle, path, placed, rect, scallop
 from streams.rendering.svg import num
 from streams.rendering.typeface import Face, Typography, width_em
+from streams.rendering.wording import Language
 from streams.rendering.wrapping import Lines, shorten
-
-_EAGER = frozenset({"bold", "urgent", "friendly", "witty"})
-"""Tones whose button carries an arrow."""
-_SEALS = frozenset({"new", "bestseller", "sale"})
-"""Badges drawn as a seal; the others are tags with a sign."""
-
-_SIGNS = {
-    "limited": "M5 0L9 4.4L5 10L1 4.4Z",
-    "eco": "M1 9.5C0.5 3 4 0.6 9.6 0.6C9.8 6.4 7 9.6 2.6 8.4L1.8 10Z",
-    "local": "M5 0A3.8 3.8 0 0 1 8.8 3.8C8.8 6.4 5 10 5 10S1.2 6.4 1.2 3.8"
-    "A3.8 3.8 0 0 1 5 0M5 2.4A1.5 1.5 0 1 0 5 5.4A1.5 1.5 0 1 0 5 2.4Z",
-    "rated": "M5 0L6.5 3.3L10 3.7L7.4 6.1L8.1 9.7L5 7.9L1.9 9.7L2.6 6.1L0 3.7L3.5 3.3Z",
-}
-"""Signs in 10 x 10 units: diamond, leaf, pin, star."""
-
 
 _INSET = 1.2
 """Space before and after a button's label, em."""
@@ -38,7 +26,7 @@ class Button:
         self._face = type_.label
         natural = _button_width(label, look, self._face, px)
         px *= min(1.0, max(most / natural, _SMALLEST_LABEL))
-        self._arrow = px * 1.15 if look.tone in _EAGER else 0.0
+        self._arrow = px * 1.15 if look.tone.arrow else 0.0
         self._inset = px * _INSET
         room = most - 2 * self._inset - self._arrow
         self._lines: Lines = shorten(
@@ -73,51 +61,68 @@ class Button:
 
 
 def _button_width(label: str, look: Look, face: Face, px: float) -> float:
-    arrow = 1.15 if look.tone in _EAGER else 0.0
+    arrow = 1.15 if look.tone.arrow else 0.0
     return px * (width_em(label, face) * face.optical + 2 * _INSET + arrow)
 
 
 def badge(
-    look: Look, label: str, type_: Typography, scheme: Scheme, at: Corner, unit: float
+    own: Badge,
+    language: Language,
+    type_: Typography,
+    scheme: Scheme,
+    at: Corner,
+    unit: float,
 ) -> str:
-    """Return the badge hanging from a corner; nothing when the look has none."""
-    if not label:
+    """Return the badge hanging from a corner; nothing when it has no shape."""
+    if not own.shape:
         return ""
-    draw = _seal if look.badge in _SEALS else _tag
-    return draw(look.badge, label, type_.label, scheme, at, unit)
+    plate = own.plate or scheme.pop
+    ink = scheme.on_pop
+    if own.plate or own.ink:
+        ink = readable(own.ink or ink, plate)
+    draw = _seal if own.shape == "seal" else _tag
+    return draw(own, own.words[language], type_.label, (plate, ink), at, unit)
 
 
 def _seal(
-    name: str, label: str, face: Face, scheme: Scheme, at: Corner, unit: float
+    own: Badge,
+    label: str,
+    face: Face,
+    colours: tuple[str, str],
+    at: Corner,
+    unit: float,
 ) -> str:
     lines = shorten(label, face, 60 * unit, 11.5 * unit)
     r = max(lines.widths[0] / 2 + 7 * unit, 19 * unit)
     cx, cy = at.x + r * (1 - 2 * at.hang), at.y + r
-    bumps = {"new": 12, "bestseller": 20, "sale": 16}[name]
-    disc = scallop(0, 0, r * 0.94, bumps, scheme.pop)
+    disc = scallop(0, 0, r * 0.94, own.bumps, colours[0])
     top = -lines.size * face.leading / 2
-    words = set_lines(lines, face, 0, top, scheme.on_pop, 0.5)
-    return placed(disc + words, cx, cy, 1.0, {"new": -12, "sale": 10}.get(name, -6))
+    words = set_lines(lines, face, 0, top, colours[1], 0.5)
+    return placed(disc + words, cx, cy, 1.0, own.turn)
 
 
 def _tag(
-    name: str, label: str, face: Face, scheme: Scheme, at: Corner, unit: float
+    own: Badge,
+    label: str,
+    face: Face,
+    colours: tuple[str, str],
+    at: Corner,
+    unit: float,
 ) -> str:
     size = 10.6 * unit
     lines = shorten(label, face, 80 * unit, size)
     height, sign = size * 1.95, size * 0.95
     width = lines.widths[0] + sign + size * 1.75
     x = at.x - at.hang * width
-    corner = height / 2 if name in ("eco", "local") else height * 0.18
-    plate = rect(x, at.y, width, height, scheme.pop, corner)
+    plate = rect(x, at.y, width, height, colours[0], height * own.corner)
     drawn = placed(
-        path(_SIGNS[name], scheme.on_pop, ' fill-rule="evenodd"'),
+        path(own.sign, colours[1], ' fill-rule="evenodd"'),
         x + size * 0.62,
         at.y + (height - sign) / 2,
         sign / 10,
     )
     top = at.y + (height - size * face.leading) / 2
-    words = set_lines(lines, face, x + size * 0.98 + sign, top, scheme.on_pop)
+    words = set_lines(lines, face, x + size * 0.98 + sign, top, colours[1])
     return plate + drawn + words
 
 

@@ -12,18 +12,6 @@ from streams.rendering.wording import Language, words_for
 
 LOCALES: dict[Language, str] = {"en": "en-GB", "zh": "zh-CN"}
 
-_PACE = {
-    "calm": ("slow", "low"),
-    "bold": ("medium", "high"),
-    "warm": ("medium", "low"),
-    "witty": ("medium", "+8%"),
-    "formal": ("95%", "medium"),
-    "urgent": ("fast", "high"),
-    "friendly": ("105%", "+4%"),
-    "plain": ("medium", "medium"),
-}
-"""Tone -> speaking rate and pitch, in the values of SSML 1.1's prosody element."""
-
 
 def printable(copy: Copy) -> Copy:
     """Return the copy without characters that no text format can carry."""
@@ -125,13 +113,13 @@ def vast_xml(
 
 def speech_ssml(copy: Copy, look: Look, language: Language) -> str:
     """Return the spoken line as SSML 1.1; rate and pitch follow the tone."""
-    rate, pitch = _PACE[look.tone]
     sentences = "".join(
         f"<s>{escape(sentence)}</s>" for sentence in _sentences(clean(copy.spoken))
     )
     return (
         '<speak version="1.1" xmlns="http://www.w3.org/2001/10/synthesis" '
-        f'xml:lang="{LOCALES[language]}"><prosody rate="{rate}" pitch="{pitch}">'
+        f'xml:lang="{LOCALES[language]}"><prosody rate="{look.tone.rate}" '
+        f'pitch="{look.tone.pitch}">'
         f'<p>{sentences}</p></prosody><break time="400ms"/></speak>'
     )
 

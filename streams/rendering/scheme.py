@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-from streams.rendering.brand import BrandKit
+from model_export.space.drawings import Palette
 from streams.rendering.colour import (
     READABLE,
     contrast_ratio,
@@ -13,60 +13,9 @@ from streams.rendering.colour import (
 )
 from streams.rendering.look import Look
 
-Ramp = tuple[str, str, str, str, str]
-
 _STOPS = (0.0, 0.28, 0.55, 0.8, 1.0)
 _COMFORTABLE = 4.8
 _BUTTON_STANDS_OUT = 2.2
-
-
-@dataclass(frozen=True, slots=True)
-class Palette:
-    """Five grounds from pale to darkest, and two colours that stand out."""
-
-    ramp: Ramp
-    accent: str
-    pop: str
-
-
-PALETTES: dict[str, Palette] = {
-    "ocean": Palette(
-        ("#f0f8fd", "#b9e0f5", "#0f74b8", "#0a3c6b", "#06223f"), "#ff7a59", "#ffd166"
-    ),
-    "sunset": Palette(
-        ("#fff5ec", "#ffd2b0", "#f4653e", "#8c1f4b", "#3b1035"), "#8e1b5a", "#ffc145"
-    ),
-    "forest": Palette(
-        ("#f3f8ef", "#c9e4c0", "#2f7f50", "#17492f", "#0c2a1d"), "#e08e2b", "#f2e58b"
-    ),
-    "berry": Palette(
-        ("#fff2f6", "#fac3d7", "#c81e60", "#76103f", "#3a0a28"), "#12887f", "#ffd6a5"
-    ),
-    "slate": Palette(
-        ("#f5f7fa", "#d3dce7", "#4d647d", "#26364a", "#131c28"), "#ff7d45", "#8fd3ff"
-    ),
-    "sand": Palette(
-        ("#fcf7ed", "#efdfc1", "#cf9e63", "#6b4a2a", "#3a2717"), "#1c6e78", "#f2645a"
-    ),
-    "mint": Palette(
-        ("#f0fcf7", "#b9eddb", "#1cab8f", "#0e5b52", "#07302d"), "#f2557f", "#ffe066"
-    ),
-    "coral": Palette(
-        ("#fff3f0", "#ffcabd", "#ff6f61", "#9c2b3d", "#40132a"), "#0f5e86", "#ffd93d"
-    ),
-    "night": Palette(
-        ("#d6d2fa", "#6f65d8", "#352b93", "#19134a", "#0b0826"), "#f9c74f", "#f15bb5"
-    ),
-    "lemon": Palette(
-        ("#fffbe3", "#fff0a0", "#ffd50f", "#7a5c00", "#2b2410"), "#2b3fe0", "#ff5d5d"
-    ),
-    "plum": Palette(
-        ("#faf3fd", "#e4c8f0", "#8a3ea8", "#4d1c63", "#270d35"), "#f2a72e", "#63dbe6"
-    ),
-    "snow": Palette(
-        ("#ffffff", "#f1f4f8", "#dfe6ee", "#2f3944", "#12161c"), "#e5383b", "#2a9df4"
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +49,13 @@ class Scheme:
     """Four tones of the art's shapes, from close to the stage to far from it."""
 
 
-def scheme_of(look: Look, brand: BrandKit) -> Scheme:
-    """Return the colours of a look; the brand's own palette comes first."""
-    own = dict(brand.palettes).get(look.palette)
-    return _scheme(look.palette, own, round(look.contrast, 2))
+def scheme_of(look: Look) -> Scheme:
+    """Return the colours of a look."""
+    return _scheme(look.palette, round(look.contrast, 2))
 
 
 @lru_cache(maxsize=8192)
-def _scheme(name: str, own: tuple[str, str, str] | None, contrast: float) -> Scheme:
-    palette = PALETTES[name] if own is None else _brand_palette(*own)
+def _scheme(palette: Palette, contrast: float) -> Scheme:
     at = _readable_place(palette, contrast)
     ground = _tone(palette, at)
     shade = _companion(ground, _tone(palette, at + 0.06))
@@ -208,18 +155,3 @@ def _button(palette: Palette, ground: str) -> str:
 def _lighter_or_darker(palette: Palette, ground: str) -> str:
     light, dark = "#ffffff", palette.ramp[4]
     return max(light, dark, key=lambda colour: contrast_ratio(colour, ground))
-
-
-@lru_cache(maxsize=256)
-def _brand_palette(background: str, accent: str, ink: str) -> Palette:
-    return Palette(
-        ramp=(
-            mix(background, "#ffffff", 0.92),
-            mix(background, "#ffffff", 0.6),
-            background,
-            mix(background, ink, 0.6),
-            ink,
-        ),
-        accent=accent,
-        pop=mix(accent, "#ffffff", 0.45),
-    )

@@ -1,18 +1,13 @@
-"""wording.toml and the vocabulary -> the closed templates of the copy."""
+"""The vocabulary -> how a category is said."""
 
-import re
-import tomllib
 import zlib
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from schemas.vocabulary import bundled, deployed
 
 Language = Literal["en", "zh"]
-
-_FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +25,6 @@ class CategoryWords:
     def inside(self) -> str:
         """The title inside an English sentence: small letters unless an acronym."""
         return self.title if self.title[:2].isupper() else self.title.lower()
-
-
-@cache
-def wording() -> dict[str, Any]:
-    """Return the tables of wording.toml."""
-    return tomllib.loads((_FOLDER / "wording.toml").read_text("utf-8"))
 
 
 UNKNOWN = CategoryWords("Good finds", "Good finds", "好物", "home")
@@ -63,20 +52,3 @@ def words_for(category: str) -> CategoryWords:
 def _number_of(category: str) -> int:
     column = bundled().column(category)
     return zlib.crc32(category.encode()) % 1_000 if column is None else column + 1
-
-
-def find_banned(text: str, language: Language) -> tuple[str, ...]:
-    """Return the banned claims that a text holds, in the order of the list.
-
-    English claims match whole words, whatever their case; Chinese ones anywhere.
-    """
-    claims: list[str] = wording()["banned"][language]
-    if language == "zh":
-        return tuple(claim for claim in claims if claim in text)
-    lowered = text.lower()
-    return tuple(claim for claim in claims if _whole(claim).search(lowered))
-
-
-@cache
-def _whole(claim: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w){re.escape(claim)}(?!\w)")

@@ -4,14 +4,16 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from model_export.space.drawings import bundled
 from schemas.records import Asset, Copy, Design, Surface
 from schemas.vocabulary import deployed
 from streams.rendering.assets import Studio
 from streams.rendering.brand import DEMO_BRAND, BrandKit
 from streams.rendering.copywriting import write_copy
-from streams.rendering.look import CHOICES, RANGES
 from streams.rendering.wording import Language
 
+CHOICES = {name: tuple(known) for name, known in bundled().values.items()}
+RANGES = bundled().ranges
 CARD, LEADERBOARD, END_CARD = (300, 250), (728, 90), (640, 360)
 SIZES = (CARD, LEADERBOARD, END_CARD)
 

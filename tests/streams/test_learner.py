@@ -19,6 +19,7 @@ from kafka import KafkaConsumer, TopicPartition
 from model_export.critic import file as critic_file, posterior
 from model_export.feedback import dataset
 from model_export.feedback.live_critic import LiveCritic
+from model_export.space.drawings import bundled
 from model_export.store.model_files import CRITIC_STATE, check_files
 from model_export.store.registry import Registry, RegistryError
 from schemas.records import PosteriorUpdate
@@ -192,7 +193,7 @@ def test_a_learner_that_is_killed_knows_the_same_as_one_that_is_not(
 async def follower(world):
     """Return a model follower at work, its arms and the world's champion."""
     arms = Arms(0.0)
-    follower = ModelFollower(world.settings, arms)
+    follower = ModelFollower(world.settings, arms, bundled())
     tasks = [
         asyncio.create_task(follower.run()),
         asyncio.create_task(follower.run_posteriors()),

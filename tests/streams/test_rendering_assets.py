@@ -12,11 +12,10 @@ from schemas.records import Creative, Design
 from schemas.vocabulary import deployed
 from streams.errors import RejectedRecordError
 from streams.rendering.assets import Studio
-from streams.rendering.brand import DEMO_BRAND, BrandKit
-from streams.rendering.look import CHOICES, RANGES
+from streams.rendering.brand import DEMO_BRAND
 from streams.rendering.renderer import Renderer
 from tests.good_records import good
-from tests.streams.rendering_samples import Sample, drawn, samples
+from tests.streams.rendering_samples import CHOICES, RANGES, Sample, drawn, samples
 
 BASE = Sample(Design(categorical={"badge": "new"}, continuous={}), "running", "en")
 MOST_BYTES = 60_000
@@ -212,18 +211,6 @@ def test_element_ids_are_unique_among_the_pictures_of_a_creative():
         assert len(ids) == len(set(ids))
         used = set(re.findall(r'(?:url\(#|href="#)([^")]+)', "".join(pictures)))
         assert used <= set(ids)
-
-
-def test_a_brands_own_palette_replaces_the_named_one():
-    brand = BrandKit(
-        name="Own",
-        landing_url="https://own.example/",
-        asset_root="https://own.example/a",
-        palettes=(("ocean", ("#123456", "#fedcba", "#010203")),),
-    )
-    design = Design(categorical={"palette": "ocean"}, continuous={"contrast": 1.0})
-    drawn = forms(Sample(design, "tea", "en", brand))["social"]["card-300x250.svg"]
-    assert "#010203" in drawn.content
 
 
 def test_an_unknown_surface_is_rejected():

@@ -45,12 +45,6 @@ def test_a_name_that_cannot_be_shown_is_refused(name):
         kit(name=name)
 
 
-@pytest.mark.parametrize("colour", ["red", "#12345", "#12345g", '#fff"/>', "url(#x)"])
-def test_a_colour_that_is_not_six_hex_digits_is_refused(colour):
-    with pytest.raises(ConfigurationError, match="rrggbb"):
-        kit(palettes=(("ocean", ("#000000", colour, "#ffffff")),))
-
-
 def test_the_landing_page_is_marked_with_the_creative():
     assert DEMO_BRAND.landing("c1") == "https://shop.example/?creative=c1"
     marked = kit(landing_url="https://shop.example/p?a=1#top").landing("c&2")

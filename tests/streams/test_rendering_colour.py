@@ -3,11 +3,12 @@
 import pytest
 from hypothesis import given, strategies as st
 
+from model_export.space.drawings import Drawings, bundled
 from schemas.records import Design
-from streams.rendering.brand import DEMO_BRAND, BrandKit
 from streams.rendering.colour import READABLE, contrast_ratio, mix, readable
 from streams.rendering.look import look_of
-from streams.rendering.scheme import PALETTES, scheme_of
+from streams.rendering.scheme import scheme_of
+from tests.streams.rendering_samples import CHOICES
 
 COLOURS = st.integers(0, 0xFFFFFF).map(lambda value: f"#{value:06x}")
 
@@ -29,25 +30,21 @@ def unreadable(scheme):
     ]
 
 
-@pytest.mark.parametrize("palette", PALETTES)
+@pytest.mark.parametrize("palette", CHOICES["palette"])
 def test_every_text_of_a_palette_can_be_read_at_every_contrast(palette):
     for step in range(101):
         design = Design(
             categorical={"palette": palette}, continuous={"contrast": step / 100}
         )
-        assert unreadable(scheme_of(look_of(design), DEMO_BRAND)) == [], step
+        assert unreadable(scheme_of(look_of(design, bundled()))) == [], step
 
 
-@given(COLOURS, COLOURS, COLOURS, st.floats(0, 1))
-def test_text_can_be_read_on_whatever_colours_a_brand_brings(one, two, three, contrast):
-    brand = BrandKit(
-        name="B",
-        landing_url="https://b.example/",
-        asset_root="https://b.example/a",
-        palettes=(("ocean", (one, two, three)),),
-    )
-    design = Design(categorical={"palette": "ocean"}, continuous={"contrast": contrast})
-    assert unreadable(scheme_of(look_of(design), brand)) == []
+@given(st.lists(COLOURS, min_size=7, max_size=7), st.floats(0, 1))
+def test_text_can_be_read_on_whatever_colours_a_brand_brings(colours, contrast):
+    *ramp, accent, pop = colours
+    own = {"palette": {"own": {"ramp": ramp, "accent": accent, "pop": pop}}}
+    design = Design(categorical={"palette": "own"}, continuous={"contrast": contrast})
+    assert unreadable(scheme_of(look_of(design, Drawings(own)))) == []
 
 
 @given(COLOURS, COLOURS)

@@ -20,7 +20,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def svg_of(sample, size):
     return draw_card(
-        look_of(sample.design),
+        look_of(sample.design, sample.brand.drawings),
         sample.copy,
         sample.category,
         sample.language,

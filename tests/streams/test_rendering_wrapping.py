@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from streams.rendering.look import CHOICES
 from streams.rendering.typeface import typography, width_em
 from streams.rendering.wrapping import fit, shorten
+from tests.streams.rendering_samples import CHOICES
 
 SANS = typography("sans", "en").headline
 CHINESE = typography("sans", "zh").headline

@@ -257,7 +257,9 @@ def picks_of(space, tired_of, n=300, category="running", **settings):
 
 def style_space(*heroes):
     values = ", ".join(f'"{hero}"' for hero in heroes)
-    return DesignSpace(f'name = "s"\n[categorical]\nhero = [{values}]\n')
+    drawn = "\n".join(f'{hero} = {{ like = "dots" }}' for hero in sorted(heroes))
+    text = f'name = "s"\n[categorical]\nhero = [{values}]\n[draw.hero]\n{drawn}\n'
+    return DesignSpace(text)
 
 
 def test_no_design_of_a_tired_style_is_picked_and_the_propensity_is_of_the_rest():

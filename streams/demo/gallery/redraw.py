@@ -68,7 +68,7 @@ class Redrawn:
         """Draw one size; its element ids are unique on the page."""
         letters = (c for c in self.item.creative_id if c.isascii() and c.isalnum())
         return draw_card(
-            look_of(self.design),
+            look_of(self.design, self.brand.drawings),
             self.copy,
             self.item.category,
             self.language,

@@ -89,7 +89,9 @@ def _video(each: Redrawn) -> str:
 
 
 def _speaker(each: Redrawn) -> str:
-    ssml = speech_ssml(each.copy, look_of(each.design), each.language)
+    ssml = speech_ssml(
+        each.copy, look_of(each.design, each.brand.drawings), each.language
+    )
     return (
         f'<div class="speaker" aria-hidden="true">{_waveform(each.copy.spoken)}</div>'
         f"<blockquote>{escaped(each.copy.spoken)}</blockquote>"

@@ -7,7 +7,7 @@ import structlog
 from aiokafka import ConsumerRecord
 from prometheus_client import Gauge, Histogram
 
-from model_export.space import design_space
+from model_export.space.drawings import Drawings
 from model_export.store.registry import Registry
 from schemas.avro import AvroError
 from schemas.records import Creative, ModelRelease, PosteriorUpdate
@@ -17,7 +17,7 @@ from streams.errors import StateError
 from streams.kafka.broadcast import follow
 from streams.kafka.connection import aiokafka_connection
 from streams.kafka.topics import MODEL_RELEASE, POSTERIOR, PREFERENCE
-from streams.rendering.brand import brand_of
+from streams.rendering.brand import brand_of, space_of
 from streams.rendering.renderer import Renderer
 from streams.runtime.clock import now_ms
 from streams.settings import Settings
@@ -42,9 +42,10 @@ class ModelFollower:
     before between two micro-batches; one that cannot be trusted changes nothing.
     """
 
-    def __init__(self, settings: Settings, arms: Arms) -> None:
+    def __init__(self, settings: Settings, arms: Arms, drawings: Drawings) -> None:
         self.ready = asyncio.Event()
         self._arms = arms
+        self._drawings = drawings
         self._settings = settings
         self._registry = Registry(settings.model.store)
         self._models: dict[int, OnnxModel] = {}
@@ -116,9 +117,11 @@ class ModelFollower:
         try:
             for version, sha256 in wanted.items():
                 if version not in self._models:
-                    self._models[version] = await asyncio.to_thread(
+                    model = await asyncio.to_thread(
                         load, self._registry, release.model_name, version, sha256
                     )
+                    self._check_drawn(model)
+                    self._models[version] = model
         except StateError as error:
             LOG.error("release not followed", why=str(error), version=release.version)
             return
@@ -133,17 +136,28 @@ class ModelFollower:
             champion=release.champion_version,
         )
 
+    def _check_drawn(self, model: OnnxModel) -> None:
+        """Raise StateError when a model's space has values that are not drawn here."""
+        unknown = list(self._drawings.undrawable(model.space.categorical))
+        if unknown:
+            attribute, value, _ = unknown[0]
+            raise StateError(
+                f"{model.name} version {model.version} chooses {attribute} = {value!r} "
+                f"(and {len(unknown) - 1} more), which the space of `model.space` does "
+                "not draw; give this worker the space that the model was made for"
+            )
+
 
 def build(settings: Settings) -> StageApp:
     """Return the app that answers creative requests."""
     arms = Arms(settings.creatives.control_share)
-    follower = ModelFollower(settings, arms)
-    space = design_space.load(settings.model.space)
+    space = space_of(settings.model.space)
+    follower = ModelFollower(settings, arms, space.drawings)
     messages = CreativeMessages(
         wire_of(settings).codec(Creative).frame,
         space,
         deployed(),
-        Renderer(brand_of(settings.brand)),
+        Renderer(brand_of(settings.brand, space.drawings)),
         n_candidates=settings.creatives.candidates,
         with_assets=settings.creatives.assets == "inline",
     )
