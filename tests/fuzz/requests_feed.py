@@ -9,7 +9,7 @@ from schemas.records import CreativeRequest, Design, Feedback, Preference, Recor
 from streams.columns.decoder import Decoder
 from streams.columns.payload import Payload
 from streams.settings import RequestsSettings
-from streams.stages.requests.stage import Requests
+from streams.stages.requests.stage import COLUMNS, Requests
 from tests.fuzz.feedback_feed import feedback
 from tests.fuzz.sections import Sections, exact
 from tests.streams.hostile_records import NAMES, NOW, USERS, mutated, preference
@@ -18,14 +18,14 @@ _HOUR = 3_600_000
 
 
 class RequestsFeed:
-    """Feeds `_requests`."""
+    """Feeds `requests.kernel`."""
 
     def __init__(self, rng: random.Random, counts: Counter[str]) -> None:
         self._rng, self._counts = rng, counts
         ids = LockedIds()
         self._decoders = {
             record: Decoder(record, ids, fields, "user_id")
-            for record, fields in Requests.columnar.items()
+            for record, fields in COLUMNS.items()
         }
         self._preferences = Sections(Preference, _recent, rng, n_spoilt=20)
         self._explicit = Sections(CreativeRequest, _request, rng, n_spoilt=20)

@@ -1,7 +1,6 @@
-"""A requests stage, fed in columns, with a changelog: for tests of its twins."""
+"""A requests stage, fed in columns, with a changelog."""
 
 import numpy as np
-import pytest
 
 from schemas.avro import Codec
 from schemas.lock import LockedIds
@@ -12,9 +11,8 @@ from streams.columns.decoder import Decoder
 from streams.columns.payload import Payload
 from streams.engine.stage import Incoming, StateRow
 from streams.settings import RequestsSettings
-from streams.stages.requests import kernels
+from streams.stages.requests.person import decode_person
 from streams.stages.requests.stage import Requests
-from streams.stages.requests.state import decode_person
 from tests.good_records import good
 
 N = len(deployed().categories)
@@ -26,16 +24,6 @@ SETTINGS = RequestsSettings(
 )
 IDS = LockedIds()
 CODECS = {one: Codec(one, IDS) for one in (Preference, CreativeRequest, Feedback)}
-PATHS = [
-    pytest.param(
-        True,
-        id="compiled",
-        marks=pytest.mark.skipif(
-            kernels.REQUESTS is None, reason="no compiled modules here"
-        ),
-    ),
-    pytest.param(False, id="python"),
-]
 
 
 def preference(user="u1", at=NOW, liked=0, weight=3.0, **changes):
@@ -60,8 +48,12 @@ def explicit(user, at, placement, preferences=None):
     )
 
 
-def new_stage(use_compiled):
-    return Requests(SETTINGS, use_compiled=use_compiled)
+def new_stage():
+    return Requests(SETTINGS)
+
+
+def reference():
+    return Requests(SETTINGS, use_compiled=False)
 
 
 def payload_of(records, offset=0):
@@ -75,10 +67,10 @@ def payload_of(records, offset=0):
 
 def fold(stage, batches, now, record=Preference, partition=0):
     """Fold batches in together, then what is odd about them, as the intake does."""
-    use_compiled = stage.use_compiled
-    decoder = Decoder(
-        record, IDS, stage.columnar[record], "user_id", use_compiled=use_compiled
-    )
+    if record not in stage.columnar:
+        records = [pair for batch in batches for pair in batch]
+        return step(stage, records, now, partition, record)
+    decoder = Decoder(record, IDS, stage.columnar[record], "user_id")
     payloads, offset = [], 0
     for batch in batches:
         payloads.append(payload_of(batch, offset))
@@ -98,13 +90,11 @@ def fold(stage, batches, now, record=Preference, partition=0):
     return out + stage.step(odd, now)
 
 
-def step(stage, records, now, partition=0):
+def step(stage, records, now, partition=0, record=Preference):
     return [
         out
         for offset, (user, value) in enumerate(records)
-        for out in stage.step(
-            [Incoming(Preference, user, value, partition, offset)], now
-        )
+        for out in stage.step([Incoming(record, user, value, partition, offset)], now)
     ]
 
 
@@ -129,9 +119,9 @@ def withdrawn_in(outgoing):
 class Worker:
     """A stage and what its changelog holds."""
 
-    def __init__(self, use_compiled):
-        self.use_compiled = use_compiled
-        self.stage = new_stage(use_compiled)
+    def __init__(self, new_stage):
+        self.new_stage = new_stage
+        self.stage = new_stage()
         self.log = {}
 
     def checkpoint(self):
@@ -142,7 +132,7 @@ class Worker:
         return sorted(row.key for row in rows)
 
     def restart(self):
-        self.stage = new_stage(self.use_compiled)
+        self.stage = self.new_stage()
         self.stage.restore(StateRow(0, key, value) for key, value in self.log.items())
 
     def people(self):

@@ -7,8 +7,8 @@ from schemas.records import Creative, CreativeRequest, Feedback, Preference
 from schemas.vocabulary import deployed
 from streams.engine.stage import Incoming, StateRow
 from streams.settings import RequestsSettings
+from streams.stages.requests.person import decode_person
 from streams.stages.requests.stage import Requests
-from streams.stages.requests.state import decode_person
 from tests.good_records import good
 
 N = len(deployed().categories)

@@ -17,11 +17,10 @@ from streams.stages.creatives.briefs import Briefs
 from streams.stages.creatives.candidates import Proposer
 from streams.stages.creatives.counter_random import seeds_of
 from streams.stages.creatives.picking import Picker
-from streams.stages.requests.seen import Seen, seen_of
+from streams.stages.requests.reading import Seen, seen_of
 from streams.stages.requests.styles import COUNTED_MS, MAX_STYLES, StyleCounts
 from tests.streams.requests_world import (
     NOW,
-    PATHS,
     SECOND,
     Worker,
     fold,
@@ -58,9 +57,9 @@ def feedback(at, user="u1", style=STYLE, **changes):
     return Feedback(**{**fields, **changes})
 
 
-def known(use_compiled):
+def known():
     """Return a stage that has asked for the first creative of a person."""
-    stage = new_stage(use_compiled)
+    stage = new_stage()
     step(stage, [("u1", preference())], NOW)
     return stage
 
@@ -145,11 +144,8 @@ def test_an_impression_counts_for_a_day_and_the_styles_seen_last_are_kept():
 # -- asking ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("use_compiled", PATHS)
-def test_one_style_shown_often_asks_for_another_whichever_creatives_had_it(
-    use_compiled,
-):
-    stage = known(use_compiled)
+def test_one_style_shown_often_asks_for_another_whichever_creatives_had_it():
+    stage = known()
     shown = [feedback(NOW + i * MINUTE, creative_id=f"c{i}") for i in range(1, 7)]
     assert see(stage, *shown[:5], feedback(NOW + MINUTE, style=OTHER)) == []
     assert see(stage, shown[5]) == [("feed-card", "fatigue", STYLE)]
@@ -159,7 +155,6 @@ def test_one_style_shown_often_asks_for_another_whichever_creatives_had_it(
     assert see(stage, feedback(later), now=later) == [("feed-card", "fatigue", STYLE)]
 
 
-@pytest.mark.parametrize("use_compiled", PATHS)
 @pytest.mark.parametrize(
     "last",
     [
@@ -172,15 +167,14 @@ def test_one_style_shown_often_asks_for_another_whichever_creatives_had_it(
     ],
     ids=["click", "robot", "no design", "no placement", "other place", "answered"],
 )
-def test_what_does_not_make_tired_asks_for_nothing(use_compiled, last):
-    stage = known(use_compiled)
+def test_what_does_not_make_tired_asks_for_nothing(last):
+    stage = known()
     shown = [feedback(NOW + i * MINUTE) for i in range(1, 6)]
     assert see(stage, *shown, replace(feedback(NOW + 6 * MINUTE), **last)) == []
 
 
-@pytest.mark.parametrize("use_compiled", PATHS)
-def test_a_click_that_comes_late_forgives_its_style(use_compiled):
-    stage = known(use_compiled)
+def test_a_click_that_comes_late_forgives_its_style():
+    stage = known()
     shown = [feedback(NOW + i * MINUTE) for i in range(1, 6)]
     see(stage, *shown, replace(shown[3], outcome="click", revision=1))
     more = [feedback(NOW + i * MINUTE) for i in range(6, 11)]
@@ -188,10 +182,9 @@ def test_a_click_that_comes_late_forgives_its_style(use_compiled):
     assert see(stage, more[4]) == [("feed-card", "fatigue", STYLE)]
 
 
-@pytest.mark.parametrize("use_compiled", PATHS)
 @pytest.mark.parametrize("how", ["erased", "consent", "unknown"])
-def test_nothing_is_kept_of_whom_nothing_is_asked_for(use_compiled, how):
-    stage = new_stage(use_compiled) if how == "unknown" else known(use_compiled)
+def test_nothing_is_kept_of_whom_nothing_is_asked_for(how):
+    stage = new_stage() if how == "unknown" else known()
     see(stage, *(feedback(NOW + i) for i in range(1, 6)))
     assert len(stage._tables[0].styles) == (how != "unknown")
     if how == "erased":
@@ -202,9 +195,8 @@ def test_nothing_is_kept_of_whom_nothing_is_asked_for(use_compiled, how):
     assert see(stage, feedback(NOW + 6)) == []
 
 
-@pytest.mark.parametrize("use_compiled", PATHS)
-def test_every_request_names_the_styles_and_a_restart_forgets_none(use_compiled):
-    worker = Worker(use_compiled)
+def test_every_request_names_the_styles_and_a_restart_forgets_none():
+    worker = Worker(new_stage)
     step(worker.stage, [("u1", preference())], NOW)
     see(worker.stage, *(feedback(NOW - i * MINUTE) for i in range(6)))
     assert worker.checkpoint() == ["u1", "u1\x1f"]
@@ -217,17 +209,15 @@ def test_every_request_names_the_styles_and_a_restart_forgets_none(use_compiled)
     assert worker.log == {"u1": None, "u1\x1f": None}
 
 
-@pytest.mark.parametrize("use_compiled", PATHS)
 @pytest.mark.parametrize(
     "row", [b"", b"a", b"a\x1fx", b"a\x1f1\x1fx", b"a\x1f1\n", b"\xff"]
 )
-def test_a_row_of_styles_that_cannot_be_read_is_refused(use_compiled, row):
+def test_a_row_of_styles_that_cannot_be_read_is_refused(row):
     with pytest.raises(ValueError, match="row of styles cannot be read"):
-        new_stage(use_compiled).restore([StateRow(0, "u1\x1f", row)])
+        new_stage().restore([StateRow(0, "u1\x1f", row)])
 
 
-@pytest.mark.parametrize("use_compiled", PATHS)
-def test_columns_say_what_records_say(use_compiled):
+def test_columns_say_what_records_say():
     records = [
         feedback(NOW + 1),
         feedback(NOW + 2, user="ünï", outcome="conversion"),
@@ -235,7 +225,7 @@ def test_columns_say_what_records_say(use_compiled):
         feedback(NOW + 4, outcome="dismiss", design=None),
         feedback(NOW + 5, style=OTHER, condition=b"\0" * 8, delay_ms=7),
     ]
-    stage = new_stage(use_compiled)
+    stage = new_stage()
     found = []
     stage._learning.see = lambda _table, one, _now: found.append(one) or []
     see(stage, *records)

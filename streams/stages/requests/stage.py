@@ -15,8 +15,9 @@ passed by then is not asked for. Written are the rows whose loss would change a
 decision; a latest vector that decided nothing comes back with the next preference
 record.
 
-Preferences come as columns. Most change nothing but what is known of a person, and
-compiled code keeps that; the rest is looked at here, one person at a time.
+With a compiler the sources come as columns. Most preferences change nothing but what
+is known of a person, and the kernel keeps that; the rest is looked at here, one person
+at a time. Without one, every record comes by `step`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,18 +31,34 @@ from schemas.records import (
 from schemas.vocabulary import deployed
 from streams.columns.changelog import sized, varint
 from streams.columns.columns import Columns
+from streams.columns.compiled import module
 from streams.columns.payload import Payload
 from streams.engine.stage import Incoming, Outgoing, Section, StateRow, rows_of
 from streams.settings import RequestsSettings
-from streams.stages.requests.asking import Asking
-from streams.stages.requests.explicit import ASKED, explicit_requests
-from streams.stages.requests.learning import Learning
-from streams.stages.requests.needs import ENOUGH_WEIGHT, NeedRules
-from streams.stages.requests.seen import SEEN, seen_in, seen_of
+from streams.stages.requests.asking import Asking, Learning, People
+from streams.stages.requests.person import ENOUGH_WEIGHT, NeedRules
+from streams.stages.requests.reading import (
+    ASKED,
+    FOLLOWED,
+    SEEN,
+    erased_in,
+    explicit_requests,
+    seen_in,
+    seen_of,
+    taste_of,
+)
+from streams.stages.requests.reference import PeopleByName
 from streams.stages.requests.table import PeopleTable
-from streams.stages.requests.tastes import FOLLOWED, erased_in, taste_of
 
 __all__ = ["ENOUGH_WEIGHT", "Requests"]
+
+KERNEL = module("streams.stages.requests.kernel")
+
+COLUMNS: Mapping[type[Record], tuple[str, ...]] = {
+    Preference: FOLLOWED,
+    CreativeRequest: ASKED,
+    Feedback: SEEN,
+}
 
 MAX_SECTION_BYTES = 800_000
 """A record batch stays below Kafka's default limit of 1 MB."""
@@ -57,16 +74,11 @@ class Requests:
         active_s: a person counts as active this long after their last event.
         forget_s: a person without an event for this long is forgotten.
         frame: zero byte and schema id of CreativeRequest; requests then leave encoded.
-        use_compiled: False takes the Python path though the compiled one is there.
+        use_compiled: False takes the reference though the kernel is there.
     """
 
     name = "requests"
     sources: tuple[type[Record], ...] = (Preference, CreativeRequest, Feedback)
-    columnar: Mapping[type[Record], tuple[str, ...]] = {
-        Preference: FOLLOWED,
-        CreativeRequest: ASKED,
-        Feedback: SEEN,
-    }
 
     def __init__(
         self,
@@ -79,7 +91,8 @@ class Requests:
         frame: bytes | None = None,
         use_compiled: bool = True,
     ) -> None:
-        self.use_compiled = use_compiled
+        self.use_compiled = use_compiled and KERNEL is not None
+        self.columnar = COLUMNS if self.use_compiled else {}
         self._rules = NeedRules(
             shift=settings.shift,
             fatigue_impressions=settings.fatigue_impressions,
@@ -92,7 +105,7 @@ class Requests:
         asking = Asking(self._rules, tuple(first_placements), deadline_ms, frame)
         self._learning = Learning(self._rules, asking)
         self._n_categories = len(deployed().categories)
-        self._tables: dict[int, PeopleTable] = {}
+        self._tables: dict[int, People] = {}
         self._erased: set[tuple[int, int]] = set()
         """(partition, offset) of tombstones that `fold` has obeyed."""
 
@@ -107,6 +120,8 @@ class Requests:
     ) -> list[Outgoing]:
         """Fold columns in; of Preference also the tombstones, where they lie."""
         table = self._table(partition)
+        if not isinstance(table, PeopleTable):
+            raise TypeError("the reference takes no columns")
         table.end_restore(now)
         if source is CreativeRequest:
             for request in explicit_requests(columns, now):
@@ -152,8 +167,8 @@ class Requests:
         outgoing: list[Outgoing] = []
         for table in self._tables.values():
             table.end_restore(now)
-            for number in table.ring(now):
-                outgoing += self._learning.look(table, number, now)
+            for user_id in table.due(now):
+                outgoing += self._learning.look(table, user_id, now)
         return outgoing
 
     def recall(self, source: type[Record], partition: int, columns: Columns) -> None:
@@ -208,11 +223,13 @@ class Requests:
         """Records whose weights are not finite, or of another vocabulary."""
         return sum(table.n_unfit for table in self._tables.values())
 
-    def _table(self, partition: int) -> PeopleTable:
+    def _table(self, partition: int) -> People:
         table = self._tables.get(partition)
         if table is None:
-            table = PeopleTable(
-                self._rules, self._n_categories, use_compiled=self.use_compiled
+            table = (
+                PeopleTable(KERNEL, self._rules, self._n_categories)
+                if self.use_compiled and KERNEL
+                else PeopleByName(self._rules, self._n_categories)
             )
             self._tables[partition] = table
         return table

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from model_export.space.style import MAX_NAMED
 from streams.columns.batches import Sections, sections
-from streams.stages.requests.seen import Seen
+from streams.stages.requests.reading import Seen
 
 KEY_END = b"\x1f"
 """Ends the key of a row in the changelog: no admitted user id ends so."""

@@ -1,4 +1,4 @@
-# Rows <-> records of the changelog: the compiled twin of request/state.py.
+# Rows <-> records of the changelog: person.encode_person and its like, compiled.
 
 cdef inline uint8_t* put_varint(uint8_t* p, int64_t value) noexcept nogil:
     """Write a zigzag varint; at most 10 bytes."""
@@ -30,7 +30,7 @@ cdef uint8_t* put_row(VectorPool pool, const Row* row, uint8_t* p) noexcept nogi
     cdef int64_t wide = 4 * <int64_t>pool.n_categories
     cdef Head head
     cdef Entry entry
-    cdef const Place* place
+    cdef const Spot* place
     cdef int i
     head.version = VERSION
     head.flags = (CONSENT if row.consent else 0) | (CHINESE if row.is_chinese else 0) | (HISTORY if row.has_history else 0) | (VECTOR if row.vector else 0)
@@ -60,61 +60,17 @@ cdef uint8_t* put_row(VectorPool pool, const Row* row, uint8_t* p) noexcept nogi
     return p
 
 
-def sections(KeyIndex index, VectorPool pool, rows, const int64_t[::1] numbers, int64_t max_bytes):
-    """Return records sections (bytes, number of records) of rows; calls them clean."""
-    cdef uint8_t[::1] memory = rows.view(np.uint8)
-    cdef int64_t most = sizeof(Head) + N_PLACES * sizeof(Entry) + (1 + N_PLACES) * 4 * <int64_t>pool.n_categories
-    message_array = np.empty(most, np.uint8)
-    section_array = np.empty(max_bytes + most + 66_000, np.uint8)
-    cdef uint8_t[::1] message = message_array
-    cdef uint8_t[::1] section = section_array
-    cdef uint8_t* out = &section[0]
-    cdef int64_t i, n_value, n_body, n_records = 0
-    cdef Row* row
-    if rows.itemsize != sizeof(Row):
-        raise ValueError("expected rows of people")
-    found = []
-    for i in range(numbers.shape[0]):
-        if not 0 <= numbers[i] < rows.shape[0]:
-            raise IndexError(f"no row {numbers[i]}")
-        row = <Row*>(&memory[0] + numbers[i] * <int64_t>sizeof(Row))
-        if row.key_start + <uint64_t>row.key_length > index.arena_used:
-            raise IndexError(f"row {numbers[i]} is broken")
-        row.dirty = 0
-        n_value = put_row(pool, row, &message[0]) - &message[0]
-        n_body = 2 + varint_size(n_records) + varint_size(row.key_length) + row.key_length + varint_size(n_value) + n_value + 1
-        out = put_varint(out, n_body)
-        out[0] = 0  # attributes
-        out[1] = 0  # timestamp delta
-        out = put_varint(out + 2, n_records)
-        out = put_varint(out, row.key_length)
-        out = put(out, index.arena + row.key_start, row.key_length)
-        out = put_varint(out, n_value)
-        out = put(out, &message[0], n_value)
-        out[0] = 0  # headers
-        out += 1
-        n_records += 1
-        if out - &section[0] >= max_bytes:
-            found.append((section_array[:out - &section[0]].tobytes(), n_records))
-            out = &section[0]
-            n_records = 0
-    if n_records:
-        found.append((section_array[:out - &section[0]].tobytes(), n_records))
-    return found
-
-
-cdef int clear_row(VectorPool pool, Row* row) except -1:
-    """Empty a row but for its key."""
-    cdef uint32_t start = row.key_start
-    cdef uint16_t length = row.key_length
-    cdef int i
-    pool.give(row.vector)
-    for i in range(N_PLACES):
-        pool.give(row.places[i].snapshot)
-    memset(row, 0, sizeof(Row))
-    row.key_start = start
-    row.key_length = length
-    return 0
+cdef inline uint8_t* put_record(uint8_t* out, int64_t number, const uint8_t* key, int64_t n_key, const uint8_t* value, int64_t n_value) noexcept nogil:
+    """Write a record of a section: Apache Kafka, "Message format", Record."""
+    cdef int64_t n_body = 2 + varint_size(number) + varint_size(n_key) + n_key + varint_size(n_value) + n_value + 1
+    out = put_varint(out, n_body)
+    out[0] = 0  # attributes
+    out[1] = 0  # timestamp delta
+    out = put_varint(out + 2, number)
+    out = put(put_varint(out, n_key), key, n_key)
+    out = put(put_varint(out, n_value), value, n_value)
+    out[0] = 0  # headers
+    return out + 1
 
 
 cdef int64_t take_vector(VectorPool pool, const uint8_t** at, const uint8_t* end, bint is_kept, int64_t n_categories) except -1:
@@ -133,7 +89,7 @@ cdef int take_row(VectorPool pool, Row* row, const uint8_t* p, const uint8_t* en
     """Fill an empty row from what `put_row` wrote."""
     cdef Head head
     cdef Entry entry
-    cdef Place* place
+    cdef Spot* place
     cdef bint is_kept
     if end - p < <int64_t>sizeof(Head):
         raise ValueError("a person's row is cut off")
@@ -190,58 +146,90 @@ cdef object bytes_at(const uint8_t* base, int64_t span):
     return (base + (span >> LENGTH_BITS))[:span & LENGTH_MASK]
 
 
-def restore(KeyIndex index, VectorPool pool, rows, payload, int64_t from_offset):
-    """Put the rows of a payload back, in offset order.
-
-    Returns those of `request.styles`, (key, row or None), whose keys end in `STYLES_END`.
-    """
-    cdef uint8_t[::1] memory = rows.view(np.uint8)
-    cdef const uint8_t[::1] content = payload.records
-    cdef int64_t i, n, ignored, delta, key, value, number, stride = sizeof(Row)
-    cdef int64_t n_records = payload.n_records, base_offset = payload.base_offset
-    cdef uint64_t h
-    cdef uint64_t* place
-    cdef const uint8_t* base
+cdef bint read_record(const uint8_t** at, const uint8_t* end, const uint8_t* base, int64_t* delta, int64_t* key, int64_t* value) noexcept nogil:
+    """Step over a record of a section; False when it is cut off."""
+    cdef int64_t n, ignored
     cdef const uint8_t* p
-    cdef const uint8_t* at
-    cdef const uint8_t* end
     cdef const uint8_t* stop
-    cdef Row* row
-    if rows.itemsize != sizeof(Row) or rows.shape[0] - index.n_rows < n_records:
-        raise ValueError("expected rows, with room for a new one each")
-    styles = []
-    if content.shape[0] == 0:
+    if not read_varint(at, end, &n) or n < 1 or n > end - at[0]:
+        return False
+    p, stop = at[0] + 1, at[0] + n
+    at[0] = stop
+    return read_varint(&p, stop, &ignored) and read_varint(&p, stop, delta) and read_span(&p, stop, base, key) and read_span(&p, stop, base, value)
+
+
+cdef class Logged(Folded):
+    """People who outlive their process."""
+
+    def sections(self, int64_t max_bytes):
+        """Return changed rows as records sections (bytes, number of records); call them clean."""
+        cdef int64_t most = sizeof(Head) + N_PLACES * sizeof(Entry) + (1 + N_PLACES) * 4 * <int64_t>self.pool.n_categories
+        message_array, section_array = np.empty(most, np.uint8), np.empty(max_bytes + most + 66_000, np.uint8)
+        cdef uint8_t[::1] message = message_array
+        cdef uint8_t[::1] section = section_array
+        cdef uint8_t* out = &section[0]
+        cdef int64_t number, n_value, n_records = 0
+        cdef Row* row
+        found = []
+        for number in sorted(self.dirty):
+            row = self.checked(number)
+            if not row.dirty:
+                continue  # written, or gone
+            row.dirty = 0
+            n_value = put_row(self.pool, row, &message[0]) - &message[0]
+            out = put_record(out, n_records, self.index.arena + row.key_start, row.key_length, &message[0], n_value)
+            n_records += 1
+            if out - &section[0] >= max_bytes:
+                found.append((section_array[:out - &section[0]].tobytes(), n_records))
+                out, n_records = &section[0], 0
+        if n_records:
+            found.append((section_array[:out - &section[0]].tobytes(), n_records))
+        self.dirty = []
+        return found
+
+    def restore(self, payload, int64_t from_offset):
+        """Put the rows of a payload back, in offset order.
+
+        Returns those of `styles`, (key, row or None), whose keys end in `STYLES_END`.
+        """
+        cdef const uint8_t[::1] content = payload.records
+        cdef int64_t delta, key, value, base_offset = payload.base_offset
+        cdef const uint8_t* base
+        cdef const uint8_t* p
+        cdef const uint8_t* at
+        styles = []
+        if content.shape[0] == 0:
+            return styles
+        self.reserve(payload.n_records)
+        base = at = &content[0]
+        for _ in range(payload.n_records):
+            if not read_record(&at, base + content.shape[0], base, &delta, &key, &value):
+                raise ValueError("a record of the changelog is cut off")
+            if key == NULL_VALUE or (key & LENGTH_MASK) > 0xFFFF:
+                raise ValueError("a record of the changelog has no user id")
+            if base_offset + delta < from_offset:
+                continue
+            p = base + (key >> LENGTH_BITS)
+            if key & LENGTH_MASK and p[(key & LENGTH_MASK) - 1] == STYLES_END:
+                styles.append((p[:(key & LENGTH_MASK) - 1], bytes_at(base, value)))
+            else:
+                self.restore_row(base, key, value)
         return styles
-    base = at = &content[0]
-    end = base + content.shape[0]
-    for i in range(n_records):
-        if not read_varint(&at, end, &n) or n < 1 or n > end - at:
-            raise ValueError("a record of the changelog is cut off")
-        p = at + 1
-        stop = at + n
-        at = stop
-        if not (read_varint(&p, stop, &ignored) and read_varint(&p, stop, &delta) and read_span(&p, stop, base, &key) and read_span(&p, stop, base, &value)):
-            raise ValueError("a record of the changelog is cut off")
-        if key == NULL_VALUE or (key & LENGTH_MASK) > 0xFFFF:
-            raise ValueError("a record of the changelog has no user id")
-        if base_offset + delta < from_offset:
-            continue
-        p = base + (key >> LENGTH_BITS)
-        if key & LENGTH_MASK and p[(key & LENGTH_MASK) - 1] == STYLES_END:
-            styles.append((p[:(key & LENGTH_MASK) - 1], bytes_at(base, value)))
-            continue
-        h = hash_bytes(p, key & LENGTH_MASK, 0)
-        number = index.find_hashed(p, key & LENGTH_MASK, h, &memory[0], stride, &place)
-        if number >= 0:
-            clear_row(pool, <Row*>(&memory[0] + number * stride))
+
+    cdef int restore_row(self, const uint8_t* base, int64_t key, int64_t value) except -1:
+        """Put one row back, or take it away."""
+        cdef const uint8_t* p = base + (key >> LENGTH_BITS)
+        cdef int64_t n = key & LENGTH_MASK
+        cdef uint64_t h = hash_bytes(p, n, 0)
+        cdef uint64_t* place
+        cdef int64_t number
         if value == NULL_VALUE:
-            if number >= 0:
-                index.remove(content[key >> LENGTH_BITS:(key >> LENGTH_BITS) + (key & LENGTH_MASK)], rows)
-                memset(&memory[0] + number * stride, 0, stride)
-            continue
+            self.remove_key(p[:n])
+            return 0
+        number = self.index.find_hashed(p, n, h, self.table, sizeof(Row), &place)
         if number < 0:
-            number = index.add_hashed(p, key & LENGTH_MASK, h, &memory[0], stride)
-        row = <Row*>(&memory[0] + number * stride)
+            number = self.index.add_hashed(p, n, h, self.table, sizeof(Row))
+        else:
+            self.clear(self.row(number))
         p = base + (value >> LENGTH_BITS)
-        take_row(pool, row, p, p + (value & LENGTH_MASK))
-    return styles
+        return take_row(self.pool, self.row(number), p, p + (value & LENGTH_MASK))

@@ -1,7 +1,7 @@
-# Who needs a creative, and when to look again: the compiled twin of request/needs.py.
+# Who needs a creative, and when to look again: person.NeedRules, compiled.
 
 cdef class Rules:
-    """`request.needs.NeedRules` as C numbers."""
+    """`person.NeedRules` as C numbers."""
 
     cdef int64_t cooldown_ms
     cdef int64_t expiry_ms
@@ -26,7 +26,7 @@ cdef int judge(Rules rules, VectorPool pool, const Row* row, const float* vector
 
     NEEDS is also the answer where Python has to say it.
     """
-    cdef const Place* place
+    cdef const Spot* place
     cdef bint has_place = False, has_reason
     cdef double apart
     cdef int i, found = QUIET
@@ -51,14 +51,6 @@ cdef int judge(Rules rules, VectorPool pool, const Row* row, const float* vector
     if not has_place and has_history:
         return NEEDS
     return found
-
-
-cdef inline int judge_at(Rules rules, VectorPool pool, Row* row, const float* vector, bint has_history, uint32_t n_unclicked, int64_t now) noexcept nogil:
-    """Judge a row as it would be with another count of impressions."""
-    cdef Row seen = row[0]
-    cdef bint changed = False
-    note_click(&seen, n_unclicked, &changed)
-    return judge(rules, pool, &seen, vector, has_history, now)
 
 
 cdef inline int64_t next_instant(Rules rules, const Row* row, int64_t now) noexcept nogil:

@@ -1,4 +1,4 @@
-"""What the requests stage remembers of a person, as an object and as a binary row.
+"""What the requests stage remembers of a person, and when they need a new creative.
 
 A row of the changelog, little-endian, is `HEAD`, the latest vector if there is one,
 then for each placement `ENTRY` and, if it differs from the latest one, its snapshot.
@@ -7,7 +7,8 @@ then for each placement `ENTRY` and, if it differs from the latest one, its snap
 import struct
 from dataclasses import dataclass, field
 
-from schemas.preference_vector import Floats, from_bytes, to_bytes
+from schemas.preference_vector import Floats, cosine_distance, from_bytes, to_bytes
+from schemas.records import RequestReason
 from schemas.vocabulary import deployed
 
 HEAD = struct.Struct("<BBHqqI")
@@ -55,6 +56,8 @@ class Person:
     places: dict[str, Place] = field(default_factory=dict)
     alarm_at: int = 0
     """When the person is looked at next; not written."""
+    is_changed: bool = False
+    """True when the row has to be written."""
 
     def forget_preferences(self) -> None:
         """Drop everything that was learnt about the person's tastes."""
@@ -62,6 +65,69 @@ class Person:
         self.has_history = False
         for place in self.places.values():
             place.snapshot = None
+
+
+ENOUGH_WEIGHT = 0.95
+"""Liked weight, in clicks at the longest half-life, from which a taste is a taste: one
+click of the last day. A whole click would be too much: any event that comes after the
+click, in the same flush even, finds it a little faded."""
+
+
+@dataclass(frozen=True)
+class NeedRules:
+    """When a person needs a new creative: thresholds and lengths."""
+
+    shift: float
+    """Cosine distance above which preferences have moved."""
+    fatigue_impressions: int
+    cooldown_ms: int
+    expiry_ms: int
+    """A creative's life."""
+    active_ms: int
+    """A person counts as active this long after their last event."""
+    forget_ms: int
+    """A person without an event for this long is forgotten."""
+    enough_weight: float = ENOUGH_WEIGHT
+
+    def is_recent(self, at: int, now: int) -> bool:
+        """Return whether somebody seen at an instant is active."""
+        return now - at <= self.active_ms
+
+    def reason(self, person: Person, place: Place, now: int) -> RequestReason | None:
+        """Return why a placement of a person needs a new creative, if it does."""
+        return self._taste_moved(person, place) or self._creative_is_spent(
+            person, place, now
+        )
+
+    def _taste_moved(self, person: Person, place: Place) -> RequestReason | None:
+        if person.vector is None:
+            return None
+        if place.snapshot is None:
+            return "new_user" if person.has_history else None
+        moved = cosine_distance(person.vector, place.snapshot) > self.shift
+        return "preference_shift" if moved else None
+
+    def _creative_is_spent(
+        self, person: Person, place: Place, now: int
+    ) -> RequestReason | None:
+        if not place.requested_at:
+            return None
+        if person.n_unclicked - place.unclicked >= self.fatigue_impressions:
+            return "fatigue"
+        return "expiry" if now >= place.requested_at + self.expiry_ms else None
+
+    def may_ask(self, place: Place, now: int) -> bool:
+        """Return whether the cooldown of a placement is over."""
+        return now >= place.requested_at + self.cooldown_ms
+
+    def next_instant(self, person: Person, now: int) -> int:
+        """Return the next instant at which time alone changes something."""
+        instants = [person.active_at + self.forget_ms]
+        for place in person.places.values():
+            if place.requested_at:
+                instants.append(place.requested_at + self.cooldown_ms)
+                instants.append(place.requested_at + self.expiry_ms)
+        return min((at for at in instants if at > now), default=now + 1)
 
 
 def encode_person(person: Person, n_categories: int) -> bytes:

@@ -1,0 +1,118 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""Preference columns -> people's rows, compiled: who may need a new creative.
+
+It keeps the rows of people for whom a record changes nothing but what is known of
+them, and names the others, whom `streams.stages.requests.asking` looks at one by one.
+What the rows mean: `streams.stages.requests.reference`.
+"""
+
+import numpy as np
+
+from cpython.buffer cimport PyBuffer_FillInfo
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memcmp, memcpy, memset
+
+from streams.columns._memory cimport free_table, huge_pages, map_space, new_table, open_space, touch_pages, unmap_space
+from streams.columns._read cimport hash_bytes, read_varint
+
+from streams.stages.requests.person import PLACES, Person, Place
+
+cdef extern from *:
+    """
+    #if defined(__GNUC__) || defined(__clang__)
+    #define PREFETCH(p) __builtin_prefetch((const void *)(p))
+    #else
+    #define PREFETCH(p) ((void)0)
+    #endif
+    """
+    void PREFETCH(const void*) noexcept nogil
+
+cdef enum:
+    LENGTH_BITS = 24
+    LENGTH_MASK = 0xFFFFFF
+    N_PLACES = 4
+    BLOCK = 32
+    VERSION = 1
+    STYLES_END = 0x1F
+
+cdef enum:
+    QUIET = 0
+    HELD = 1
+    NEEDS = 2
+
+cdef enum:
+    CONSENT = 1
+    CHINESE = 2
+    HISTORY = 4
+    VECTOR = 8
+
+cdef enum:
+    NO_SNAPSHOT = 0
+    OWN = 1
+    SAME = 2
+
+cdef int64_t NULL_VALUE = <int64_t>(<uint64_t>1 << 63)
+
+cdef double MARGIN = 1e-4
+"""So near to the threshold, the rounding of a distance is left to Python."""
+
+cdef inline int64_t number_in(uint64_t slot) noexcept nogil:
+    """Return the row number in a slot of the key index."""
+    return <int64_t>(<uint32_t>slot) - 1
+
+
+cdef packed struct Spot:  # one placement
+    int64_t requested_at
+    uint32_t n_requests
+    uint32_t unclicked
+    uint32_t snapshot
+    uint8_t used
+
+
+cdef packed struct Row:
+    int64_t since
+    int64_t active_at
+    int64_t alarm_at
+    uint32_t vector
+    uint32_t n_unclicked
+    uint8_t consent
+    uint8_t is_chinese
+    uint8_t has_history
+    uint8_t is_pending
+    uint8_t dirty
+    uint32_t key_start
+    uint16_t key_length
+    Spot places[N_PLACES]
+    uint8_t unused
+
+
+# Of a row in the changelog: see person.py.
+cdef packed struct Head:
+    uint8_t version
+    uint8_t flags
+    uint16_t n_categories
+    int64_t since
+    int64_t active_at
+    uint32_t n_unclicked
+
+
+cdef packed struct Entry:
+    uint8_t placement
+    uint8_t snapshot
+    int64_t requested_at
+    uint32_t n_requests
+    uint32_t unclicked
+
+
+include "_region.pxi"
+include "_key_index.pxi"
+include "kernel_vectors.pxi"
+include "kernel_needs.pxi"
+include "kernel_people.pxi"
+include "kernel_fold.pxi"
+include "kernel_changelog.pxi"
+
+
+cdef class Rows(Logged):
+    """The people of one partition, compiled."""
