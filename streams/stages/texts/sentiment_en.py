@@ -1,7 +1,6 @@
 """English text -> sentiment in [-1, 1], by VADER's rules with product terms set aside.
 
-Hutto & Gilbert, "VADER: A Parsimonious Rule-based Model for Sentiment Analysis of
-Social Media Text", ICWSM 2014. It was made for sentences, so each one is scored alone.
+VADER (vader.py) was made for sentences, so each one is scored alone.
 """
 
 import re
@@ -10,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+from streams.stages.texts.vader import compound, lexicon
 
 MAX_SENTENCES: Final = 40
 """Of a long text the first ones decide; they bound the cost of one text."""
@@ -35,7 +34,7 @@ def sentiment_en(text: str) -> float:
 def _sentence(sentence: str) -> float:
     pattern, stands_for = _phrases()
     plain = pattern.sub(lambda match: stands_for[match[0].lower()], sentence)
-    return float(_analyzer().polarity_scores(plain)["compound"])
+    return compound(plain, _valences())
 
 
 @cache
@@ -57,7 +56,6 @@ def _phrases() -> tuple[re.Pattern[str], dict[str, str]]:
 
 
 @cache
-def _analyzer() -> Any:
-    analyzer = SentimentIntensityAnalyzer()
-    analyzer.lexicon.update(_lists()["words"])
-    return analyzer
+def _valences() -> dict[str, float]:
+    ours: dict[str, float] = _lists()["words"]
+    return lexicon() | ours
