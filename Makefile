@@ -14,7 +14,7 @@ setup: .venv/.complete ## Install everything into .venv
 
 .venv/.complete: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[local,train,dev]'
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[local,train,dev]'
 	@touch $@
 
 demo: setup ## Run the whole loop on real input (ARGS=--json for one object on stdout)
