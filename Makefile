@@ -5,7 +5,7 @@ BIN := .venv/bin
 ARGS ?=
 CODE := schemas model_export streams tests benchmarks docs/examples
 
-.PHONY: help setup demo test test-slow test-kafka fuzz format check bench clean
+.PHONY: help setup demo test test-slow test-kafka fuzz format generate check bench clean
 
 help: ## Print the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,10 @@ fuzz: setup ## Feed hostile bytes to the compiled code under AddressSanitizer (A
 format: setup ## Format the code
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
+
+generate: setup ## Write what is derived: tables of docs/, compose services, asyncapi.yaml
+	$(BIN)/python -m schemas
+	$(BIN)/python -m tests.generated
 
 check: setup ## Format check, lint, types, import order, schemas, tests
 	$(BIN)/ruff format --check $(CODE)

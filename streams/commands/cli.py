@@ -2,9 +2,10 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from schemas.vocabulary import VocabularyError
 from streams.errors import AdloomError, ConfigurationError
@@ -21,37 +22,49 @@ app = typer.Typer(
 _AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 
 
-@app.command()
+class _WorkerCommand(TyperCommand):
+    """`adloom worker --help` names the stages; nothing else waits for their import."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from streams import stages  # noqa: PLC0415 - start fast
+
+        self.epilog = "\n\n".join(
+            f"{stage.name}: {stage.help}" for stage in stages.catalogue()
+        )
+        super().format_help(ctx, formatter)
+
+
+def _stage_names() -> list[str]:
+    from streams import stages  # noqa: PLC0415 - start fast
+
+    return stages.names()
+
+
+@app.command(cls=_WorkerCommand)
 def worker(
-    stage: Annotated[
-        str,
-        typer.Argument(
-            help="texts, preferences, requests, creatives, attribution, retraining "
-            "or rollout."
-        ),
-    ],
+    stage: Annotated[str, typer.Argument(help="A stage.", autocompletion=_stage_names)],
 ) -> None:
     """Run one stage until it is told to stop."""
     garbage.pause()
-    from streams import settings  # noqa: PLC0415 - start fast
-    from streams.stages import early  # noqa: PLC0415
+    from streams import settings, stages  # noqa: PLC0415 - start fast
+    from streams.engine import early_snapshots  # noqa: PLC0415
 
-    loaded = settings.load()
-    begun = early.begin(stage, loaded)  # what follows takes as long as it does
-    from streams.stages import worker as stages  # noqa: PLC0415
-
-    if stage not in stages.STAGES:
+    if stage not in stages.names():
         raise typer.BadParameter(
-            f"expected one of {', '.join(stages.STAGES)}, got {stage!r}"
+            f"expected one of {', '.join(stages.names())}, got {stage!r}"
         )
-    sys.exit(stages.run(stage, loaded, begun))
+    loaded, declared = settings.load(), stages.declared(stage)
+    begun = early_snapshots.begin(declared, loaded)
+    from streams.engine import worker as process  # noqa: PLC0415 - takes as long
+
+    sys.exit(process.run(declared, loaded, begun))
 
 
 @app.command()
 def trainer() -> None:
     """Run fine-tune jobs as they are triggered (needs the extra `train`)."""
     from streams import settings  # noqa: PLC0415
-    from streams.stages import worker as stages  # noqa: PLC0415
+    from streams.engine import worker as stages  # noqa: PLC0415
     from streams.training import trainer as training  # noqa: PLC0415
 
     stages.configure_logs()
@@ -62,7 +75,7 @@ def trainer() -> None:
 def learner() -> None:
     """Let the critics that serve learn from feedback within seconds."""
     from streams import settings  # noqa: PLC0415 - start fast
-    from streams.stages import worker as stages  # noqa: PLC0415
+    from streams.engine import worker as stages  # noqa: PLC0415
     from streams.training import learner as process  # noqa: PLC0415
 
     stages.configure_logs()
@@ -74,8 +87,8 @@ def deliver() -> None:
     """Run the ad server: creatives out, impressions and clicks back."""
     from streams import settings  # noqa: PLC0415 - start fast
     from streams.ad_server import server  # noqa: PLC0415
+    from streams.engine import worker as stages  # noqa: PLC0415
     from streams.kafka.connection import bootstrap_servers  # noqa: PLC0415
-    from streams.stages import worker as stages  # noqa: PLC0415
 
     stages.configure_logs()
     loaded = settings.load()
@@ -91,9 +104,9 @@ def deliver() -> None:
 def sink() -> None:
     """Write every topic to ClickHouse; in process, answer its HTTP interface too."""
     from streams import settings  # noqa: PLC0415 - start fast
+    from streams.engine import worker as stages  # noqa: PLC0415
     from streams.kafka.schema_ids import schema_ids  # noqa: PLC0415
     from streams.sink import warehouse  # noqa: PLC0415
-    from streams.stages import worker as stages  # noqa: PLC0415
 
     stages.configure_logs()
     loaded = settings.load()
@@ -113,8 +126,8 @@ def demo(*, as_json: _AsJson = False) -> None:
 def up() -> None:
     """Run the whole system on this machine until Ctrl-C."""
     from streams import settings  # noqa: PLC0415 - start fast
+    from streams.engine import worker as stages  # noqa: PLC0415
     from streams.local import up as stack  # noqa: PLC0415
-    from streams.stages import worker as stages  # noqa: PLC0415
 
     stages.configure_logs()
     sys.exit(stack.run(settings.load()))
@@ -130,13 +143,12 @@ def apply(
     dry_run: Annotated[bool, typer.Option(help="Only say what would be made.")] = False,
 ) -> None:
     """Make the topics that are missing; change none that is there."""
-    from streams import settings  # noqa: PLC0415 - start fast
-    from streams.engine.app import CHANGELOG_STAGES, changelog_of  # noqa: PLC0415
+    from streams import settings, stages  # noqa: PLC0415 - start fast
     from streams.kafka import topic_admin  # noqa: PLC0415
     from streams.kafka.connection import bootstrap_servers  # noqa: PLC0415
 
     loaded = settings.load()
-    changelogs = [changelog_of(stage, loaded) for stage in CHANGELOG_STAGES]
+    changelogs = stages.changelogs(loaded)
     act = topic_admin.plan if dry_run else topic_admin.create_topics
     for topic in act(bootstrap_servers(loaded), loaded.kafka, changelogs):
         state = "exists" if topic.exists else "missing" if dry_run else "made"

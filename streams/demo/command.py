@@ -12,8 +12,8 @@ from rich.table import Table
 from streams.demo import run as demo
 from streams.demo.progress import TerminalProgress
 from streams.demo.report import DemoReport
+from streams.engine.worker import configure_logs
 from streams.settings import Settings
-from streams.stages.worker import configure_logs
 
 INTERRUPTED = 130
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from functools import cache
 from typing import Any, cast
 
@@ -13,9 +13,9 @@ from faust.types import TP
 from yarl import URL
 
 from streams.engine.checkpoints import EngineConfig
+from streams.engine.declaration import Declaration, State, group_of
 from streams.engine.engine import Engine
 from streams.engine.folders import folder_of, snapshots_of
-from streams.engine.stage import Stage
 from streams.engine.transport import Batch, BatchConsumer, BatchTransport
 from streams.kafka.connection import aiokafka_connection
 from streams.kafka.schema_ids import schema_ids
@@ -43,52 +43,24 @@ def wire_of(settings: Settings) -> Wire:
     )
 
 
-def group_of(stage: str, settings: Settings) -> str:
-    """Return the consumer group of a stage."""
-    return f"{settings.kafka.topic_prefix}adloom-{stage}-v1"
-
-
-CHANGELOG_STAGES = ("texts", "requests", "attribution", "retraining", "rollout")
-"""Stages with a changelog of their own: the state of preferences is on
-ads.preference.v1, and creatives keeps none."""
-
-
-def changelog_of(stage: str, settings: Settings) -> str:
-    """Return the topic that a stage's state is written to."""
-    return f"{group_of(stage, settings)}-changelog"
-
-
 class StageApp:
-    """A Faust app that runs one stage.
+    """A Faust app that runs one stage as it is declared.
 
-    Args:
-        stage: the stage.
-        settings: all settings.
-        changelog: topic of the contract that is also the stage's state; by default
-            the state has a topic of its own.
-        rewound: names of source topics that are read from their beginning.
-        checkpoint_s: longest time between checkpoints.
-        snapshot_s: least time between local snapshots of a partition; 0: none.
-        before_batch: awaited before each batch (a stage that needs a model waits).
+    Raises:
+        ConfigurationError: the stage contradicts its declaration.
     """
 
-    def __init__(
-        self,
-        stage: Stage,
-        settings: Settings,
-        *,
-        changelog: str | None = None,
-        rewound: frozenset[str] = frozenset(),
-        checkpoint_s: float | None = None,
-        snapshot_s: float = 0.0,
-        before_batch: Callable[[], Awaitable[Any]] | None = None,
-    ) -> None:
-        self.stage = stage
-        self.settings = settings
+    def __init__(self, declared: Declaration, settings: Settings) -> None:
         self.wire = wire_of(settings)
+        built = declared.build(settings, self.wire)
+        self.stage = stage = built.stage
+        self.settings = settings
+        snapshot_s = declared.snapshot_s(settings)
         self.faust = _faust_app(stage.name, settings)
         consumer = cast(BatchConsumer, self.faust.consumer)
-        consumer.rewound_topics = rewound
+        consumer.rewound_topics = frozenset(
+            self.wire.name(self.wire.topic_of(record)) for record in declared.rewound
+        )
         consumer.connection = aiokafka_connection(settings)
         self.engine = Engine(
             stage,
@@ -96,19 +68,21 @@ class StageApp:
             self.faust.producer,
             consumer,
             EngineConfig(
-                changelog=changelog or _own_changelog(stage.name, settings),
-                is_output=changelog is not None,
-                checkpoint_s=checkpoint_s or settings.kafka.checkpoint_s,
+                changelog=declared.changelog(settings),
+                is_output=not isinstance(declared.state, State),
+                checkpoint_s=declared.checkpoint_s(settings),
                 connection=aiokafka_connection(settings),
                 snapshots=snapshots_of(stage.name, settings) if snapshot_s else None,
                 snapshot_s=snapshot_s,
             ),
         )
-        self._before_batch = before_batch
+        self._before_batch = built.before_batch
         self._last_sign = time.monotonic()
         self._subscribe(consumer)
         self._connect()
         self.faust.timer(STUCK_S / 4)(self._end_when_stuck)
+        for task in built.tasks:
+            self.faust.task(task)
 
     def is_live(self) -> bool:
         """Return False when the consumer has given no sign for too long."""
@@ -176,10 +150,6 @@ class StageApp:
         if not self.is_live():
             LOG.error("no sign of the consumer; the worker stops", limit_s=STUCK_S)
             await self.faust.crash(TimeoutError("consumer is stuck"))
-
-
-def _own_changelog(stage: str, settings: Settings) -> str | None:
-    return changelog_of(stage, settings) if stage in CHANGELOG_STAGES else None
 
 
 class _NoTables(TableManager):

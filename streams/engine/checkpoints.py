@@ -19,7 +19,7 @@ from streams.engine.stage import (
     Stage,
     StateRow,
 )
-from streams.errors import StateError
+from streams.errors import ConfigurationError, StateError
 from streams.kafka.prebuilt import aiokafka_producer, send_in_waves
 
 
@@ -125,10 +125,20 @@ class Checkpoints:
             positions: up to where the state includes each source.
             acks: of everything sent before.
         """
-        return Checkpoint(
-            sections=self._stage.take_sections()
+        sections = (
+            self._stage.take_sections()
             if isinstance(self._stage, SectionedStage)
-            else sections_of(self._stage.take_dirty()),
+            else sections_of(self._stage.take_dirty())
+        )
+        if sections and self._config.changelog is None:
+            raise ConfigurationError(
+                f"stage {self._stage.name} has changed state and declares State.NONE: "
+                "nothing is committed; declare state=State.CHANGELOG in "
+                f"streams/stages/{self._stage.name}/__init__.py, then run "
+                "adloom topics apply"
+            )
+        return Checkpoint(
+            sections=sections,
             offsets=dict(positions),
             acks=acks,
             part=self.snapshots.take(self._changelog_ends) if self.snapshots else None,

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Event
 from typing import Self
 
-from streams.engine.app import CHANGELOG_STAGES, changelog_of
+from streams import stages
 from streams.kafka.connection import bootstrap_servers
 from streams.kafka.topic_admin import create_topics
 from streams.local.broker import LocalBroker
@@ -19,7 +19,6 @@ from streams.local.lock_file import LockFile
 from streams.local.ports import free_port
 from streams.local.supervisor import Child, Supervisor
 from streams.settings import Settings
-from streams.stages.worker import STAGES
 
 READY_S = 120.0
 LOCAL_SESSION_S = 6.0
@@ -102,7 +101,7 @@ class LocalStack:
         create_topics(
             bootstrap,
             self.settings.kafka,
-            [changelog_of(stage, self.settings) for stage in CHANGELOG_STAGES],
+            stages.changelogs(self.settings),
         )
         self.supervisor = Supervisor(logs, self._environment(bootstrap))
         for child in self._children():
@@ -130,11 +129,13 @@ class LocalStack:
 
     def _children(self) -> list[Child]:
         host = self._settings.local.host
-        stages = [Child(stage, ("worker", stage), free_port(host)) for stage in STAGES]
+        workers = [
+            Child(stage, ("worker", stage), free_port(host)) for stage in stages.names()
+        ]
         return [
             Child("sink", ("sink",), free_port(host)),
             Child("trainer", ("trainer",), free_port(host)),
             Child("learner", ("learner",), free_port(host)),
-            *stages,
+            *workers,
             Child("deliver", ("deliver",), self.ad_server_port),
         ]

@@ -21,7 +21,8 @@ from model_export.store.champion import in_force
 from model_export.store.registry import Registry, RegistryError
 from schemas.avro import AvroError
 from schemas.records import FineTuneJob, ModelRelease, Record, Verdict
-from streams.engine.app import group_of, wire_of
+from streams.engine.app import wire_of
+from streams.engine.declaration import group_of
 from streams.errors import StateError
 from streams.kafka.connection import kafka_python_connection
 from streams.kafka.rejoin import Rejoin

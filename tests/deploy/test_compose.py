@@ -12,8 +12,8 @@ import jsonschema
 import pytest
 import yaml
 
+from streams import stages
 from streams.settings import Settings
-from streams.stages.worker import STAGES
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 SPECIFICATION = Path(__file__).parent / "compose" / "compose-spec.json"
@@ -54,7 +54,7 @@ def test_every_stage_is_a_service(ours):
         "deliver": ["deliver"],
         "trainer": ["trainer"],
         "learner": ["learner"],
-    } | {stage: ["worker", stage] for stage in STAGES}
+    } | {stage: ["worker", stage] for stage in stages.names()}
 
 
 def test_every_image_is_pinned(compose):

@@ -1,7 +1,7 @@
 """Code -> the tables of docs/topics.md, settings.md, privacy.md and vocabulary.md.
 
-`python -m tests.docs.tables` writes them between their markers; the tests beside this
-file fail when a table is not what the code says.
+`make generate` writes them between their markers; `test_generated` fails when a table
+is not what the code says.
 """
 
 import json
@@ -237,7 +237,3 @@ _TABLES: dict[str, Callable[[str], str]] = {
     "retention": retention_table,
     "vocabulary": vocabulary_table,
 }
-
-if __name__ == "__main__":
-    for page in PAGES:
-        page.write_text(rewritten(page.read_text("utf-8")), "utf-8")

@@ -9,7 +9,7 @@ from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Preference
 from schemas.vocabulary import deployed
-from streams.engine import engine as engines
+from streams.engine import checkpoints, engine as engines
 from streams.engine.checkpoints import EngineConfig
 from streams.engine.transport import Batch
 from streams.kafka.wire import Wire
@@ -39,6 +39,10 @@ class SlowGroup:
         return True
 
 
+async def written(*_):
+    """No broker here: the group alone decides how long a checkpoint takes."""
+
+
 @pytest.fixture
 def group():
     return SlowGroup()
@@ -50,8 +54,12 @@ def engine(group, monkeypatch):
     stage = Preferences(
         PreferencesSettings(), deployed(), Codec(Preference, LockedIds())
     )
+    monkeypatch.setattr(checkpoints.Checkpoints, "_write_sections", written)
     config = EngineConfig(
-        changelog=None, is_output=True, checkpoint_s=1_000.0, connection={}
+        changelog="ads.preference.v1",
+        is_output=True,
+        checkpoint_s=1_000.0,
+        connection={},
     )
     made = engines.Engine(stage, Wire(LockedIds()), None, group, config)
     made._positions = {TP("ads.behavior.v1", 0): 1}

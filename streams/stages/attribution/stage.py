@@ -19,12 +19,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from schemas.avro import SchemaIds
 from schemas.lock import LockedIds
-from schemas.records import Behavior, Creative, Record
+from schemas.records import Behavior, Creative, Feedback, Record
 from streams.columns.columns import Columns
 from streams.columns.encoded import Encoded
 from streams.engine.stage import Incoming, StateRow
-from streams.settings import AttributionSettings
-from streams.stages.attribution import compiled
+from streams.kafka.wire import Wire
+from streams.settings import AttributionSettings, Settings
+from streams.stages.attribution import STAGE, compiled
 from streams.stages.attribution.impressions import Impressions
 from streams.stages.attribution.partition_join import (
     MAX_REACTIONS,
@@ -50,8 +51,8 @@ class Attribution:
         use_compiled: False takes the Python path though the compiled one is there.
     """
 
-    name = "attribution"
-    sources: tuple[type[Record], ...] = (Behavior, Creative)
+    name = STAGE.name
+    sources = STAGE.sources
     columnar: Mapping[type[Record], tuple[str, ...]] = {
         Behavior: (
             "event_id",
@@ -214,3 +215,8 @@ class Attribution:
             self._joins[partition] = join
         join.now = now
         return join
+
+
+def build(settings: Settings, wire: Wire) -> Attribution:
+    """Return the stage that joins impressions with what came of them."""
+    return Attribution(settings.attribution, wire.codec(Feedback).ids)

@@ -12,11 +12,13 @@ from model_export.store.registry import Registry
 from schemas.avro import AvroError
 from schemas.records import Creative, ModelRelease, PosteriorUpdate
 from schemas.vocabulary import deployed
-from streams.engine.app import StageApp, wire_of
+from streams.engine.app import wire_of
+from streams.engine.declaration import BuiltStage
 from streams.errors import StateError
 from streams.kafka.broadcast import follow
 from streams.kafka.connection import aiokafka_connection
-from streams.kafka.topics import MODEL_RELEASE, POSTERIOR, PREFERENCE
+from streams.kafka.topics import MODEL_RELEASE, POSTERIOR
+from streams.kafka.wire import Wire
 from streams.rendering.brand import brand_of, space_of
 from streams.rendering.renderer import Renderer
 from streams.runtime.clock import now_ms
@@ -148,13 +150,13 @@ class ModelFollower:
             )
 
 
-def build(settings: Settings) -> StageApp:
-    """Return the app that answers creative requests."""
+def build(settings: Settings, wire: Wire) -> BuiltStage:
+    """Return the stage that answers creative requests, and what follows its models."""
     arms = Arms(settings.creatives.control_share)
     space = space_of(settings.model.space)
     follower = ModelFollower(settings, arms, space.drawings)
     messages = CreativeMessages(
-        wire_of(settings).codec(Creative).frame,
+        wire.codec(Creative).frame,
         space,
         deployed(),
         Renderer(brand_of(settings.brand, space.drawings)),
@@ -163,12 +165,6 @@ def build(settings: Settings) -> StageApp:
     )
     picker = Picker(settings.creatives, space)
     stage = Creatives(settings.creatives, deployed(), arms, picker, messages)
-    app = StageApp(
-        stage,
-        settings,
-        rewound=frozenset({wire_of(settings).name(PREFERENCE)}),
-        before_batch=follower.ready.wait,
+    return BuiltStage(
+        stage, follower.ready.wait, (follower.run, follower.run_posteriors)
     )
-    app.faust.task(follower.run)
-    app.faust.task(follower.run_posteriors)
-    return app

@@ -17,6 +17,7 @@ from streams.columns.columns import Columns
 from streams.columns.ids import derived_seeds
 from streams.engine.stage import Incoming, Outgoing, StateRow
 from streams.settings import CreativesSettings
+from streams.stages.creatives import STAGE
 from streams.stages.creatives.arms import Arms
 from streams.stages.creatives.briefs import Briefs
 from streams.stages.creatives.candidates import CATEGORY_STREAM
@@ -37,8 +38,8 @@ _Asked = tuple[CreativeRequest, bytes]
 class Creatives:
     """Answers creative requests in micro-batches (a `Stage`)."""
 
-    name = "creatives"
-    sources: tuple[type[Record], ...] = (CreativeRequest, Preference)
+    name = STAGE.name
+    sources = STAGE.sources
     columnar: Mapping[type[Record], tuple[str, ...]] = {Preference: READ}
     use_compiled = True
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from schemas.avro import Codec
 from schemas.records import Behavior, Preference, Profile, Record, TextSignal
-from schemas.vocabulary import Vocabulary
+from schemas.vocabulary import Vocabulary, deployed
 from streams.columns import compiled
 from streams.columns.batches import records_section
 from streams.columns.columns import Columns, Ints
@@ -30,8 +30,9 @@ from streams.engine.stage import (
     StateRow,
     rows_of,
 )
-from streams.settings import PreferencesSettings
-from streams.stages.preferences import snapshot
+from streams.kafka.wire import Wire
+from streams.settings import PreferencesSettings, Settings
+from streams.stages.preferences import STAGE, snapshot
 from streams.stages.preferences.converting import Convert, converter
 from streams.stages.preferences.partition import (
     SOURCES,
@@ -57,8 +58,8 @@ class Preferences:
         codec: of the output.
     """
 
-    name = "preferences"
-    sources: tuple[type[Record], ...] = SOURCES
+    name = STAGE.name
+    sources = STAGE.sources
     columnar: Mapping[type[Record], tuple[str, ...]] = {Behavior: FOLDED}
 
     def __init__(
@@ -239,3 +240,8 @@ class Preferences:
             )
             self._partitions[number] = PreferencePartition(table, self._columns)
         return self._partitions[number]
+
+
+def build(settings: Settings, wire: Wire) -> Preferences:
+    """Return the stage that keeps rolling preferences."""
+    return Preferences(settings.preferences, deployed(), wire.codec(Preference))

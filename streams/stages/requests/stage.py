@@ -34,7 +34,9 @@ from streams.columns.columns import Columns
 from streams.columns.compiled import module
 from streams.columns.payload import Payload
 from streams.engine.stage import Incoming, Outgoing, Section, StateRow, rows_of
-from streams.settings import RequestsSettings
+from streams.kafka.wire import Wire
+from streams.settings import RequestsSettings, Settings
+from streams.stages.requests import STAGE
 from streams.stages.requests.asking import Asking, Learning, People
 from streams.stages.requests.person import ENOUGH_WEIGHT, NeedRules
 from streams.stages.requests.reading import (
@@ -77,8 +79,8 @@ class Requests:
         use_compiled: False takes the reference though the kernel is there.
     """
 
-    name = "requests"
-    sources: tuple[type[Record], ...] = (Preference, CreativeRequest, Feedback)
+    name = STAGE.name
+    sources = STAGE.sources
 
     def __init__(
         self,
@@ -242,3 +244,12 @@ class Requests:
             for taste in table.follow(columns, rows, now):
                 outgoing += self._learning.follow(table, taste, now)
         return outgoing
+
+
+def build(settings: Settings, wire: Wire) -> Requests:
+    """Return the stage that asks for creatives."""
+    return Requests(
+        settings.requests,
+        expiry_s=settings.creatives.expiry_s,
+        frame=wire.codec(CreativeRequest).frame,
+    )

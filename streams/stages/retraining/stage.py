@@ -20,11 +20,13 @@ from schemas.records import (
     JobReason,
     ModelRelease,
     OffsetRange,
-    Record,
 )
 from streams.columns.ids import derived_id, derived_seed
 from streams.engine.stage import Incoming, Outgoing, StateRow
-from streams.settings import RetrainingSettings
+from streams.kafka.topics import FEEDBACK
+from streams.kafka.wire import Wire
+from streams.settings import RetrainingSettings, Settings
+from streams.stages.retraining import STAGE
 from streams.stages.retraining.drift import RewardDrift
 
 ORGANIC = "organic"
@@ -58,8 +60,8 @@ class Retraining:
         timeout_s: a job without a release after this long is given up.
     """
 
-    name = "retraining"
-    sources: tuple[type[Record], ...] = (Feedback, ModelRelease)
+    name = STAGE.name
+    sources = STAGE.sources
 
     def __init__(
         self,
@@ -246,3 +248,9 @@ def _next_base(base: int | None, release: ModelRelease) -> int:
             return release.champion_version
         return base
     return max(base or 0, release.version)
+
+
+def build(settings: Settings, wire: Wire) -> Retraining:
+    """Return the stage that triggers fine-tune jobs."""
+    topic = wire.name(FEEDBACK)
+    return Retraining(settings.retraining, settings.model.name, topic)

@@ -17,11 +17,13 @@ after that, so that a crash repeats a decision and never makes another one.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from schemas.records import Creative, Feedback, ModelRelease, Record
+from schemas.records import Creative, Feedback, ModelRelease
 from streams.engine.alarms import Alarms
 from streams.engine.keyed_state import KeyedState
 from streams.engine.stage import Incoming, Outgoing, StateRow
-from streams.settings import RolloutSettings
+from streams.kafka.wire import Wire
+from streams.settings import RolloutSettings, Settings
+from streams.stages.rollout import STAGE
 from streams.stages.rollout.canary import due_look, group_of, look, looks
 from streams.stages.rollout.promotion import Promotion
 from streams.stages.rollout.state import (
@@ -47,8 +49,8 @@ IMPRESSIONS_PER_CANARY = 8
 class Rollout:
     """Moves candidates through shadow and canary (a `Stage`)."""
 
-    name = "rollout"
-    sources: tuple[type[Record], ...] = (ModelRelease, Creative, Feedback)
+    name = STAGE.name
+    sources = STAGE.sources
 
     def __init__(self, settings: RolloutSettings) -> None:
         self._settings = settings
@@ -229,3 +231,8 @@ def _add(trial: Trial, after: Counted, before: Counted | None) -> None:
     tally.add(after.group, after.n, after.clicks)
     if before is not None:
         tally.add(before.group, -before.n, -before.clicks)
+
+
+def build(settings: Settings, _wire: Wire) -> Rollout:
+    """Return the stage that moves releases from shadow to champion."""
+    return Rollout(settings.rollout)

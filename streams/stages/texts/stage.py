@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
-from schemas.records import Record, Text, TextSignal
+from schemas.records import Text, TextSignal
 from streams.engine.stage import Incoming, Outgoing, StateRow
+from streams.kafka.wire import Wire
+from streams.settings import Settings
+from streams.stages.texts import STAGE
 from streams.stages.texts.categories import matched_categories
 from streams.stages.texts.keywords import counted_terms, ranked_keywords
 from streams.stages.texts.language import clean, language_of
@@ -22,8 +25,8 @@ class Texts:
     text: no keywords, no sentiment, no shifts, no counts.
     """
 
-    name: str = "texts"
-    sources: tuple[type[Record], ...] = (Text,)
+    name = STAGE.name
+    sources = STAGE.sources
 
     def __init__(self, counts: TermCounts | None = None) -> None:
         self._counts = counts or TermCounts()
@@ -81,3 +84,8 @@ class Texts:
             written_at=text.written_at,
             consent=text.consent,
         )
+
+
+def build(_settings: Settings, _wire: Wire) -> Texts:
+    """Return the stage that reads texts."""
+    return Texts()

@@ -1,6 +1,5 @@
 """`adloom worker <stage>`: one stage, one process, until it is told to stop."""
 
-import importlib
 import logging
 import sys
 
@@ -9,6 +8,7 @@ import structlog
 
 from streams.columns import compiled
 from streams.engine.app import StageApp
+from streams.engine.declaration import Declaration
 from streams.engine.early_snapshots import EarlySnapshots
 from streams.kafka.connection import bootstrap_servers
 from streams.runtime import garbage, heap
@@ -17,29 +17,14 @@ from streams.settings import Settings
 
 LOG = structlog.get_logger(__name__)
 
-STAGES = (
-    "texts",
-    "preferences",
-    "requests",
-    "creatives",
-    "attribution",
-    "retraining",
-    "rollout",
-)
 
-
-def build(stage: str, settings: Settings) -> StageApp:
-    """Return the app of a stage by its name."""
-    module = importlib.import_module(f"streams.stages.{stage}.agent")
-    app: StageApp = module.build(settings)
-    return app
-
-
-def run(stage: str, settings: Settings, early: EarlySnapshots | None = None) -> int:
+def run(
+    stage: Declaration, settings: Settings, early: EarlySnapshots | None = None
+) -> int:
     """Run a stage until SIGINT or SIGTERM; return the exit status.
 
     Args:
-        stage: its name.
+        stage: what it declares.
         settings: all of them.
         early: snapshots that are being loaded already.
 
@@ -54,7 +39,7 @@ def run(stage: str, settings: Settings, early: EarlySnapshots | None = None) -> 
             "compiler, then adloom again",
             not_built=compiled.missing(),
         )
-    app = build(stage, settings)
+    app = StageApp(stage, settings)
     app.engine.load_early(early)
     serve_health(
         settings.local.host,
