@@ -20,9 +20,6 @@ def module(name: str) -> ModuleType | None:
 DECODE = module("streams.columns._decode")
 """The twin of `decode`."""
 
-STATE = module("streams.stages.preferences._state")
-"""The twins of `key_index`, `window`, `fold` and `changelog`."""
-
 KEYS = module("streams.columns._keys")
 """The twin of `keys`."""
 
@@ -37,6 +34,10 @@ AVRO_ROWS = module("streams.columns._avro_rows")
 
 DIGESTS = module("streams.columns._digests")
 """The twin of `digests`."""
+
+# Modules of stages come last: their packages import those above.
+STATE = module("streams.stages.preferences._state")
+"""The twins of `key_index`, `window`, `fold` and `changelog`."""
 
 WORTH = module("streams.stages.creatives._worth")
 """The twin of `worth`."""
