@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from model_export.generators.catalogue import DEFAULT_MODEL
 from schemas import vocabulary
 from streams.errors import ConfigurationError, UnavailableError
 
@@ -154,8 +155,10 @@ class LearnerSettings(_Section):
 class ModelSettings(_Section):
     """Which generator serves."""
 
-    name: Literal["creative-gan", "creative-vae"] = Field(
-        "creative-gan", description="Generator that answers requests."
+    name: str = Field(
+        DEFAULT_MODEL,
+        pattern="^[a-z0-9][a-z0-9-]{0,63}$",
+        description="Generator that answers requests.",
     )
     store: str = Field(
         "var/models", description="Model registry folder, or an s3:// address."

@@ -1,19 +1,19 @@
 """A model in training <-> safetensors bytes: everything needed to go on."""
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 
 from model_export.critic import file as critic_file
 from model_export.critic.knowledge import Knowledge, Lessons
-from model_export.generators import gan, vae
-from model_export.generators.recipe import Kind, Networks, Recipe
+from model_export.generators.catalogue import IMPORTED, RECIPES
+from model_export.generators.recipe import Networks, Recipe
 from model_export.space.design_space import DesignSpace, Vectors
-from model_export.store.model_files import CHECKPOINT, CRITIC_STATE
+from model_export.store.model_files import CHECKPOINT, CRITIC_STATE, GENERATOR
 from model_export.store.onnx_file import ModelFileError
-
-RECIPES: dict[Kind, Recipe] = {"gan": gan, "vae": vae}
 
 _FORMAT = "adloom-checkpoint-3"
 _LIBRARY = "library"
@@ -23,32 +23,60 @@ _LIBRARY = "library"
 class Model:
     """A generator and its critic, in training."""
 
-    kind: Kind
+    kind: str
+    """One of `RECIPES`, or imported."""
     space: DesignSpace
     seed: int
     """Of pre-training: it also chooses the held-out people."""
     library: Vectors
     """float32[n, D]: the advertiser's past designs."""
-    networks: Networks
+    networks: Networks | None
+    """None: somebody else trained it."""
     knowledge: Knowledge
+    foreign: bytes = b""
+    """generator.onnx of an imported model."""
+
+    @property
+    def trained(self) -> Networks:
+        """The networks of a model that was trained here.
+
+        Raises:
+            ModelFileError: it was not.
+        """
+        if self.networks is None:
+            raise ModelFileError(f"{self.kind} model: expected one trained here")
+        return self.networks
 
     def taught(self, lessons: Lessons) -> "Model":
         """Return the model whose critic has learnt; its generator stays."""
         return replace(self, knowledge=self.knowledge.after(lessons, self.space))
 
 
-def build(kind: Kind, space: DesignSpace, n_features: int, seed: int) -> Networks:
+def recipe_of(kind: str) -> Recipe:
+    """Return how a kind of generator is trained.
+
+    Raises:
+        ModelFileError: there is no such kind.
+    """
+    if kind not in RECIPES:
+        raise ModelFileError(f"kind {kind!r}: expected one of {list(RECIPES)}")
+    recipe: Recipe = cast("Recipe", importlib.import_module(RECIPES[kind]))
+    return recipe
+
+
+def build(kind: str, space: DesignSpace, n_features: int, seed: int) -> Networks:
     """Return untrained networks, the same for the same seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return RECIPES[kind].build(space, n_features)
+        return recipe_of(kind).build(space, n_features)
 
 
 def to_files(model: Model) -> dict[str, bytes]:
     """Return a model as checkpoint.safetensors and critic.safetensors."""
+    modules = model.networks.modules() if model.networks else {}
     tensors = {_LIBRARY: model.library} | {
         f"{name}.{key}": tensor.numpy(force=True)
-        for name, network in model.networks.modules().items()
+        for name, network in modules.items()
         for key, tensor in network.state_dict().items()
     }
     header = {
@@ -80,9 +108,11 @@ def from_files(files: Mapping[str, bytes], space: DesignSpace) -> Model:
                 f"checkpoint of the creative space {header['space_sha256']}: expected "
                 f"{space.digest}"
             )
-        networks = build(
-            header["kind"], space, knowledge.taste.n_features, header["seed"]
-        )
+        kind, seed, library = header["kind"], header["seed"], tensors[_LIBRARY]
+        if kind == IMPORTED:
+            foreign = files[GENERATOR]
+            return Model(kind, space, seed, library, None, knowledge, foreign)
+        networks = build(kind, space, knowledge.taste.n_features, seed)
         for name, network in networks.modules().items():
             prefix = f"{name}."
             network.load_state_dict(
@@ -92,14 +122,7 @@ def from_files(files: Mapping[str, bytes], space: DesignSpace) -> Model:
                     if key.startswith(prefix)
                 }
             )
-        model = Model(
-            header["kind"],
-            space,
-            header["seed"],
-            tensors[_LIBRARY],
-            networks,
-            knowledge,
-        )
+        model = Model(kind, space, seed, library, networks, knowledge)
     except (KeyError, ValueError, RuntimeError) as error:
         raise ModelFileError(f"checkpoint cannot be used: {error}") from error
     return model

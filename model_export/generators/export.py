@@ -45,8 +45,9 @@ def export(model: Model) -> dict[str, bytes]:
     }
     return {
         PERSON: network_graphs.person_model(model.knowledge.taste, metadata),
-        GENERATOR: network_graphs.generator_model(
-            model.networks.generator,
+        GENERATOR: model.foreign
+        or network_graphs.generator_model(
+            model.trained.generator,
             model.space,
             model.knowledge.taste.n_features,
             metadata,
@@ -75,7 +76,7 @@ def parity(model: Model, served: "Served", condition: Floats, seed: int) -> floa
     torch_person = torch.from_numpy(person)
     draws = model.knowledge.draws(model.seed)
     with torch.no_grad():
-        logits, continuous = model.networks.generator(torch.from_numpy(z), torch_person)
+        logits, continuous = model.trained.generator(torch.from_numpy(z), torch_person)
         score = [
             ClickScore(model.knowledge.critic.layout, draw)(
                 torch.from_numpy(design), torch_person
@@ -111,10 +112,10 @@ class Served:
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         space = DesignSpace(files[SPACE].decode(), SPACE)
-        self._person = _session(files[PERSON])
+        self._person = session(files[PERSON])
         self.layout = layout_of(space, self._person)
-        self._generator = _session(files[GENERATOR])
-        self._critic = _session(files[CRITIC])
+        self._generator = session(files[GENERATOR])
+        self._critic = session(files[CRITIC])
         # Not through posterior.from_bytes: that refuses what a gate is to report.
         flat = np.frombuffer(files[POSTERIOR], "<f4").astype(np.float32)
         self._draws = flat.reshape(self.layout.n_weights, -1)
@@ -150,10 +151,12 @@ def layout_of(space: DesignSpace, person: onnxruntime.InferenceSession) -> Layou
     return Layout.of(space, n_features - N_SURFACES - N_HOUR)
 
 
-def _session(content: bytes) -> onnxruntime.InferenceSession:
+def session(content: bytes) -> onnxruntime.InferenceSession:
+    """Return an ONNX file ready to run, on one thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
+    options.log_severity_level = 3
     return onnxruntime.InferenceSession(
         content, options, providers=["CPUExecutionProvider"]
     )

@@ -18,6 +18,8 @@ _IR_VERSION = 9
 
 END = 2**31 - 1
 
+_EACH = "adloom.person"
+
 Shape = Sequence[int | str]
 """Sizes of a tensor: numbers, or names of what is free."""
 
@@ -78,6 +80,13 @@ class Graph:
             name=name,
         )
 
+    def put_before(self, other: onnx.GraphProto) -> None:
+        """Put the graph's nodes and constants before those of another one."""
+        nodes = [*self._nodes, *other.node]
+        del other.node[:]
+        other.node.extend(nodes)
+        other.initializer.extend(self._constants.values())
+
     def model(
         self,
         inputs: Mapping[str, Shape],
@@ -102,6 +111,40 @@ class Graph:
         onnx.checker.check_model(model, full_check=True)
         content: bytes = model.SerializeToString(deterministic=True)
         return content
+
+
+def repeat_people(model: onnx.ModelProto) -> None:
+    """Change a generator that takes a row of `person` for each row of `z`.
+
+    Afterwards `person` has m rows for the n of `z`, each repeated n / m times.
+    """
+    _rename(model.graph, "person", _EACH)
+    graph = Graph()
+    m, n = (
+        graph.node("Shape", name, name=f"{_EACH}.{name}", start=0, end=1)
+        for name in ("person", "z")
+    )
+    times = graph.node("Div", n, m, name=f"{_EACH}.times")
+    shape = graph.node("Concat", graph.whole(1), times, name=f"{_EACH}.ones", axis=0)
+    shape = graph.node("Concat", shape, graph.whole(1), name=f"{_EACH}.shape", axis=0)
+    column = graph.node("Unsqueeze", "person", graph.whole(1), name=f"{_EACH}.column")
+    rows = graph.node("Expand", column, shape, name=f"{_EACH}.rows")  # (m, n / m, N)
+    width = next(one for one in model.graph.input if one.name == "person")
+    dims = width.type.tensor_type.shape.dim
+    graph.node("Reshape", rows, graph.whole(-1, dims[1].dim_value), name=_EACH)
+    dims[0].dim_param = "m"
+    graph.put_before(model.graph)
+
+
+def _rename(graph: onnx.GraphProto, before: str, after: str) -> None:
+    """Rename a tensor wherever a node takes it, in nested graphs too."""
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            if name == before:
+                node.input[place] = after
+        for attribute in node.attribute:
+            for nested in (attribute.g, *attribute.graphs):
+                _rename(nested, before, after)
 
 
 def _tensor(name: str, shape: Shape) -> Any:

@@ -1,15 +1,13 @@
 """What a generator recipe is: the GAN's and the VAE's modules both are one."""
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from model_export.generators.networks import ClickScore, Generator
 from model_export.space.design_space import DesignSpace
-
-Kind = Literal["gan", "vae"]
 
 BATCH = 128
 

@@ -15,6 +15,7 @@ from typing import Any
 from model_export.feedback.dataset import FineTuneError
 from model_export.feedback.impression_log import LogError, read_log
 from model_export.feedback.topic import FeedbackReadError, read_ranges
+from model_export.generators.catalogue import MODELS
 from model_export.space import design_space
 from model_export.store.model_files import ModelFileError, check_files
 from model_export.store.registry import Registry, RegistryError
@@ -23,9 +24,6 @@ from schemas.lock import LockedIds
 from schemas.records import Feedback, FineTuneJob, OffsetRange
 from schemas.registry import RegistryIds
 from schemas.registry_client import RegistryClient, SchemaRegistryError
-
-MODELS = ("creative-gan", "creative-vae")
-
 
 _FAILURES = (
     RegistryError,
@@ -69,6 +67,23 @@ def _pretrain(options: argparse.Namespace) -> Any:
             options.seed,
             _now(),
         )
+    )
+
+
+def _import(options: argparse.Namespace) -> Any:
+    _one_thread()
+    from model_export.jobs.import_generator import (  # noqa: PLC0415  # needs torch
+        import_generator,
+    )
+
+    space = design_space.load(options.space)
+    return import_generator(
+        Registry(options.store),
+        options.model,
+        options.folder,
+        space,
+        options.seed,
+        _now(),
     )
 
 
@@ -213,15 +228,20 @@ def _parser() -> argparse.ArgumentParser:
     pretrain = add(
         "pretrain", _pretrain, "Make a model's first champion, if it has none."
     )
-    pretrain.add_argument("--model", required=True, choices=MODELS)
+    pretrain.add_argument("--model", required=True)
     pretrain.add_argument("--space", type=Path, help="creative space file (TOML)")
     pretrain.add_argument("--seed", type=int, default=0)
+    imported = add("import", _import, "Add a generator.onnx that you trained yourself.")
+    imported.add_argument("folder", type=Path, metavar="FOLDER")
+    imported.add_argument("--model", required=True)
+    imported.add_argument("--space", type=Path, help="creative space file (TOML)")
+    imported.add_argument("--seed", type=int, default=0)
     warm = add("warm-start", _warm_start, "Teach the champion a log of impressions.")
-    warm.add_argument("--model", required=True, choices=MODELS)
+    warm.add_argument("--model", required=True)
     warm.add_argument("--log", required=True, type=Path, help="JSON lines")
     warm.add_argument("--seed", type=int, default=0)
     listing = add("list", _list, "List versions.")
-    listing.add_argument("--model", choices=MODELS)
+    listing.add_argument("--model")
     for name, command, text in (
         ("show", _show, "Show a version's model card."),
         ("gates", _gates, "Judge a version by the gates that need no feedback."),
@@ -229,16 +249,16 @@ def _parser() -> argparse.ArgumentParser:
         ("promote", _promote, "Make a version the champion."),
     ):
         added = add(name, command, text)
-        added.add_argument("--model", required=True, choices=MODELS)
+        added.add_argument("--model", required=True)
         added.add_argument("--version", required=True, type=int)
         if name == "promote":
             added.add_argument("--reason", default="by hand")
         if name == "export":
             added.add_argument("--folder", required=True, type=Path)
     log = add("log", _log, "Show the promotion log.")
-    log.add_argument("--model", required=True, choices=MODELS)
+    log.add_argument("--model", required=True)
     rollback = add("rollback", _rollback, "Go back to the champion before this one.")
-    rollback.add_argument("--model", required=True, choices=MODELS)
+    rollback.add_argument("--model", required=True)
     rollback.add_argument("--reason", default="by hand")
     return parser
 

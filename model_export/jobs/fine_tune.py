@@ -18,7 +18,7 @@ from model_export.feedback import dataset
 from model_export.feedback.dataset import FeedbackArrays, FineTuneError
 from model_export.feedback.topic import FeedbackRead
 from model_export.generators import checkpoint
-from model_export.generators.checkpoint import RECIPES, Model
+from model_export.generators.checkpoint import Model, recipe_of
 from model_export.generators.export import Served, export
 from model_export.generators.networks import ClickScore
 from model_export.generators.pools import draw_pools
@@ -145,7 +145,8 @@ def tuned(
         # What was forgotten needs no correction.
         feedback = feedback.rows(np.isnan(base.knowledge.ledger.find(feedback.key)))
     model = model.taught(feedback.lessons)
-    if not (is_trusted or model.knowledge.honesty.is_above_chance):
+    is_trusted = is_trusted or model.knowledge.honesty.is_above_chance
+    if model.networks is None or not is_trusted:
         return model, 0.0
     networks = Networks(
         copy.deepcopy(model.networks.generator),
@@ -153,7 +154,7 @@ def tuned(
         model.networks.anchor,
     )
     model = replace(model, networks=networks)
-    loss = RECIPES[model.kind].tune(networks, _tuning_set(model, feedback), seed)
+    loss = recipe_of(model.kind).tune(networks, _tuning_set(model, feedback), seed)
     return model, loss
 
 
@@ -190,10 +191,12 @@ def _refitted(base: Model, feedback: FeedbackArrays) -> Model:
 
     A seeded taste model is blind to who comes. Once enough people have come it is
     fitted to them and then frozen: everything learnt is in its coordinates. For the
-    same reason the library is taught again, and the critic's sums start anew: numbers
+    same reason an imported generator, which knows the old ones only, keeps them; the
+    library is taught again, and the critic's sums start anew: numbers
     about the old coordinates mean nothing in the new ones.
     """
-    if base.knowledge.taste.origin == "fitted" or len(feedback) < REFIT_EXAMPLES:
+    is_fitted = base.knowledge.taste.origin == "fitted"
+    if is_fitted or base.networks is None or len(feedback) < REFIT_EXAMPLES:
         return base
     fitted = taste.fit(feedback.condition, base.seed)
     model, _ = pretrained(base.kind, base.space, base.seed, fitted, base.library)

@@ -12,7 +12,8 @@ from model_export.critic import taste
 from model_export.critic.knowledge import Knowledge
 from model_export.critic.selector import THOMPSON_SCALE
 from model_export.critic.taste import TasteModel
-from model_export.generators.checkpoint import RECIPES, Model, build
+from model_export.generators.catalogue import MODELS
+from model_export.generators.checkpoint import Model, build, recipe_of
 from model_export.generators.export import (
     N_DRAWS,
     OPSET,
@@ -21,13 +22,11 @@ from model_export.generators.export import (
     export,
 )
 from model_export.generators.library import SIZE, library_conditions, make_library
-from model_export.generators.recipe import Examples, Kind
+from model_export.generators.recipe import Examples
 from model_export.jobs import gates
 from model_export.space.design_space import DesignSpace, Vectors
 from model_export.store.registry import Registry, RegistryError, Version
 from schemas.records import Verdict
-
-MODELS: dict[str, Kind] = {"creative-gan": "gan", "creative-vae": "vae"}
 
 Floats = NDArray[np.float32]
 
@@ -59,7 +58,7 @@ def library_examples(
 
 
 def pretrained(
-    kind: Kind,
+    kind: str,
     space: DesignSpace,
     seed: int,
     fitted: TasteModel | None = None,
@@ -68,7 +67,7 @@ def pretrained(
     """Return a model taught by the library, and its last loss.
 
     Args:
-        kind: gan or vae.
+        kind: one of `RECIPES`.
         space: creative space.
         seed: of everything random.
         fitted: taste model to use; None takes a seeded one.
@@ -78,7 +77,7 @@ def pretrained(
     designs = make_library(space, seed).designs if library is None else library
     networks = build(kind, space, who.n_features, seed)
     examples = library_examples(designs, space, seed, who)
-    loss = RECIPES[kind].pretrain(networks, examples, seed)
+    loss = recipe_of(kind).pretrain(networks, examples, seed)
     known = Knowledge.none(who, space)
     return Model(kind, space, seed, designs, networks, known), loss
 
@@ -125,6 +124,11 @@ def pretrain(
     champion = registry.champion(name)
     if champion is not None:
         return champion
+    if name not in MODELS:
+        raise RegistryError(
+            f"{name}: no champion, and no recipe of that name; expected one of "
+            f"{list(MODELS)}, or `adloom models import` and `promote` first"
+        )
     version = _left_over(registry, name, space, seed)
     if version is None:
         version = _train(registry, name, space, seed, created_at)

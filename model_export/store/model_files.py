@@ -64,10 +64,10 @@ def check_files(files: Mapping[str, bytes]) -> ModelFiles:
     for name in _NETWORKS:
         model = OnnxFile(files[name], name)
         claims[name] = model.metadata.get("space_sha256")
-        if model.opset != card.get("opset"):
+        opset = card.get("opsets", {}).get(name, card.get("opset"))
+        if model.opset != opset:
             raise ModelFileError(
-                f"{name} has opset {model.opset}: expected {card.get('opset')}, as the "
-                "card says"
+                f"{name} has opset {model.opset}: expected {opset}, as the card says"
             )
     for name, digest in claims.items():
         if digest != space.digest:

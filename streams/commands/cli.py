@@ -220,6 +220,24 @@ def diff_models(before: int, after: int, *, as_json: _AsJson = False) -> None:
     models_page.print_differences(found, as_json=as_json)
 
 
+@models.command("import")
+def import_model(
+    folder: Path,
+    *,
+    name: Annotated[
+        str | None, typer.Option(help="Model that it becomes a version of.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the taste model behind `person`.")] = 0,
+    as_json: _AsJson = False,
+) -> None:
+    """Add a generator.onnx that you trained yourself, and judge it by the gates."""
+    from streams import settings  # noqa: PLC0415
+    from streams.commands import models as models_command, models_page  # noqa: PLC0415
+
+    found = models_command.Models(settings.load()).imported(folder, name, seed)
+    models_page.print_import(found, as_json=as_json)
+
+
 @models.command("promote")
 def promote_model(version: int, *, reason: _Reason = "by hand") -> None:
     """Make a version the champion, live; refused when a gate refused it."""

@@ -6,7 +6,11 @@ between the two, the command is simply given again: what is logged is not logged
 and announced once more.
 """
 
+import json
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -128,6 +132,25 @@ class Models:
         if moved:
             found.append(Difference("critic's weights, relative change", 0.0, moved))
         return found
+
+    def imported(self, folder: Path, name: str | None, seed: int) -> dict[str, Any]:
+        """Add a folder's generator.onnx as a version; return what the gates said.
+
+        A process of its own does it: it needs onnx and torch, which serving does not.
+
+        Raises:
+            StateError: it cannot be used; a line for each reason.
+        """
+        command = [sys.executable, "-m", "model_export", "import", str(folder)]
+        command += ["--store", self._settings.model.store, "--seed", str(seed)]
+        command += ["--model", name or self._name]
+        if self._settings.model.space:
+            command += ["--space", str(self._settings.model.space)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own module
+        if done.returncode:
+            raise StateError(done.stderr.strip() or "the import wrote no reason")
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
 
     def promote(self, version: int, reason: str) -> LogEntry | None:
         """Make a version the champion, live; None when it was logged before.

@@ -50,11 +50,26 @@ def print_card(card: dict[str, Any], *, as_json: bool) -> None:
             shown = _instant(value) if name == "created_at" else _text(value)
             table.add_row(name, shown)
     console.print(table)
+    print_verdicts(card["verdicts"])
+
+
+def print_verdicts(found: Sequence[dict[str, Any]]) -> None:
+    """Print what the gates said."""
     verdicts = _table("gate", "result", "value", "limit", "why")
-    for one in card["verdicts"]:
+    for one in found:
         value, limit = (f"{one[key]:.4g}" for key in ("value", "threshold"))
         verdicts.add_row(one["gate"], one["result"], value, limit, one["detail"])
-    console.print(verdicts)
+    Console(highlight=False).print(verdicts)
+
+
+def print_import(found: dict[str, Any], *, as_json: bool) -> None:
+    """Print what came of an import."""
+    if as_json:
+        _json(found)
+        return
+    said = "passed its gates" if found["passed"] else "was refused by a gate"
+    sys.stdout.write(f"{found['name']} version {found['version']} {said}\n")
+    print_verdicts(found["verdicts"])
 
 
 def print_differences(found: Sequence[Difference], *, as_json: bool) -> None:

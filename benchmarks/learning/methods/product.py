@@ -21,7 +21,6 @@ from model_export.critic.posterior import best_designs
 from model_export.feedback.dataset import FeedbackArrays
 from model_export.generators.checkpoint import Model
 from model_export.generators.export import OPSET, export
-from model_export.generators.recipe import Kind
 from model_export.jobs import pretrain
 from model_export.jobs.fine_tune import tuned
 from model_export.store.model_files import CARD
@@ -54,7 +53,7 @@ class Product:
     def __init__(
         self,
         setting: Setting,
-        kind: Kind,
+        kind: str,
         *,
         with_generator: bool = True,
         is_tuned: bool = True,
@@ -164,7 +163,7 @@ class Product:
 
     def _untuned(self) -> OnnxModel:
         """Return the model with its generator as it was pre-trained, same critic."""
-        networks = self._model.networks
+        networks = self._model.trained
         before = replace(networks, generator=networks.anchor)
         return self._loaded(replace(self._model, networks=before))
 
