@@ -24,6 +24,7 @@ from model_export.critic.taste import TasteModel
 from model_export.critic.to_come import ToCome
 from model_export.space.design_space import DesignSpace
 from model_export.store.onnx_file import ModelFileError
+from schemas.vocabulary import Ids, ids_of
 
 _FORMAT = "adloom-critic-3"
 
@@ -57,6 +58,7 @@ def to_bytes(knowledge: Knowledge) -> bytes:
     header = {
         "format": _FORMAT,
         "taste": taste.origin,
+        "vocabulary": taste.ids.to_json(),
         "n_examples": critic.n_examples,
         "n_clicks": critic.n_clicks,
         "honesty": asdict(knowledge.honesty),
@@ -81,8 +83,11 @@ def from_bytes(content: bytes, space: DesignSpace) -> Knowledge:
             centre=tensors["taste.centre"],
             axes=tensors["taste.axes"],
             origin=header["taste"],
+            ids=Ids.from_json(header["vocabulary"])
+            if "vocabulary" in header
+            else ids_of(None),
         )
-        layout = Layout.of(space, taste.n_tastes)
+        layout = Layout.of(space, taste.n_tastes, len(taste.ids.surfaces))
         upper = np.zeros((layout.n_weights, layout.n_weights))
         upper[np.triu_indices_from(upper)] = tensors["critic.precision"]
         critic = ClickCritic(

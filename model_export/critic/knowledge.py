@@ -96,7 +96,9 @@ class Knowledge:
     @classmethod
     def none(cls, taste: TasteModel, space: DesignSpace) -> "Knowledge":
         """Return what is known before any feedback."""
-        critic = ClickCritic.untaught(Layout.of(space, taste.n_tastes))
+        critic = ClickCritic.untaught(
+            Layout.of(space, taste.n_tastes, len(taste.ids.surfaces))
+        )
         return cls(
             taste=taste,
             critic=critic,

@@ -1,16 +1,15 @@
 """Design x person -> the click critic's regression: which weight is which."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_export.space.conditioning import SURFACES
 from model_export.space.design_space import DesignSpace
+from schemas.vocabulary import deployed
 
 Floats = NDArray[np.float32]
 
-N_SURFACES = len(SURFACES)
 N_HOUR = 2
 
 
@@ -28,12 +27,17 @@ class Layout:
     """Values of each categorical attribute."""
     n_continuous: int
     n_tastes: int
+    n_surfaces: int = field(default_factory=lambda: len(deployed().surfaces))
 
     @classmethod
-    def of(cls, space: DesignSpace, n_tastes: int) -> "Layout":
-        """Return the layout for a creative space."""
+    def of(
+        cls, space: DesignSpace, n_tastes: int, n_surfaces: int | None = None
+    ) -> "Layout":
+        """Return the layout for a creative space; None: the surfaces of the process."""
         sizes = tuple(len(values) for values in space.categorical.values())
-        return cls(sizes, space.n_continuous, n_tastes)
+        if n_surfaces is None:
+            n_surfaces = len(deployed().surfaces)
+        return cls(sizes, space.n_continuous, n_tastes, n_surfaces)
 
     @property
     def n_logits(self) -> int:
@@ -48,12 +52,12 @@ class Layout:
     @property
     def n_who(self) -> int:
         """W = 1 + tastes + surfaces."""
-        return 1 + self.n_tastes + N_SURFACES
+        return 1 + self.n_tastes + self.n_surfaces
 
     @property
     def n_features(self) -> int:
         """Person features: tastes, surfaces, hour."""
-        return self.n_tastes + N_SURFACES + N_HOUR
+        return self.n_tastes + self.n_surfaces + N_HOUR
 
     @property
     def n_weights(self) -> int:

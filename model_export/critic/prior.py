@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from model_export.critic.layout import N_SURFACES, Layout
+from model_export.critic.layout import Layout
 
 Vector = NDArray[np.float64]
 
@@ -142,7 +142,7 @@ class Prior:
 
 def _kinds(layout: Layout) -> NDArray[np.intp]:
     """Return the kind of each column of who: [W]."""
-    return np.repeat([MAIN, TASTE, SURFACE], [1, layout.n_tastes, N_SURFACES])
+    return np.repeat([MAIN, TASTE, SURFACE], [1, layout.n_tastes, layout.n_surfaces])
 
 
 def _step(both: list[Vector], offset: Vector, width: float) -> Vector:

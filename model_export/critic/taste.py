@@ -14,16 +14,20 @@ model's Gaussian twin; Collins, Dasgupta, Schapire 2001, "A Generalization of Pr
 Components Analysis to the Exponential Family"; Laplace's approximation: MacKay 1992.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_export.space.conditioning import EVENTS, N_CATEGORIES, WHERE_WHEN
+from model_export.space.conditioning import N_CATEGORIES, moved
+from schemas.vocabulary import Ids, deployed
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
+
+N_HOUR = 2
+"""Sine and cosine of the hour."""
 
 N_TASTES = 6
 """Dimensions of taste: the likelihood of held-out halves of histories is flat from
@@ -59,6 +63,8 @@ class TasteModel:
     axes: Floats
     """float32[k, k]: taste -> coordinates by importance, on one common scale."""
     origin: Literal["seeded", "fitted"]
+    ids: Ids = field(default_factory=lambda: deployed().ids)
+    """The vocabulary that it was made under: what it knows of a condition."""
 
     @property
     def n_tastes(self) -> int:
@@ -68,18 +74,27 @@ class TasteModel:
     @property
     def n_features(self) -> int:
         """Tastes, then surfaces, then the hour: k + 6."""
-        return self.n_tastes + len(range(*WHERE_WHEN.indices(EVENTS)))
+        return self.n_tastes + len(self.ids.surfaces) + N_HOUR
 
     def features(self, condition: Floats) -> Floats:
         """Return float32[n, k + 6] for conditions float32[n, 71]."""
-        taste = self.taste(condition)
+        known = self.known(condition)
+        taste = self._taste(known)
         placed = (taste - self.centre) @ self.axes
-        return np.concatenate([placed, condition[:, WHERE_WHEN]], 1).astype(np.float32)
+        around = known[:, len(self.ids.categories) : -1]
+        return np.concatenate([placed, around], 1).astype(np.float32)
+
+    def known(self, condition: Floats) -> Floats:
+        """Return what the model knows of conditions float32[n, 71] of this process."""
+        return moved(condition, deployed().ids, self.ids, deployed().maps)
 
     def taste(self, condition: Floats) -> Doubles:
         """Return the mode of each person's posterior: [n, k]."""
+        return self._taste(self.known(condition))
+
+    def _taste(self, known: Floats) -> Doubles:
         return _modes(
-            _counts(condition),
+            _counts(known, len(self.ids.categories)),
             self.base.astype(np.float64),
             self.loadings.astype(np.float64),
             NEWTON_STEPS,
@@ -104,7 +119,7 @@ def fit(condition: Floats, seed: int, n_tastes: int = N_TASTES) -> TasteModel:
     The same for the same people in the same order and the same seed.
     """
     rng = np.random.default_rng([seed, 7])
-    counts = _counts(condition)
+    counts = _counts(condition, N_CATEGORIES)
     counts = counts[counts.sum(1) > 0.0]
     base = np.log(counts.sum(0) + _SMOOTHING)
     base -= base.mean()
@@ -168,10 +183,10 @@ class _Ascent:
             self._parts[i] += rate * self._first[i] / (1.0 - one**self._n) / width
 
 
-def _counts(condition: Floats) -> Doubles:
+def _counts(condition: Floats, n_categories: int) -> Doubles:
     """Return events by category: [n, 64]."""
-    shares = np.square(condition[:, :N_CATEGORIES].astype(np.float64))
-    counts: Doubles = shares * condition[:, EVENTS, None]
+    shares = np.square(condition[:, :n_categories].astype(np.float64))
+    counts: Doubles = shares * condition[:, -1:]
     return counts
 
 

@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 
 from model_export.critic import posterior
-from model_export.critic.layout import N_HOUR, N_SURFACES, Layout
+from model_export.critic.layout import N_HOUR, Layout
 from model_export.critic.posterior import N_DRAWS
 from model_export.generators import checkpoint, network_graphs
 from model_export.generators.checkpoint import Model
 from model_export.generators.networks import ClickScore
 from model_export.generators.onnx_graph import OPSET
-from model_export.space.conditioning import random_people
+from model_export.space.conditioning import moved, random_people
 from model_export.space.design_space import DesignSpace
 from model_export.store.model_files import (
     CRITIC,
@@ -24,7 +24,10 @@ from model_export.store.model_files import (
     PERSON,
     POSTERIOR,
     SPACE,
+    VOCABULARY,
+    ids_in,
 )
+from schemas.vocabulary import Ids, deployed
 
 MAX_DIFFERENCE = 1e-5
 """Largest |torch - onnxruntime| that is taken for equal."""
@@ -42,6 +45,7 @@ def export(model: Model) -> dict[str, bytes]:
         "adloom": code_version(),
         "kind": model.kind,
         "space_sha256": model.space.digest,
+        VOCABULARY: model.knowledge.taste.ids.to_json(),
     }
     return {
         PERSON: network_graphs.person_model(model.knowledge.taste, metadata),
@@ -113,7 +117,8 @@ class Served:
     def __init__(self, files: Mapping[str, bytes]) -> None:
         space = DesignSpace(files[SPACE].decode(), SPACE)
         self._person = session(files[PERSON])
-        self.layout = layout_of(space, self._person)
+        self._ids = ids_in(self._person.get_modelmeta().custom_metadata_map)
+        self.layout = layout_of(space, self._person, self._ids)
         self._generator = session(files[GENERATOR])
         self._critic = session(files[CRITIC])
         # Not through posterior.from_bytes: that refuses what a gate is to report.
@@ -122,7 +127,8 @@ class Served:
 
     def person(self, condition: Floats) -> Floats:
         """Return person features [n, N]."""
-        person: Floats = self._person.run(["person"], {"condition": condition})[0]
+        known = moved(condition, deployed().ids, self._ids, deployed().maps)
+        person: Floats = self._person.run(["person"], {"condition": known})[0]
         return person
 
     def generate(self, z: Floats, person: Floats) -> tuple[Floats, Floats]:
@@ -145,10 +151,12 @@ class Served:
         return score.reshape(len(design), -1)
 
 
-def layout_of(space: DesignSpace, person: onnxruntime.InferenceSession) -> Layout:
+def layout_of(
+    space: DesignSpace, person: onnxruntime.InferenceSession, ids: Ids
+) -> Layout:
     """Return the critic's layout, from the features that person.onnx returns."""
-    n_features = person.get_outputs()[0].shape[1]
-    return Layout.of(space, n_features - N_SURFACES - N_HOUR)
+    n_features, n_surfaces = person.get_outputs()[0].shape[1], len(ids.surfaces)
+    return Layout.of(space, n_features - n_surfaces - N_HOUR, n_surfaces)
 
 
 def session(content: bytes) -> onnxruntime.InferenceSession:

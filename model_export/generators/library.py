@@ -25,6 +25,7 @@ _MUTATION = 0.25
 _DRIFT = 0.1
 """Standard deviation of a continuous value around its template's."""
 _SURFACE_SHARES = (0.35, 0.3, 0.2, 0.15)
+"""Of the first surfaces; each further one has the last one's."""
 _EVENTS = (10, 80)
 """Events behind somebody's preferences, from and to."""
 _ROUNDS = 200
@@ -66,7 +67,7 @@ def make_library(space: DesignSpace, seed: int, n: int = SIZE) -> Library:
     else:  # a template far inside a rule: legal random designs take its place
         wanted = [categories[int(row)] for row in open_rows]
         designs[open_rows] = space.random(len(open_rows), rng, wanted)
-    drawn = rng.choice(len(SURFACES), n, p=_SURFACE_SHARES)
+    drawn = rng.choice(len(SURFACES), n, p=_surface_shares(len(SURFACES)))
     return Library(categories, tuple(SURFACES[i] for i in drawn), designs)
 
 
@@ -118,3 +119,10 @@ def _mutated(
     continuous = mutated[:, space.n_logits :] + drift
     mutated[:, space.n_logits :] = np.clip(continuous, 0.0, 1.0)
     return mutated
+
+
+def _surface_shares(n: int) -> NDArray[np.float64]:
+    """Return how often each of n surfaces is drawn: [n], summing to one."""
+    further = _SURFACE_SHARES[-1:] * (n - len(_SURFACE_SHARES))
+    shares = np.array((_SURFACE_SHARES + further)[:n])
+    return shares if n == len(_SURFACE_SHARES) else shares / shares.sum()

@@ -15,7 +15,7 @@ from model_export.critic.selector import BASE_LOGIT
 from model_export.critic.taste import LONGEST_STEP, NEWTON_STEPS, TasteModel
 from model_export.generators.networks import SLOPE, Generator
 from model_export.generators.onnx_graph import END, Graph
-from model_export.space.conditioning import CONDITION_SIZE, EVENTS, N_CATEGORIES
+from model_export.space.conditioning import size_of
 from model_export.space.design_space import DesignSpace
 from model_export.store.model_files import LATENT
 
@@ -25,9 +25,10 @@ _SMALL = 1e-9
 def person_model(taste: TasteModel, metadata: dict[str, str]) -> bytes:
     """Return person.onnx: `TasteModel.features`, Newton's steps written out."""
     graph = Graph()
-    k = taste.n_tastes
-    roots = graph.part("condition", 0, N_CATEGORIES, 1, name="roots")
-    total = graph.part("condition", EVENTS, END, 1, name="total")  # (m, 1)
+    k, n_categories = taste.n_tastes, len(taste.ids.categories)
+    size = size_of(taste.ids)
+    roots = graph.part("condition", 0, n_categories, 1, name="roots")
+    total = graph.part("condition", size - 1, END, 1, name="total")  # (m, 1)
     shares = graph.node("Mul", roots, roots, name="shares")
     counts = graph.node("Mul", shares, total, name="counts")
     loadings = graph.constant("loadings", taste.loadings)
@@ -44,10 +45,10 @@ def person_model(taste: TasteModel, metadata: dict[str, str]) -> bytes:
     )
     axes = graph.constant("axes", taste.axes)
     placed = graph.node("MatMul", centred, axes, name="placed")
-    rest = graph.part("condition", N_CATEGORIES, EVENTS, 1, name="where_when")
+    rest = graph.part("condition", n_categories, size - 1, 1, name="where_when")
     graph.node("Concat", placed, rest, name="person", axis=1)
     return graph.model(
-        {"condition": ("m", CONDITION_SIZE)},
+        {"condition": ("m", size)},
         {"person": ("m", taste.n_features)},
         metadata,
     )

@@ -23,6 +23,7 @@ from model_export.generators.export import Served, export
 from model_export.generators.networks import ClickScore
 from model_export.generators.pools import draw_pools
 from model_export.generators.recipe import Examples, Networks, TuningSet
+from model_export.generators.surfaces import on_our_surfaces
 from model_export.jobs import feedback_gates, gates
 from model_export.jobs.pretrain import card, library_examples, pretrained
 from model_export.store.model_files import check_files
@@ -68,7 +69,8 @@ def fine_tune(
     """
     started = time.monotonic()
     files = registry.read(job.model_name, job.base_version)
-    base = checkpoint.from_files(files, check_files(files).space)
+    trained = checkpoint.from_files(files, check_files(files).space)
+    base = on_our_surfaces(trained)
     feedback = dataset.from_feedback(
         read.records, base.space, learnt=base.knowledge.ledger
     )

@@ -95,6 +95,7 @@ def card(
         "opset": OPSET,
         "space": model.space.name,
         "space_sha256": model.space.digest,
+        "vocabulary": model.knowledge.taste.ids.digest,
         "library": {"origin": "generated", "seed": model.seed, "n": SIZE},
         "taste": model.knowledge.taste.origin,
         "n_draws": N_DRAWS,

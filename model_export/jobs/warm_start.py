@@ -16,6 +16,7 @@ from model_export.feedback.dataset import FeedbackArrays
 from model_export.feedback.impression_log import LogError
 from model_export.generators import checkpoint
 from model_export.generators.export import Served, export
+from model_export.generators.surfaces import on_our_surfaces
 from model_export.jobs import fine_tune, gates
 from model_export.jobs.pretrain import card
 from model_export.space.conditioning import N_CATEGORIES
@@ -53,7 +54,7 @@ def warm_start(
     if champion is None:
         raise LogError(f"{name}: no champion to teach; pre-train one first")
     files = registry.read(name, champion.version, champion.sha256)
-    base = checkpoint.from_files(files, check_files(files).space)
+    base = on_our_surfaces(checkpoint.from_files(files, check_files(files).space))
     refuse_useless(log)
     model, loss = fine_tune.tuned(base, log, seed)
     content = export(model)

@@ -1,12 +1,13 @@
 """Preferences + surface + hour -> condition vector; training and serving share it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.records import Surface
-from schemas.vocabulary import deployed
+from schemas.vocabulary import Ids, deployed, ids_of, mapped, mark
 
 SURFACES = deployed().surfaces
 N_CATEGORIES = len(deployed().categories)
@@ -23,6 +24,12 @@ MAX_EVENTS = 500.0
 """More events than this say no more about somebody."""
 
 _POSITION: dict[str, int] = {name: column for column, name in enumerate(SURFACES)}
+_AROUND = 2
+"""Columns of the hour."""
+_MARK = -1.0
+"""Ends a stored vector under another vocabulary than the bundled one: a number of
+events is never negative. The three floats before it hold the digest, 16 bits each."""
+_DIGEST_FLOATS = 3
 _UNKNOWN_SHARE = 0.1
 _LITTLE_ENDIAN = np.dtype("<f4")
 
@@ -73,22 +80,92 @@ def random_people(n: int, rng: np.random.Generator) -> NDArray[np.float32]:
     return condition(weights, surfaces, rng.integers(0, 24, n))
 
 
+def size_of(ids: Ids) -> int:
+    """Return how many columns a condition has: 71 under the bundled vocabulary."""
+    return len(ids.categories) + len(ids.surfaces) + _AROUND + 1
+
+
+def moved(
+    conditions: NDArray[np.float32],
+    given: Ids,
+    wanted: Ids,
+    maps: Mapping[str, str] = MappingProxyType({}),
+) -> NDArray[np.float32]:
+    """Return conditions under another vocabulary.
+
+    The events of each category stay what they were; those of a category that is not
+    wanted, and has no home in `maps`, are left out, as if they had not been.
+
+    Args:
+        conditions: float32[n, columns of `given`].
+        given: what they are under.
+        wanted: what they are to be under.
+        maps: retired category -> its home.
+    """
+    if given == wanted:
+        return conditions
+    n_given, n_wanted = len(given.categories), len(wanted.categories)
+    before = np.square(conditions[:, :n_given].astype(np.float64))
+    after = mapped(before, given.categories, wanted.categories, maps)
+    kept, all_ = after.sum(1), before.sum(1)
+    # What loses nothing stays as it is, to the bit.
+    loses = ~np.isclose(kept, all_, rtol=1e-12, atol=0.0)
+    share = np.divide(kept, all_, out=np.ones(len(all_)), where=loses)
+    shares = np.divide(
+        after, share[:, None], out=np.zeros_like(after), where=share[:, None] > 0.0
+    )
+    answer = np.zeros((len(conditions), size_of(wanted)), np.float32)
+    answer[:, :n_wanted] = np.sqrt(shares)
+    places = slice(n_given, n_given + len(given.surfaces))
+    answer[:, n_wanted : n_wanted + len(wanted.surfaces)] = mapped(
+        conditions[:, places], given.surfaces, wanted.surfaces
+    )
+    answer[:, -1 - _AROUND :] = conditions[:, -1 - _AROUND :]
+    answer[:, -1] *= share
+    return answer
+
+
+def sealed(conditions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return conditions [n, 71] as records carry them: with their vocabulary behind.
+
+    The bundled vocabulary has no mark: its conditions stay as they are.
+    """
+    digest = mark()
+    if digest is None:
+        return conditions
+    words = [float(int(digest[i : i + 4], 16)) for i in range(0, len(digest), 4)]
+    tail = np.tile(np.array([*words, _MARK], np.float32), (len(conditions), 1))
+    return np.concatenate([conditions, tail], 1)
+
+
 def to_bytes(row: NDArray[np.float32]) -> bytes:
     """Return one condition vector as the records carry it: float32 little-endian."""
-    return row.astype(_LITTLE_ENDIAN).tobytes()
+    return sealed(row[None]).astype(_LITTLE_ENDIAN).tobytes()
 
 
 def from_bytes(content: bytes) -> NDArray[np.float32]:
-    """Return a record's condition vector: float32[71].
+    """Return a record's condition vector, under our vocabulary: float32[71].
 
     Raises:
-        ValueError: not 71 finite float32 numbers.
+        ValueError: not finite float32 numbers, one for each column of the vocabulary
+            that they were written under; or nobody knows that one.
     """
-    if len(content) != CONDITION_SIZE * _LITTLE_ENDIAN.itemsize:
-        raise ValueError(
-            f"condition of {len(content)} bytes: expected {CONDITION_SIZE} float32"
-        )
+    if len(content) % _LITTLE_ENDIAN.itemsize:
+        raise ValueError(f"condition of {len(content)} bytes: expected float32 numbers")
     row = np.frombuffer(content, _LITTLE_ENDIAN).astype(np.float32)
     if not np.isfinite(row).all():
         raise ValueError("condition with non-finite numbers: expected finite ones")
-    return row
+    digest = None
+    if len(row) > _DIGEST_FLOATS and row[-1] == _MARK:
+        words = row[-1 - _DIGEST_FLOATS : -1].astype(np.int64) & 0xFFFF
+        digest = "".join(f"{word:04x}" for word in words)
+        row = row[: -1 - _DIGEST_FLOATS]
+    given = ids_of(digest)
+    if len(row) != size_of(given):
+        raise ValueError(
+            f"condition of {len(row)} float32: expected {size_of(given)} under the "
+            f"vocabulary {given.digest}"
+        )
+    ours: NDArray[np.float32]
+    (ours,) = moved(row[None], given, deployed().ids, deployed().maps)
+    return ours

@@ -11,6 +11,7 @@ from typing import Any
 
 from model_export.space.design_space import DesignSpace, SpaceError
 from model_export.store.onnx_file import ModelFileError, OnnxFile
+from schemas.vocabulary import Ids, ids_of
 
 __all__ = ["ModelFileError", "ModelFiles", "check_files"]
 
@@ -22,6 +23,8 @@ CRITIC_STATE = "critic.safetensors"
 SPACE = "space.toml"
 CHECKPOINT = "checkpoint.safetensors"
 CARD = "card.json"
+VOCABULARY = "vocabulary"
+"""In the metadata of person.onnx: the ids that its conditions are under."""
 
 LATENT = 8
 """Columns of z, the generator's random input: standard normal numbers."""
@@ -40,6 +43,18 @@ class ModelFiles:
     posterior: bytes
     space: DesignSpace
     card: dict[str, Any]
+    ids: Ids
+    """The vocabulary that it was made under."""
+
+
+def ids_in(metadata: Mapping[str, str]) -> Ids:
+    """Return the ids in a network's metadata; none are the bundled ones.
+
+    Raises:
+        ValueError: they cannot be read.
+    """
+    found = metadata.get(VOCABULARY)
+    return ids_of(None) if found is None else Ids.from_json(found)
 
 
 def check_files(files: Mapping[str, bytes]) -> ModelFiles:
@@ -60,6 +75,10 @@ def check_files(files: Mapping[str, bytes]) -> ModelFiles:
         space = DesignSpace(files[SPACE].decode(), SPACE)
     except (SpaceError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ModelFileError(f"version with an unreadable part: {error}") from error
+    try:
+        ids = ids_in(OnnxFile(files[PERSON], PERSON).metadata)
+    except ValueError as error:
+        raise ModelFileError(f"{PERSON}: its vocabulary: {error}") from error
     claims = {CARD: card.get("space_sha256")}
     for name in _NETWORKS:
         model = OnnxFile(files[name], name)
@@ -82,4 +101,5 @@ def check_files(files: Mapping[str, bytes]) -> ModelFiles:
         posterior=files[POSTERIOR],
         space=space,
         card=card,
+        ids=ids,
     )

@@ -60,3 +60,14 @@ def run(*words, vocabulary=None, store):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
+
+
+def with_a_surface():
+    """A kiosk after the first surface: the column of each of these moves."""
+    kiosk = '[[surface]]\nid = "kiosk"\nname = "At a kiosk"\n\n'
+    placed = '[[placement]]\nid = "kiosk-screen"\nsurface = "kiosk"\n\n'
+    text = TEXT.replace('surfaces = ["search", "social"]', 'surfaces = ["kiosk"]')
+    at = text.index('[[surface]]\nid = "social"')
+    text = text[:at] + kiosk + text[at:]
+    at = text.index("[[group]]")
+    return text[:at] + placed + text[at:]

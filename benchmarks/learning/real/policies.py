@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.learning.real.logs import Floats, Log
-from model_export.critic.layout import N_HOUR, N_SURFACES, Layout
+from model_export.critic.layout import N_HOUR, Layout
 from model_export.critic.pick import pick_probabilities
 from model_export.critic.selector import BASE_LOGIT, ClickCritic
+from model_export.space.conditioning import SURFACES
 
 Chances = NDArray[np.float64]
 
@@ -96,7 +97,7 @@ def _designs(action: NDArray[np.integer], n_actions: int) -> Floats:
 
 def _person(log: Log) -> Floats:
     """Return tastes, place and no hour as the critic's features: float32[n, N]."""
-    place = np.eye(N_SURFACES)[log.place]
+    place = np.eye(len(SURFACES))[log.place]
     hour = np.zeros((len(log), N_HOUR))
     return np.concatenate([log.tastes, place, hour], 1).astype(np.float32)
 

@@ -12,10 +12,11 @@ import numpy as np
 import onnxruntime
 
 from model_export.critic import posterior
-from model_export.critic.layout import N_HOUR, N_SURFACES, Layout
-from model_export.space.conditioning import CONDITION_SIZE
+from model_export.critic.layout import N_HOUR, Layout
+from model_export.space.conditioning import CONDITION_SIZE, moved
 from model_export.store.model_files import LATENT, ModelFileError, check_files
 from model_export.store.registry import Registry, RegistryError
+from schemas.vocabulary import deployed
 from streams.errors import StateError
 from streams.stages.creatives.model import Floats
 
@@ -45,7 +46,9 @@ class OnnxModel:
         self._generator = _session(checked.generator)
         self._critic = _session(checked.critic)
         n_features = self._person.get_outputs()[0].shape[1]
-        self.layout = Layout.of(self.space, n_features - N_SURFACES - N_HOUR)
+        self._ids, n_surfaces = checked.ids, len(checked.ids.surfaces)
+        n_tastes = n_features - n_surfaces - N_HOUR
+        self.layout = Layout.of(self.space, n_tastes, n_surfaces)
         self._weights = posterior.from_bytes(checked.posterior, self.layout)
         self.z_size = LATENT
 
@@ -54,7 +57,7 @@ class OnnxModel:
         (person,) = _in_runs(
             lambda part: self._person.run(["person"], {"condition": part}),
             PEOPLE,
-            conditions,
+            moved(conditions, deployed().ids, self._ids, deployed().maps),
         )
         return person
 

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
+from model_export.space.conditioning import sealed
 from model_export.space.design_space import DesignSpace
 from schemas.records import Asset, Copy, Design, Surface
 from schemas.vocabulary import Vocabulary, deployed
@@ -217,7 +218,7 @@ class CreativeMessages:
 
     def _receipts(self, answers: Answers) -> Iterator[Column]:
         picks = answers.picks
-        given = np.ascontiguousarray(answers.conditions, "<f4").view(np.uint8)
+        given = np.ascontiguousarray(sealed(answers.conditions), "<f4").view(np.uint8)
         broken = map(bytes, np.packbits(picks.broken, 1))
         answerers = {id(arm): arm for arm in answers.arms}
         pieces = {key: _answerer(arm) for key, arm in answerers.items()}

@@ -1,0 +1,114 @@
+"""A model of some surfaces -> the same model of this process's surfaces.
+
+What it learnt of a surface that both have is kept; a new one starts from the prior, and
+in the networks from zero. Categories need nothing: a taste model keeps to those that it
+was fitted on until it is fitted again.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from model_export.critic.knowledge import Knowledge
+from model_export.critic.layout import Layout
+from model_export.generators import checkpoint
+from model_export.generators.checkpoint import Model
+from model_export.generators.recipe import Networks
+from schemas.vocabulary import deployed
+
+_INPUTS = "first.weight"
+"""Of every network's body: what it makes of its inputs."""
+
+Moves = NDArray[np.intp]
+"""[2, n]: column of before, column of now."""
+
+
+def on_our_surfaces(model: Model) -> Model:
+    """Return the model with the surfaces of the vocabulary of this process."""
+    before, now = model.knowledge.taste.ids.surfaces, deployed().surfaces
+    if before == now:
+        return model
+    person = _person_moves(model.knowledge.critic.layout, before, now)
+    knowledge = _knowledge(model.knowledge, person, now)
+    return replace(
+        model, knowledge=knowledge, networks=_networks(model, knowledge, person)
+    )
+
+
+def _person_moves(
+    layout: Layout, before: tuple[str, ...], now: tuple[str, ...]
+) -> Moves:
+    """Return where person features go: tastes, surfaces, hour."""
+    k, hour = layout.n_tastes, layout.n_tastes + layout.n_surfaces
+    pairs = [(i, i) for i in range(k)]
+    pairs += [
+        (k + before.index(name), k + now.index(name)) for name in before if name in now
+    ]
+    pairs += [(hour + i, k + len(now) + i) for i in range(layout.n_features - hour)]
+    return np.array(pairs, np.intp).T
+
+
+def _knowledge(known: Knowledge, person: Moves, now: tuple[str, ...]) -> Knowledge:
+    critic, ids = known.critic, replace(known.taste.ids, surfaces=now)
+    old, new = critic.layout, replace(critic.layout, n_surfaces=len(now))
+    moves = _weight_moves(old, new, person)
+    precision = np.zeros((new.n_weights, new.n_weights))
+    precision[np.ix_(moves[1], moves[1])] = critic.precision[np.ix_(moves[0], moves[0])]
+    eta = np.zeros(new.n_weights)
+    eta[moves[1]] = critic.eta[moves[0]]
+    rows = np.zeros((len(known.to_come.rows), new.n_weights), known.to_come.rows.dtype)
+    rows[:, moves[1]] = known.to_come.rows[:, moves[0]]
+    return replace(
+        known,
+        taste=replace(known.taste, ids=ids),
+        critic=replace(critic, layout=new, precision=precision, eta=eta),
+        to_come=replace(known.to_come, rows=rows),
+    )
+
+
+def _weight_moves(old: Layout, new: Layout, person: Moves) -> Moves:
+    """Return where the critic's weights go: looks x who, context, intercept."""
+    everybody = np.zeros((2, 1), np.intp)
+    is_who = person[0] < old.n_who - 1
+    who = np.concatenate([everybody, 1 + person[:, is_who]], 1)  # (2, W)
+    looks = np.arange(old.n_looks)
+    pairs = [
+        (looks[:, None] * layout.n_who + who[side]).ravel()
+        for side, layout in enumerate((old, new))
+    ]
+    ends = [layout.n_looks * layout.n_who for layout in (old, new)]
+    context = person + np.array(ends)[:, None]
+    intercept = np.array([[old.n_weights - 1], [new.n_weights - 1]])
+    return np.concatenate([np.stack(pairs), context, intercept], 1)
+
+
+def _networks(model: Model, known: Knowledge, person: Moves) -> Networks:
+    """Return networks that read the new features; inputs end in a person's."""
+    n_old = model.knowledge.taste.n_features
+    built = checkpoint.build(
+        model.kind, model.space, known.taste.n_features, model.seed
+    )
+    for name, network in built.modules().items():
+        trained = model.networks.modules()[name].state_dict()
+        network.load_state_dict(
+            {
+                key: _widened(trained[key], part, n_old, person)
+                if key.endswith(_INPUTS)
+                else trained[key]
+                for key, part in network.state_dict().items()
+            }
+        )
+    return built
+
+
+def _widened(
+    trained: torch.Tensor, built: torch.Tensor, n_old: int, person: Moves
+) -> torch.Tensor:
+    """Return a first layer's weights, with a person's columns where they are now."""
+    lead = trained.shape[1] - n_old
+    out = torch.zeros_like(built)
+    out[:, :lead] = trained[:, :lead]
+    out[:, lead + person[1]] = trained[:, lead + person[0]]
+    return out
