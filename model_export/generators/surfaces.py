@@ -26,15 +26,17 @@ Moves = NDArray[np.intp]
 
 
 def on_our_surfaces(model: Model) -> Model:
-    """Return the model with the surfaces of the vocabulary of this process."""
+    """Return the model with the surfaces of the vocabulary of this process.
+
+    A generator of somebody else's keeps its inputs, and so its surfaces.
+    """
     before, now = model.knowledge.taste.ids.surfaces, deployed().surfaces
-    if before == now:
+    if before == now or model.networks is None:
         return model
     person = _person_moves(model.knowledge.critic.layout, before, now)
     knowledge = _knowledge(model.knowledge, person, now)
-    return replace(
-        model, knowledge=knowledge, networks=_networks(model, knowledge, person)
-    )
+    networks = _networks(model, model.networks, knowledge, person)
+    return replace(model, knowledge=knowledge, networks=networks)
 
 
 def _person_moves(
@@ -84,14 +86,16 @@ def _weight_moves(old: Layout, new: Layout, person: Moves) -> Moves:
     return np.concatenate([np.stack(pairs), context, intercept], 1)
 
 
-def _networks(model: Model, known: Knowledge, person: Moves) -> Networks:
+def _networks(
+    model: Model, before: Networks, known: Knowledge, person: Moves
+) -> Networks:
     """Return networks that read the new features; inputs end in a person's."""
     n_old = model.knowledge.taste.n_features
     built = checkpoint.build(
         model.kind, model.space, known.taste.n_features, model.seed
     )
     for name, network in built.modules().items():
-        trained = model.networks.modules()[name].state_dict()
+        trained = before.modules()[name].state_dict()
         network.load_state_dict(
             {
                 key: _widened(trained[key], part, n_old, person)
