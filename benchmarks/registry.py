@@ -43,7 +43,7 @@ FIGURES: dict[str, Figure] = {
     for figure in (
         Figure("preferences", "events/s and CPU, beside every peer", preferences),
         Figure("compression", "preferences from lz4 and zstd topics", compression),
-        Figure("pure-python", "preferences without the compiled modules", pure_python),
+        Figure("pure-python", "preferences by the references in Python", pure_python),
         Figure("local-broker", "preferences on the local broker", local),
         Figure("memory", "resident bytes a user at 5 million users", memory),
         Figure("recovery", "seconds until 1 million users are back", recovery),

@@ -34,8 +34,8 @@ LIMIT_S = 900.0
 _READY_S = 120.0
 _STOP_S = 20.0
 
-PURE_PYTHON = {"ADLOOM_PREFERENCES__KERNELS": "python"}
-"""What makes a worker use the pure path although the compiled one is built."""
+PURE_PYTHON = {"ADLOOM_KERNELS": "off"}
+"""What makes a worker run the references although the kernels are built."""
 
 _HOST = "127.0.0.1"
 

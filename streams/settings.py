@@ -238,6 +238,12 @@ class Settings(BaseSettings):
         validation_alias=vocabulary.VARIABLE,
         description="Vocabulary file; the bundled one when empty.",
     )
+    kernels: Literal["auto", "off"] = Field(
+        "auto",
+        validation_alias="ADLOOM_KERNELS",
+        description="off: the references in Python, although the compiled kernels are "
+        "built; of the environment, not of `.env`.",
+    )
     kafka: KafkaSettings = KafkaSettings()
     preferences: PreferencesSettings = PreferencesSettings()
     requests: RequestsSettings = RequestsSettings()

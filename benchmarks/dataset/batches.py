@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from crc32c import crc32c
 
+from benchmarks.dataset import cells
 from benchmarks.dataset.encoding import key_cells, value_cells
 from benchmarks.dataset.events import Columns
-from streams.columns import cells
 
 HEADER = struct.Struct(">qiibIhiqqqhii")
 """Base offset, length, leader epoch, magic, CRC, attributes, last offset delta, base

@@ -6,13 +6,13 @@ the product's codec.
 
 import numpy as np
 
+from benchmarks.dataset import cells
+from benchmarks.dataset.cells import Cells
 from benchmarks.dataset.events import KINDS, N_CREATIVES_A_USER, Columns
 from benchmarks.dataset.user_ids import hex_ids
 from schemas.lock import LockedIds
 from schemas.records import Behavior
 from schemas.vocabulary import deployed
-from streams.columns import cells
-from streams.columns.cells import Cells
 
 _WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 _SAFARI = "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.dataset.events import KINDS, Columns
 from schemas.vocabulary import deployed
-from streams.stages.preferences.stage import KIND_WEIGHTS
+from streams.columns.rules import KIND_WEIGHTS
 
 HALF_LIFE_S = 86_400
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from benchmarks.dataset import cells
 from benchmarks.dataset.batches import batch_of
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import ModelRelease
-from streams.columns import cells
 
 
 def release_batch(release: ModelRelease) -> bytes:

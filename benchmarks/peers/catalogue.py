@@ -19,8 +19,8 @@ from benchmarks.session import Loaded, Options
 from benchmarks.timing import Rates
 from benchmarks.workers import CHECKPOINT_MS
 from schemas.vocabulary import deployed
+from streams.columns.rules import KIND_WEIGHTS
 from streams.runtime import die_with_parent
-from streams.stages.preferences.stage import KIND_WEIGHTS
 
 LIMIT_S = 900
 TOTAL_TOLERANCE = 1e-4

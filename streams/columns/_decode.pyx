@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""Payloads -> columns, compiled: the twin of `decode.py`, which says what it does."""
+"""Payloads -> columns; `decode.py` says what they are."""
 
 import numpy as np
 
@@ -24,88 +24,107 @@ include "_decode_value.pxi"
 include "_decode_frame.pxi"
 
 
+cdef struct Decoded:
+    # Where records go; n and n_odd say how many came before.
+    int64_t* slots  # [slots, stride]
+    int64_t stride
+    int64_t* offsets
+    int64_t* keys
+    int64_t n
+    int64_t* odd  # [records, 4]
+    int64_t n_odd
+
+
+cdef inline int64_t schema_id_of(const uint8_t* base, int64_t value) noexcept nogil:
+    """Return the schema id of a framed message; -1 for what is none."""
+    cdef const uint8_t* p = base + (value >> LENGTH_BITS)
+    if value == NULL_VALUE or not 5 <= (value & MAX_LENGTH) <= MAX_MESSAGE or p[0]:
+        return -1
+    return <int64_t>p[1] << 24 | <int64_t>p[2] << 16 | <int64_t>p[3] << 8 | p[4]
+
+
+cdef inline int read_message(CompiledPlan plan, const uint8_t* base, const uint8_t* end, int64_t key, int64_t value, int64_t now, const Decoded* to) noexcept nogil:
+    """Decode a message into the next column of slots; 0 when it is not ordinary."""
+    cdef const uint8_t* body = base + (value >> LENGTH_BITS)
+    if not decode_value(plan, body + 5, body + (value & MAX_LENGTH), base, end, now, &to.slots[to.n], to.stride):
+        return 0
+    return plan.key_slot < 0 or equals_key(base, key, to.slots[plan.key_slot * to.stride + to.n])
+
+
+cdef inline void keep(Decoded* to, int ordinary, int64_t payload, int64_t offset, int64_t key, int64_t value) noexcept nogil:
+    """Count a record in, or put it among the odd ones."""
+    cdef int64_t* odd = to.odd + 4 * to.n_odd
+    if ordinary:
+        to.offsets[to.n] = offset
+        to.keys[to.n] = key
+        to.n += 1
+        return
+    odd[0], odd[1], odd[2], odd[3] = payload, offset, key, value
+    to.n_odd += 1
+
+
+cdef int64_t decode_payload(payload, int64_t index, int64_t from_offset, plans, int64_t now, Decoded* to) except -1:
+    """Decode the records of one payload; return how many were framed."""
+    cdef int64_t i = 0, frames = payload.n_records, base_offset = payload.base_offset
+    cdef int64_t delta, key, value, schema_id
+    cdef int n_plans = len(plans), ordinary
+    cdef CompiledPlan plan = plans[0], other
+    cdef const uint8_t[::1] view = payload.records
+    if frames <= 0 or view.shape[0] == 0:
+        return 0
+    cdef const uint8_t* base = &view[0]
+    cdef const uint8_t* p = base
+    cdef const uint8_t* end = base + view.shape[0]
+    with nogil:
+        while i < frames and read_frame(&p, end, base, &delta, &key, &value):
+            i += 1
+            if base_offset + delta < from_offset:
+                continue
+            schema_id = schema_id_of(base, value)
+            if schema_id >= 0 and schema_id != plan.schema_id and n_plans > 1:
+                with gil:
+                    for other in plans:
+                        if other.schema_id == schema_id:
+                            plan = other
+            ordinary = schema_id == plan.schema_id and read_message(plan, base, end, key, value, now, to)
+            keep(to, ordinary, index, base_offset + delta, key, value)
+    return i
+
+
 def decode(payloads, int64_t from_offset, plans, int64_t now):
-    """Return the columns of payloads; see `decode.decode`."""
-    cdef int64_t capacity = 0, n = 0, n_odd = 0, i, frames, delta, key, value, offset
-    cdef int64_t base_offset, stride
-    cdef int n_plans = len(plans), which, framed
-    cdef uint32_t schema_id
-    cdef CompiledPlan plan = plans[0], chosen
-    cdef const uint8_t[::1] view
-    cdef const uint8_t* base
-    cdef const uint8_t* p
-    cdef const uint8_t* end
-    cdef const uint8_t* body
-    for payload in payloads:
-        capacity += payload.n_records
-    slots_array = np.empty((plan.n_slots, capacity), np.int64)
-    offsets_array = np.empty(capacity, np.int64)
-    keys_array = np.empty(capacity, np.int64)
-    odd_array = np.empty((capacity, 4), np.int64)
-    starts_array = np.zeros(len(payloads) + 1, np.int64)
-    cdef int64_t[:, ::1] slots = slots_array
-    cdef int64_t[::1] offsets = offsets_array
-    cdef int64_t[::1] keys = keys_array
-    cdef int64_t[:, ::1] odd = odd_array
-    cdef int64_t[::1] starts = starts_array
-    cdef int64_t index = 0
-    stride = capacity
+    """Return the columns of payloads; records before `from_offset` are left out.
+
+    Args:
+        payloads: of one partition, in offset order.
+        from_offset: first offset that counts.
+        plans: one per writer schema, with the same slots; others are odd.
+        now: epoch ms, for instants that cannot be.
+    """
+    cdef int64_t capacity = sum(payload.n_records for payload in payloads), framed
+    cdef CompiledPlan plan = plans[0]
+    slots = np.empty((plan.n_slots, capacity), np.int64)
+    offsets, keys = np.empty((2, capacity), np.int64)
+    odd = np.empty((capacity, 4), np.int64)
+    starts = np.zeros(len(payloads) + 1, np.int64)
+    cdef int64_t[:, ::1] slots_view = slots, odd_view = odd
+    cdef int64_t[::1] offsets_view = offsets, keys_view = keys
+    cdef Decoded to
+    to.slots, to.stride, to.n = &slots_view[0, 0], capacity, 0
+    to.offsets, to.keys = &offsets_view[0], &keys_view[0]
+    to.odd, to.n_odd = &odd_view[0, 0], 0
     malformed = []
-    for payload in payloads:
-        frames = payload.n_records
-        base_offset = payload.base_offset
-        view = payload.records
-        i = 0
-        if frames > 0 and view.shape[0] > 0:
-            base = &view[0]
-            p = base
-            end = base + view.shape[0]
-            with nogil:
-                while i < frames:
-                    if not read_frame(&p, end, base, &delta, &key, &value):
-                        break
-                    i += 1
-                    offset = base_offset + delta
-                    if offset < from_offset:
-                        continue
-                    framed = 0
-                    if value != NULL_VALUE and 5 <= (value & MAX_LENGTH) <= MAX_MESSAGE:
-                        body = base + (value >> LENGTH_BITS)
-                        if body[0] == 0:
-                            schema_id = <uint32_t>body[1] << 24 | <uint32_t>body[2] << 16 | <uint32_t>body[3] << 8 | body[4]
-                            if schema_id == plan.schema_id:
-                                framed = decode_value(plan, body + 5, body + (value & MAX_LENGTH), base, end, now, &slots[0, n], stride)
-                            elif n_plans > 1:
-                                with gil:
-                                    for which in range(n_plans):
-                                        chosen = plans[which]
-                                        if chosen.schema_id == schema_id:
-                                            plan = chosen
-                                            framed = decode_value(plan, body + 5, body + (value & MAX_LENGTH), base, end, now, &slots[0, n], stride)
-                                            break
-                            if framed and plan.key_slot >= 0 and not equals_key(base, key, slots[plan.key_slot, n]):
-                                framed = 0
-                    if framed:
-                        offsets[n] = offset
-                        keys[n] = key
-                        n += 1
-                    else:
-                        odd[n_odd, 0] = index
-                        odd[n_odd, 1] = offset
-                        odd[n_odd, 2] = key
-                        odd[n_odd, 3] = value
-                        n_odd += 1
-        if i < frames:
-            malformed.append((index, i))
-        index += 1
-        starts[index] = n
+    for index, payload in enumerate(payloads):
+        framed = decode_payload(payload, index, from_offset, plans, now, &to)
+        if framed < payload.n_records:
+            malformed.append((index, framed))
+        starts[index + 1] = to.n
     return Columns(
         payloads=tuple(payloads),
-        row_starts=starts_array,
-        offsets=offsets_array[:n],
-        keys=keys_array[:n],
-        slots=slots_array[:, :n],
+        row_starts=starts,
+        offsets=offsets[:to.n],
+        keys=keys[:to.n],
+        slots=slots[:, :to.n],
         names=plan.names,
-        odd=odd_array[:n_odd],
+        odd=odd[:to.n_odd],
         malformed=tuple(malformed),
     )

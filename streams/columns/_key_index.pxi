@@ -1,4 +1,4 @@
-# User ids -> row numbers: the compiled twin of key_index.py.
+# User ids -> row numbers.
 
 cdef uint64_t MOST_ID_BYTES = 0xFFFFFFFF
 cdef uint64_t TOUCHED_BYTES = 256 << 10

@@ -10,7 +10,6 @@ import struct
 from collections.abc import Iterable, Sequence
 from math import isnan
 
-from streams.columns import compiled
 from streams.columns.avro_columns import (
     Blocks,
     Chosen,
@@ -22,7 +21,9 @@ from streams.columns.avro_columns import (
     Texts,
 )
 from streams.columns.changelog import sized, varint
+from streams.columns.compiled import built
 
+_KERNEL = built("streams.columns._avro_rows")
 _DOUBLE = struct.Struct("<d")
 _NULL, _VALUE = b"\0", b"\2"
 """Of a union that begins with null."""
@@ -38,13 +39,13 @@ def rows(n: int, columns: Sequence[Column]) -> list[bytes]:
     Raises:
         ValueError: a column has another number of rows; no such place in a table.
     """
-    write = compiled.AVRO_ROWS.rows if compiled.AVRO_ROWS else rows_in_python
+    write = _KERNEL.rows if _KERNEL else rows_in_python
     written: list[bytes] = write(n, columns)
     return written
 
 
 def rows_in_python(n: int, columns: Sequence[Column]) -> list[bytes]:
-    """Do what `rows` does, without the compiled module."""
+    """Do what `rows` does, a row at a time."""
     pieces = [list(_pieces(n, column)) for column in columns]
     if any(len(column) != n for column in pieces):
         raise ValueError(f"expected {n} rows, got {[len(one) for one in pieces]}")

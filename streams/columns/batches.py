@@ -1,15 +1,17 @@
 """Keys and values -> records sections: record batches without their headers.
 
 Layout: Apache Kafka, "Message format", Record. All records have timestamp delta 0 and
-no headers; their offset deltas are 0, 1, 2 ... Both functions have a compiled twin.
+no headers; their offset deltas are 0, 1, 2 ...
 """
 
 from collections.abc import Callable, Iterable, Sequence
 
-from streams.columns import compiled
 from streams.columns.changelog import sized, varint
+from streams.columns.compiled import built
 from streams.columns.encoded import Encoded
 from streams.columns.keys import python_partition_of
+
+_KERNEL = built("streams.columns._batches")
 
 Pair = tuple[bytes | None, bytes | None]
 
@@ -80,12 +82,10 @@ def _field(content: bytes | None) -> bytes:
     return _NULL if content is None else sized(content)
 
 
-sections: Callable[..., Sections] = (
-    compiled.BATCHES.sections if compiled.BATCHES else python_sections
-)
-"""`python_sections`, compiled when the build has it."""
+sections: Callable[..., Sections] = _KERNEL.sections if _KERNEL else python_sections
+"""`python_sections`, by the kernel where it is built."""
 
 partitioned: Callable[..., dict[int, Sections]] = (
-    compiled.BATCHES.partitioned if compiled.BATCHES else python_partitioned
+    _KERNEL.partitioned if _KERNEL else python_partitioned
 )
-"""`python_partitioned`, compiled when the build has it."""
+"""`python_partitioned`, by the kernel where it is built."""

@@ -9,6 +9,8 @@ from streams.columns.payload import Payload
 from streams.columns.plan import NULL
 
 Ints = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+Flags = npt.NDArray[np.bool_]
 
 LENGTH_BITS = 24
 LENGTH_MASK = (1 << LENGTH_BITS) - 1
@@ -37,8 +39,6 @@ class Columns:
     """[m, 4]: payload, offset, span of the key, span of the value."""
     malformed: tuple[tuple[int, int], ...] = ()
     """(payload, records framed before) where the record framing itself is broken."""
-    content: npt.NDArray[np.uint8] | None = None
-    """The payloads' records, joined and padded (`vectors.padded`), if that is made."""
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -54,7 +54,6 @@ class Columns:
             slots=self.slots[:, :n],
             names=self.names,
             odd=self.odd[self.odd[:, 1] < offset],
-            content=self.content,
         )
 
     def slot(self, name: str) -> Ints:

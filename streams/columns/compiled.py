@@ -1,47 +1,16 @@
-"""Which compiled modules there are: None where the build had no compiler.
+"""Which kernels run: the compiled ones, or the references where they are not built.
 
+`ADLOOM_KERNELS=off` has the references run although the kernels are built.
 `python -m streams.columns.compiled` fails when one is missing.
 """
 
 import importlib
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
 
-
-def module(name: str) -> ModuleType | None:
-    """Return a compiled module by its full name, None when it was not built."""
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        return None
-
-
-DECODE = module("streams.columns._decode")
-"""The twin of `decode`."""
-
-KEYS = module("streams.columns._keys")
-"""The twin of `keys`."""
-
-BATCHES = module("streams.columns._batches")
-"""The twin of `batches`."""
-
-STRINGS = module("streams.columns._strings")
-"""The twin of `strings`."""
-
-AVRO_ROWS = module("streams.columns._avro_rows")
-"""The twin of `avro_rows`."""
-
-DIGESTS = module("streams.columns._digests")
-"""The twin of `digests`."""
-
-# Modules of stages come last: their packages import those above.
-STATE = module("streams.stages.preferences._state")
-"""The twins of `key_index`, `window`, `fold` and `changelog`."""
-
-WORTH = module("streams.stages.creatives._worth")
-"""The twin of `worth`."""
-
+VARIABLE = "ADLOOM_KERNELS"
 
 PACKAGE = Path(__file__).parent.parent
 _NAMES = sorted(
@@ -50,9 +19,36 @@ _NAMES = sorted(
 )
 
 
+def built(name: str) -> ModuleType | None:
+    """Return a kernel by its module's full name; None where its reference has to run.
+
+    Raises:
+        ValueError: the environment says neither auto nor off.
+    """
+    return None if is_off() else _built(name)
+
+
+def is_off() -> bool:
+    """Return whether the environment asks for the references."""
+    asked = os.environ.get(VARIABLE, "auto")
+    if asked not in {"auto", "off"}:
+        raise ValueError(f"{VARIABLE}: expected auto or off, got {asked!r:.40}")
+    return asked == "off"
+
+
 def missing() -> list[str]:
-    """Return the names of the modules that were not built."""
-    return [name for name in _NAMES if module(name) is None]
+    """Return the names of the kernels that do not run."""
+    return [name for name in _NAMES if built(name) is None]
+
+
+def _built(name: str) -> ModuleType | None:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+WORTH = built("streams.stages.creatives._worth")
 
 
 def main() -> int:

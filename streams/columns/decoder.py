@@ -1,18 +1,19 @@
 """Payloads of one record type -> columns, whichever known writer schema they carry."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from schemas.avro import AvroError, SchemaIds, schema_of
+from schemas.avro import AvroError, Codec, SchemaIds, schema_of
 from schemas.records import Record
-from streams.columns import compiled
 from streams.columns.columns import Columns
-from streams.columns.decode import decode
+from streams.columns.compiled import built
+from streams.columns.decode import RecordDecoder
 from streams.columns.limits import limits_of
 from streams.columns.payload import Payload
-from streams.columns.plan import DecodePlan, compile_plan
+from streams.columns.plan import compile_plan
 from streams.columns.vocabulary import FIELD, has_vectors, translated
 
+_KERNEL = built("streams.columns._decode")
 _FRAME = 5
 
 
@@ -25,7 +26,6 @@ class Decoder:
         wanted: fields that become slots, in this order.
         key: field that must equal the message key.
         strict: an unknown vocabulary of a vector is an error.
-        use_compiled: False takes the Python path though the compiled one is there.
     """
 
     def __init__(
@@ -35,7 +35,6 @@ class Decoder:
         wanted: Sequence[str],
         key: str | None = None,
         *,
-        use_compiled: bool = True,
         strict: bool = False,
     ) -> None:
         self._record = record
@@ -45,11 +44,8 @@ class Decoder:
         self._translates = has_vectors(record) and FIELD not in wanted
         self._wanted = (*wanted, FIELD) if self._translates else tuple(wanted)
         self._key = key
-        self._decode: Callable[..., Columns] = decode
-        self._prepare: Callable[[DecodePlan], Any] = lambda plan: plan
-        if use_compiled and compiled.DECODE is not None:
-            self._decode = compiled.DECODE.decode
-            self._prepare = compiled.DECODE.CompiledPlan
+        self._kernel: Any = _KERNEL
+        self._reference = RecordDecoder(record, Codec(record, ids), self._wanted, key)
         self._known: set[int] = set()
         self._plans: list[Any] = []
         self._learn(ids.id_of(record))
@@ -66,12 +62,20 @@ class Decoder:
             from_offset: records before it are left out.
             now: epoch ms, for instants that cannot be.
         """
-        columns = self._decode(payloads, from_offset, self._plans, now)
+        columns = self._decoded(payloads, from_offset, now)
+        if self._translates:
+            return translated(self._record, columns, strict=self._strict)
+        return columns
+
+    def _decoded(
+        self, payloads: Sequence[Payload], from_offset: int, now: int
+    ) -> Columns:
+        if self._kernel is None:
+            return self._reference.decode(payloads, from_offset, now)
+        columns: Columns = self._kernel.decode(payloads, from_offset, self._plans, now)
         for _, _, value in columns.odd_records():
             if value is not None and len(value) >= _FRAME and value[0] == 0:
                 self._learn(int.from_bytes(value[1:_FRAME], "big"))
-        if self._translates:
-            return translated(self._record, columns, strict=self._strict)
         return columns
 
     def _learn(self, schema_id: int) -> None:
@@ -88,7 +92,7 @@ class Decoder:
             schema_id, writer, reader, self._wanted, limits_of(self._record), self._key
         )
         if plan is not None:
-            self._plans.append(self._prepare(plan))
+            self._plans.append(self._kernel and self._kernel.CompiledPlan(plan))
         elif not self._plans:
             raise ValueError(
                 f"{self._record.__name__} is not flat: decode it record by record"

@@ -7,8 +7,6 @@ from itertools import repeat
 import numpy as np
 import numpy.typing as npt
 
-from streams.columns import compiled
-
 N_BYTES = 16
 SEPARATOR = "\x1f"
 """Between parts: it cannot occur in them."""
@@ -27,13 +25,6 @@ def digests(n: int, parts: Sequence[Part]) -> Digests:
     Raises:
         ValueError: a part has another number of rows.
     """
-    digest = compiled.DIGESTS.digests if compiled.DIGESTS else digests_in_python
-    found: Digests = digest(n, parts)
-    return found
-
-
-def digests_in_python(n: int, parts: Sequence[Part]) -> Digests:
-    """Do what `digests` does, without the compiled module."""
     for part in parts:
         if isinstance(part, list) and len(part) != n:
             raise ValueError(f"expected {n} rows, got {len(part)}")

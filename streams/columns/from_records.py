@@ -1,5 +1,6 @@
 """Decoded records -> columns: what came odd goes the way of all the rest."""
 
+import struct
 from collections.abc import Sequence
 from dataclasses import fields
 from functools import cache
@@ -7,9 +8,9 @@ from typing import Any, Literal, cast, get_args, get_origin
 
 import numpy as np
 
-from schemas.records import Behavior, Preference, Record, Surface
+from schemas.records import Behavior, Design, Preference, Record, Surface
 from schemas.vocabulary import deployed
-from streams.columns.changelog import FIELDS, varint
+from streams.columns.changelog import FIELDS, sized, varint
 from streams.columns.columns import LENGTH_BITS, Columns
 from streams.columns.payload import Payload
 from streams.columns.plan import NULL
@@ -82,6 +83,15 @@ def _indexed(enums: dict[str, tuple[Any, ...]], name: str, value: Any) -> Any:
     return enums[name].index(value) if is_symbol else value
 
 
+_DOUBLE = struct.Struct("<d")
+
+
+def _map(values: dict[str, bytes]) -> bytes:
+    """Return an Avro map in one block."""
+    items = (sized(name.encode()) + value for name, value in values.items())
+    return b"".join((varint(len(values)), *items, b"\0" if values else b""))
+
+
 def _slot(content: bytearray, value: Any) -> int:
     """Return what a slot holds; what it spans is added to the content."""
     match value:
@@ -96,6 +106,10 @@ def _slot(content: bytearray, value: Any) -> int:
         case tuple():  # longs: one block, as writers make it
             encoded = b"".join(map(varint, (len(value), *value)))
             encoded += b"\0" if value else b""
+        case Design():
+            numbers = {k: _DOUBLE.pack(v) for k, v in value.continuous.items()}
+            words = {k: sized(v.encode()) for k, v in value.categorical.items()}
+            encoded = _map(words) + _map(numbers)
         case _:
             encoded = value
     content.extend(encoded)

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
-from streams.columns import compiled
+from streams.columns.compiled import built
+
+_KERNEL = built("streams.columns._keys")
 
 _MULTIPLIER = 0x5BD1E995
 _SEED = 0x9747B28C
@@ -35,6 +37,6 @@ def python_partition_of(key: bytes, n_partitions: int) -> int:
 
 
 partition_of: Callable[[bytes, int], int] = (
-    compiled.KEYS.partition_of if compiled.KEYS else python_partition_of
+    _KERNEL.partition_of if _KERNEL else python_partition_of
 )
-"""`python_partition_of`, compiled when the build has it."""
+"""`python_partition_of`, by the kernel where it is built."""

@@ -1,4 +1,4 @@
-"""What is kept of one person: one row, the same for the compiled and the Python path.
+"""What is kept of one person: one row.
 
 All in a row is a function of the *set* of events folded in: sums, maxima and the
 newest few of something. So a log that is permuted gives the same row, up to rounding;
@@ -13,12 +13,8 @@ To rescale is to touch all of a row, so what halves within a minute has no landm
 is kept as of the newest event, and what comes later shrinks it.
 """
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
-
-from streams.columns.columns import Ints
 
 Rows = npt.NDArray[np.void]
 
@@ -61,56 +57,6 @@ def row_dtype(n_half_lives: int, n_categories: int) -> np.dtype[np.void]:
     )
 
 
-def clean(rows: Rows, numbers: Ints) -> Ints:
-    """Call rows clean; return the numbers of those that are somebody's."""
-    numbers = numbers[rows["key_length"][numbers] > 0]
-    rows["dirty"][numbers] = 0
-    return numbers
-
-
-def add_at(
-    rows: Rows,
-    name: str,
-    number: Ints,
-    amounts: npt.NDArray[Any],
-    place: Ints | int = 0,
-) -> None:
-    """Add `amounts` [n] to a field of rows `number` [n]; rows may be repeated.
-
-    Args:
-        rows: contiguous.
-        name: of a field that is a number or an array of numbers.
-        number: of the rows.
-        amounts: one each.
-        place: index within an array, laid flat.
-    """
-    flat, index = _flat(rows, name, number, place)
-    np.add.at(flat, index, amounts.astype(flat.dtype, copy=False))
-
-
-def max_at(rows: Rows, name: str, number: Ints, values: Ints) -> None:
-    """Raise a number of rows `number` [n] to `values` [n]; rows may be repeated."""
-    flat, index = _flat(rows, name, number, 0)
-    np.maximum.at(flat, index, values.astype(flat.dtype, copy=False))
-
-
-def _flat(
-    rows: Rows, name: str, number: Ints, place: Ints | int
-) -> tuple[npt.NDArray[Any], Ints]:
-    """Return the memory of the rows as one vector, and where a field of it is.
-
-    With a vector and one index, `ufunc.at` takes a tenth of the time.
-    """
-    if rows.dtype.fields is None:
-        raise TypeError("expected rows with named fields")
-    kind, offset = rows.dtype.fields[name][:2]
-    base = kind.base
-    if rows.itemsize % base.itemsize:  # only of a number: all others have 4 bytes
-        return rows[name], number
-    index = number * (rows.itemsize // base.itemsize) + offset // base.itemsize
-    return rows.view(base), index + place
-
-
 def tick(at: int) -> int:
     """Return the tick of an instant in epoch ms, at least 1: 0 says that there is none.
 
@@ -118,12 +64,6 @@ def tick(at: int) -> int:
     (2, 1)
     """
     return max(1, (at - EPOCH_MS) >> TICK_BITS)
-
-
-def ticks_of(at: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return the ticks of instants [n]."""
-    found: npt.NDArray[np.int64] = np.maximum(1, (at - EPOCH_MS) >> TICK_BITS)
-    return found
 
 
 def instant(number: int) -> int:

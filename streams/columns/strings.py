@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from streams.columns import compiled
 from streams.columns.columns import LENGTH_BITS, LENGTH_MASK, Ints
+from streams.columns.compiled import built
 from streams.columns.payload import Payload
+
+_KERNEL = built("streams.columns._strings")
 
 MAX_CONTENT = 2**31 - 1
 
@@ -28,28 +30,29 @@ def gather(payloads: Sequence[Payload], row_starts: Ints, spans: Ints) -> Gather
         ValueError: a span points outside its payload.
     """
     spans = np.ascontiguousarray(spans)
-    if compiled.STRINGS is not None:
-        gathered: Gathered = compiled.STRINGS.gather(payloads, row_starts, spans)
-        return gathered
-    return gather_in_numpy(payloads, row_starts, spans)
+    if _KERNEL is None:
+        return gather_each(payloads, row_starts, spans)
+    gathered: Gathered = _KERNEL.gather(payloads, row_starts, spans)
+    return gathered
 
 
-def gather_in_numpy(
-    payloads: Sequence[Payload], row_starts: Ints, spans: Ints
-) -> Gathered:
-    """Do what `gather` does, without the compiled module."""
-    lengths = np.where(spans >= 0, spans & LENGTH_MASK, 0)
-    offsets = np.concatenate([[0], np.cumsum(lengths)])  # [n + 1]
+def gather_each(payloads: Sequence[Payload], row_starts: Ints, spans: Ints) -> Gathered:
+    """Do what `gather` does, a span at a time."""
+    pieces = [
+        _cut(payload, one)
+        for index, payload in enumerate(payloads)
+        for one in spans[row_starts[index] : row_starts[index + 1]].tolist()
+    ]
+    offsets = np.cumsum([0, *map(len, pieces)])  # [n + 1]
     if offsets[-1] > MAX_CONTENT:
         raise OverflowError("expected less than 2 GiB in a column")
-    sizes = np.array([len(payload.records) for payload in payloads], np.int64)
-    places = np.concatenate([[0], np.cumsum(sizes)])  # [payloads + 1]
-    payload_of = np.repeat(np.arange(len(payloads)), np.diff(row_starts))  # [n]
-    starts = np.where(spans >= 0, spans >> LENGTH_BITS, 0)
-    if (starts + lengths > sizes[payload_of]).any():
+    return offsets.astype(np.int32), np.frombuffer(b"".join(pieces), np.uint8)
+
+
+def _cut(payload: Payload, span: int) -> bytes:
+    if span < 0:
+        return b""
+    start, length = span >> LENGTH_BITS, span & LENGTH_MASK
+    if start + length > len(payload.records):
         raise ValueError("a span points outside its payload")
-    joined = b"".join(bytes(payload.records) for payload in payloads)
-    # Byte j of the content is as far behind its row's start as in the payload.
-    moves = np.repeat(starts + places[payload_of] - offsets[:-1], lengths)
-    content = np.frombuffer(joined, np.uint8)[np.arange(offsets[-1]) + moves]
-    return offsets.astype(np.int32), content
+    return bytes(payload.records[start : start + length])

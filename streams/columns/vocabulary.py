@@ -11,10 +11,9 @@ import numpy as np
 
 from schemas.records import CreativeRequest, Preference, Record
 from schemas.vocabulary import Ids, VocabularyError, deployed, ids_of, mapped, mark
-from streams.columns.columns import LENGTH_BITS, Columns, cut
+from streams.columns.columns import LENGTH_BITS, Columns, Flags, cut
 from streams.columns.payload import Payload
 from streams.columns.plan import NULL
-from streams.columns.vectors import Flags
 
 FIELD = "vocabulary"
 
@@ -89,7 +88,7 @@ def translated(record: type[Record], columns: Columns, *, strict: bool) -> Colum
         payloads[index] = Payload(
             bytes(content), old.n_records, old.base_offset, old.base_timestamp
         )
-    return replace(rest, slots=slots, payloads=tuple(payloads), content=None)
+    return replace(rest, slots=slots, payloads=tuple(payloads))
 
 
 def _are_others(columns: Columns) -> Flags:

@@ -62,9 +62,8 @@ class Intake:
             for record, wanted in stage.columnar.items():
                 topic = wire.topic_of(record)
                 ids = wire.codec(record).ids
-                self._decoders[wire.name(topic)] = Decoder(
-                    record, ids, wanted, "user_id", use_compiled=stage.use_compiled
-                )
+                decoder = Decoder(record, ids, wanted, "user_id")
+                self._decoders[wire.name(topic)] = decoder
 
     def take(
         self, batch: Sequence[RecordSet], positions: MutableMapping[TP, int], now: int

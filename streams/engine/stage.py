@@ -107,8 +107,6 @@ class ColumnarStage(Protocol):
 
     columnar: Mapping[type[Record], tuple[str, ...]]
     """Source -> the fields that it needs of it."""
-    use_compiled: bool
-    """False takes the Python path though the compiled one is there."""
 
     def fold(
         self, source: type[Record], partition: int, columns: Columns, now: int

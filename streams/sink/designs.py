@@ -11,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from streams.columns import compiled
 from streams.columns.columns import LENGTH_BITS, Columns, Ints, cut, span
+from streams.columns.compiled import built
 from streams.columns.frames import varint
 from streams.columns.payload import Payload
 from streams.columns.strings import gather
+
+_KERNEL = built("streams.columns._strings")
 
 CHOICES, NUMBERS = 0, 1
 """The maps of a design, in its order."""
@@ -58,16 +60,16 @@ def _strings(gathered: tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]) -> A
 def _entries(
     payloads: Sequence[Payload], row_starts: Ints, spans: Ints, which: int
 ) -> Entries:
-    if compiled.STRINGS is not None:
-        found: Entries = compiled.STRINGS.entries(payloads, row_starts, spans, which)
-        return found
-    return entries_in_python(payloads, row_starts, spans, which)
+    if _KERNEL is None:
+        return entries_in_python(payloads, row_starts, spans, which)
+    found: Entries = _KERNEL.entries(payloads, row_starts, spans, which)
+    return found
 
 
 def entries_in_python(
     payloads: Sequence[Payload], row_starts: Ints, spans: Ints, which: int
 ) -> Entries:
-    """Return the entries of one map of each design; the compiled twin's are equal.
+    """Return the entries of one map of each design.
 
     Args:
         payloads: what the spans point into.

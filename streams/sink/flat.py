@@ -126,10 +126,10 @@ def _found(
     last = max(offsets)
     for payload in payloads:
         for message in messages(tp, payload, min(offsets)):
-            if message.offset > last:
-                return
             if message.offset in offsets:
                 yield message
+            if message.offset >= last:
+                return
 
 
 def _none(batch: pa.RecordBatch) -> Flags:

@@ -16,7 +16,7 @@ from schemas.records import Behavior
 from schemas.vocabulary import deployed
 from streams.admission.pseudonym import is_pseudonym
 from streams.admission.records import reason_to_reject
-from streams.stages.preferences.stage import KIND_WEIGHTS
+from streams.columns.rules import KIND_WEIGHTS
 
 NOW = 1_790_000_000_000
 SPEC = Spec(n_events=4_000, n_users=300, duplicates=0.05, records_per_batch=64)

@@ -22,7 +22,7 @@ N_USERS = 60
 
 
 class PreferencesFeed:
-    """Feeds `_decode` and `_state`."""
+    """Feeds `_decode` and the preferences kernel."""
 
     def __init__(self, rng: random.Random, counts: Counter[str]) -> None:
         self._rng, self._counts = rng, counts

@@ -1,4 +1,4 @@
-"""Columns of any kind, length and content -> Avro bodies, digests."""
+"""Columns of any kind, length and content -> Avro bodies."""
 
 import random
 from collections import Counter
@@ -9,18 +9,17 @@ import numpy as np
 
 from streams.columns import avro_columns
 from streams.columns.avro_rows import rows, rows_in_python
-from streams.columns.digests import digests, digests_in_python
 from tests.streams.hostile_records import DOUBLES, NAMES, TIMES
 
 _EDGES = (0, 1, 15, 16, 17, 63, 64, 127, 128, 129, 255, 256, 257, 1_000)
-"""Lengths about a block of BLAKE2b, and about a longer varint."""
+"""Lengths about a longer varint, and others."""
 _NO_TEXTS = ("\ud800", None, b"bytes", 7)
 _REFUSALS = (ValueError, TypeError, AttributeError)
-"""Also `UnicodeEncodeError`; the twin finds no `encode` in what is no text."""
+"""Also `UnicodeEncodeError`; Python finds no `encode` in what is no text."""
 
 
 class RowsFeed:
-    """Feeds `_avro_rows` and `_digests`."""
+    """Feeds `_avro_rows`."""
 
     def __init__(self, rng: random.Random, counts: Counter[str]) -> None:
         self._rng, self._counts = rng, counts
@@ -37,7 +36,7 @@ class RowsFeed:
         )
 
     def round(self) -> None:
-        """Write good columns and hostile ones; digest texts and what is none."""
+        """Write good columns and hostile ones."""
         for _ in range(20):
             n = self._rng.choice((0, 1, 2, 7, 40))
             columns = [
@@ -47,11 +46,6 @@ class RowsFeed:
                 raise AssertionError("the compiled bodies differ from Python's")
             self._counts["bodies"] += n
             self._lie(n, columns)
-            parts = [self._part(n) for _ in range(self._rng.randrange(5))]
-            if not np.array_equal(digests(n, parts), digests_in_python(n, parts)):
-                raise AssertionError("the compiled digests differ from Python's")
-            self._counts["digests"] += n
-            self._spoil(n, parts)
 
     def _lie(self, n: int, columns: list[Any]) -> None:
         """Write columns of other lengths, of other things, places outside a table."""
@@ -75,19 +69,6 @@ class RowsFeed:
             rows(n, columns)
         except _REFUSALS:
             self._counts["bodies refused"] += 1
-
-    def _spoil(self, n: int, parts: list[Any]) -> None:
-        """Digest what is no text, and a part of another length."""
-        parts.append(self._texts(n + self._rng.choice((-1, 1, 9)) if n else 1))
-        parts.insert(0, self._rng.choices([*_NO_TEXTS, "text"], k=n))
-        self._rng.shuffle(parts)
-        try:
-            digests(n, parts[: self._rng.randrange(len(parts) + 1)])
-        except _REFUSALS:
-            self._counts["digests refused"] += 1
-
-    def _part(self, n: int) -> str | list[str]:
-        return self._texts(1)[0] if self._rng.random() < 0.3 else self._texts(n)
 
     def _texts(self, n: int) -> list[str]:
         return [

@@ -16,7 +16,7 @@ from schemas.lock import LockedIds
 from schemas.records import Behavior, Preference, Profile
 from schemas.vocabulary import deployed
 from streams import settings
-from streams.columns.payload import Payload
+from streams.engine.checkpoints import sections_of
 from streams.engine.snapshot_file import (
     SnapshotMeta,
     begin,
@@ -24,9 +24,9 @@ from streams.engine.snapshot_file import (
     write_meta,
     write_part,
 )
-from streams.engine.stage import Incoming, rows_of
+from streams.engine.stage import Incoming, Section, SnapshottedStage, rows_of
 from streams.settings import PreferencesSettings
-from streams.stages.preferences.stage import Preferences
+from streams.stages.preferences.stage import preferences
 
 NOW = 1_790_000_000_000
 LIKED = ("running", "coffee", "wine")
@@ -34,7 +34,7 @@ CODEC = Codec(Preference, LockedIds())
 
 
 def stage_of(kernels):
-    return Preferences(PreferencesSettings(kernels=kernels), deployed(), CODEC)
+    return preferences(PreferencesSettings(kernels=kernels), deployed(), CODEC)
 
 
 def happened():
@@ -69,11 +69,16 @@ def write(folder, kernels):
         [Incoming(type(one), one.user_id, one, 0, i) for i, one in enumerate(given)],
         NOW,
     )
-    sections = stage.take_sections()
+    sections = sections_of(stage.take_dirty())
     for number, section in enumerate(sections):
         (folder / f"changelog-{number}.records").write_bytes(bytes(section.records))
     counts = [section.n_records for section in sections]
     (folder / "changelog.json").write_text(json.dumps(counts))
+    if isinstance(stage, SnapshottedStage):
+        write_snapshot(stage, folder)
+
+
+def write_snapshot(stage, folder):
     file = begin(folder / "0.snapshot")
     for part in stage.snapshot_parts(0):
         write_part(file, part)
@@ -86,8 +91,7 @@ def from_changelog(folder, kernels):
     counts = json.loads((folder / "changelog.json").read_text())
     for number, n in enumerate(counts):
         content = (folder / f"changelog-{number}.records").read_bytes()
-        stage.restore_payloads(0, [Payload(content, n, 0, 0)], 0)
-    stage.restored(0, {})
+        stage.restore(rows_of([Section(0, content, n)]))
     return stage
 
 
@@ -109,7 +113,7 @@ def told(stage):
         )
         stage.step([Incoming(Behavior, one.user_id, one, 0, 10_000 + user)], NOW)
     found = {}
-    for row in rows_of(stage.take_sections()):
+    for row in stage.take_dirty():
         record = CODEC.decode(row.value)
         weights = np.frombuffer(record.weights, "<f4").reshape(3, -1)
         names = (*deployed().surfaces, "other")

@@ -5,8 +5,17 @@ import json
 import pytest
 
 from tests.house import vocabularies as v
+from tests.streams.kernels import needs_kernels
 
 ERA = "tests.house.era"
+WAYS = pytest.mark.parametrize(
+    ("kernels", "what"),
+    [
+        ("python", "changelog"),
+        pytest.param("auto", "changelog", marks=needs_kernels),
+        pytest.param("auto", "snapshot", marks=needs_kernels),
+    ],
+)
 
 
 def told(what, folder, kernels, vocabulary):
@@ -23,8 +32,7 @@ def begun(folder, kernels, what="changelog", vocabulary=None):
     return told(what, folder, kernels, vocabulary)
 
 
-@pytest.mark.parametrize("kernels", ["auto", "python"])
-@pytest.mark.parametrize("what", ["changelog", "snapshot"])
+@WAYS
 def test_grown_reordered_and_back_people_keep_every_weight(tmp_path, kernels, what):
     before = begun(tmp_path / "one", kernels, what)
     assert set(before["u0"]["weights"]) == {"running", "coffee", "wine", "tea"}
@@ -41,8 +49,7 @@ def test_grown_reordered_and_back_people_keep_every_weight(tmp_path, kernels, wh
     assert plain(back) == plain(before)
 
 
-@pytest.mark.parametrize("kernels", ["auto", "python"])
-@pytest.mark.parametrize("what", ["changelog", "snapshot"])
+@WAYS
 def test_what_is_retired_goes_to_its_home_or_is_left_out(tmp_path, kernels, what):
     before = begun(tmp_path / "one", kernels, what)
     lost = told(what, tmp_path / "one", kernels, v.without("wine"))

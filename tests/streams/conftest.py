@@ -13,19 +13,15 @@ from schemas.lock import LockedIds
 from schemas.records import Preference
 from schemas.vocabulary import deployed
 from streams.settings import KafkaSettings, PreferencesSettings
-from streams.stages.preferences.stage import Preferences
+from streams.stages.preferences.stage import preferences
 
 
-@pytest.fixture(params=["auto", "python"])
-def new_preferences(request):
-    """A function that makes the stage: with the compiled kernels, and without."""
+@pytest.fixture
+def new_preferences():
+    """A function that makes the stage."""
     codec = Codec(Preference, LockedIds())
-
-    def make():
-        kernels = PreferencesSettings(kernels=request.param, duplicate_window=1_000)
-        return Preferences(kernels, deployed(), codec)
-
-    return make
+    settings = PreferencesSettings(duplicate_window=1_000)
+    return lambda: preferences(settings, deployed(), codec)
 
 
 @pytest.fixture

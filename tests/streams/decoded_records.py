@@ -4,15 +4,14 @@ from dataclasses import fields
 from typing import get_args
 
 import numpy as np
-import pytest
 from hypothesis import settings, strategies as st
 
 from schemas.avro import AvroError, Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior, BehaviorKind, Preference
 from schemas.vocabulary import deployed
-from streams.columns import compiled
 from streams.columns.columns import cut
+from streams.columns.decode import RecordDecoder
 from streams.columns.decoder import Decoder
 from streams.columns.frames import frames
 from streams.columns.payload import Payload
@@ -30,21 +29,21 @@ from tests.streams.hostile_records import (
 
 SEEDS = st.integers(0, 2**48)
 MANY = settings(max_examples=150)
-TWINS = [
-    pytest.param(True, id="compiled"),
-    pytest.param(False, id="pure"),
-]
-if compiled.DECODE is None:
-    TWINS = TWINS[1:]
 KINDS = {Behavior: (behavior, BEHAVIOR), Preference: (preference, PREFERENCE)}
 ENUMS = {"kind": get_args(BehaviorKind), "surface": deployed().surfaces}
 
 
-def decoder(record, *, use_compiled, ids=None):
+def decoder(record, *, ids=None):
     """A decoder that gives every field a slot."""
     wanted = [field.name for field in fields(record)]
     ids = ids or LockedIds()
-    return Decoder(record, ids, wanted, "user_id", use_compiled=use_compiled)
+    return Decoder(record, ids, wanted, "user_id")
+
+
+def reference_decoder(record):
+    """The same, record by record."""
+    wanted = [field.name for field in fields(record)]
+    return RecordDecoder(record, Codec(record, LockedIds()), wanted, "user_id")
 
 
 def payloads(rng, record, *, ids=None, damage=0.3):

@@ -1,4 +1,4 @@
-"""Columns become the bodies that Avro's own writer writes, compiled or not."""
+"""Columns become the bodies that Avro's own writer writes."""
 
 from io import BytesIO
 
@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from streams.columns import compiled
 from streams.columns.avro_columns import (
     Blocks,
     Chosen,
@@ -19,14 +18,6 @@ from streams.columns.avro_columns import (
     Texts,
 )
 from streams.columns.avro_rows import rows, rows_in_python, text
-
-needs_compiled = pytest.mark.skipif(
-    compiled.AVRO_ROWS is None, reason="the compiled modules are not built"
-)
-WRITERS = [
-    rows_in_python,
-    pytest.param(getattr(compiled.AVRO_ROWS, "rows", None), marks=needs_compiled),
-]
 
 SCHEMA = fastavro.parse_schema(
     {
@@ -84,24 +75,22 @@ def columns_of(records):
     ]
 
 
-@pytest.mark.parametrize("write", WRITERS)
 @given(ROWS)
-def test_bodies_are_those_of_avros_own_writer(write, records):
+def test_bodies_are_those_of_avros_own_writer(records):
     expected = []
     for record in records:
         body = BytesIO()
         fastavro.schemaless_writer(body, SCHEMA, record)
         expected.append(body.getvalue())
-    assert write(len(records), columns_of(records)) == expected
+    assert rows(len(records), columns_of(records)) == expected
+    assert rows_in_python(len(records), columns_of(records)) == expected
 
 
-@pytest.mark.parametrize("write", [*WRITERS, rows])
-def test_no_columns_are_empty_bodies_and_no_rows_none(write):
-    assert write(2, []) == [b"", b""]
-    assert write(0, [b"x", Texts([])]) == []
+def test_no_columns_are_empty_bodies_and_no_rows_none():
+    assert rows(2, []) == [b"", b""]
+    assert rows(0, [b"x", Texts([])]) == []
 
 
-@pytest.mark.parametrize("write", WRITERS)
 @pytest.mark.parametrize(
     "column",
     [
@@ -115,19 +104,18 @@ def test_no_columns_are_empty_bodies_and_no_rows_none(write):
         Chosen([], np.array([0, 0])),
     ],
 )
-def test_columns_that_do_not_fit_are_refused(write, column):
+def test_columns_that_do_not_fit_are_refused(column):
     with pytest.raises(ValueError, match=r"expected 2 rows|outside a table"):
-        write(2, [column])
+        rows(2, [column])
 
 
-@pytest.mark.parametrize("write", WRITERS)
-def test_what_is_no_text_is_refused(write):
+def test_what_is_no_text_is_refused():
     with pytest.raises(UnicodeEncodeError):
-        write(1, [Texts(["\ud800"])])
+        rows(1, [Texts(["\ud800"])])
     with pytest.raises((TypeError, AttributeError)):
-        write(1, [Texts([None])])
+        rows(1, [Texts([None])])
     with pytest.raises(TypeError):
-        write(1, [Pieces(["text"])])
+        rows(1, [Pieces(["text"])])
 
 
 def test_pieces_are_made_once_and_never_too_many():

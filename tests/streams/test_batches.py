@@ -6,13 +6,19 @@ from faust.types import TP
 from hypothesis import given, strategies as st
 
 from schemas.records import Feedback
-from streams.columns import compiled
-from streams.columns.batches import python_partitioned, python_sections
+from streams.columns.batches import (
+    partitioned,
+    python_partitioned,
+    python_sections,
+    sections,
+)
 from streams.columns.encoded import Encoded, encoded
 from streams.columns.keys import python_partition_of
 from streams.columns.payload import Payload
 from streams.kafka.messages import messages
+from tests.streams.kernels import kernel, needs_kernels
 
+BATCHES = kernel("columns._batches")
 HERE = TP("t", 0)
 
 fields = st.none() | st.binary(max_size=200)
@@ -21,27 +27,17 @@ keyed = st.lists(st.tuples(st.binary(max_size=40), st.binary(max_size=200)))
 sizes = st.integers(1, 2_000)
 
 
-@pytest.fixture(scope="module", params=["compiled", "python"])
-def twin(request):
-    if request.param == "python":
-        return python_sections, python_partitioned
-    if compiled.BATCHES is None:
-        pytest.skip("the compiled modules are not built")
-    return compiled.BATCHES.sections, compiled.BATCHES.partitioned
-
-
-def read(sections):
+def read(found):
     """Return what the product's reader finds in sections."""
     return [
         (one.key, one.value)
-        for section, n in sections
+        for section, n in found
         for one in messages(HERE, Payload(section, n, 0, 0))
     ]
 
 
 @given(pairs, sizes)
-def test_what_was_written_is_read_again_in_order(twin, written, max_bytes):
-    sections, _ = twin
+def test_what_was_written_is_read_again_in_order(written, max_bytes):
     found = sections(written, max_bytes)
     assert read(found) == written
     assert all(len(section) <= max_bytes or n == 1 for section, n in found)
@@ -49,9 +45,8 @@ def test_what_was_written_is_read_again_in_order(twin, written, max_bytes):
 
 @given(st.lists(keyed, max_size=4), st.integers(1, 6), sizes)
 def test_messages_go_in_order_to_the_partitions_of_their_keys(
-    twin, blocks, n_partitions, max_bytes
+    blocks, n_partitions, max_bytes
 ):
-    _, partitioned = twin
     found = partitioned(
         [encoded(Feedback, block) for block in blocks], n_partitions, max_bytes
     )
@@ -62,38 +57,37 @@ def test_messages_go_in_order_to_the_partitions_of_their_keys(
     assert {partition: read(those) for partition, those in found.items()} == expected
 
 
-@pytest.mark.skipif(compiled.BATCHES is None, reason="nothing is compiled")
+@needs_kernels
 @given(pairs, st.lists(keyed, max_size=4), st.integers(1, 6), sizes)
-def test_both_twins_write_the_same_bytes(single, blocks, n_partitions, max_bytes):
-    ours = compiled.BATCHES.sections(single, max_bytes)
+def test_the_kernel_writes_the_bytes_of_the_reference(
+    single, blocks, n_partitions, max_bytes
+):
+    ours = BATCHES.sections(single, max_bytes)
     assert ours == python_sections(single, max_bytes)
     those = [encoded(Feedback, block) for block in blocks]
-    ours = compiled.BATCHES.partitioned(those, n_partitions, max_bytes)
+    ours = BATCHES.partitioned(those, n_partitions, max_bytes)
     assert ours == python_partitioned(those, n_partitions, max_bytes)
 
 
-def test_large_messages_cross_every_length_of_a_varint(twin):
-    sections, _ = twin
+def test_large_messages_cross_every_length_of_a_varint():
     written = [(b"k", bytes(1 << bits)) for bits in range(5, 22)]
     assert read(sections(written, 800_000)) == written
 
 
-def test_no_partition_is_an_error(twin):
-    _, partitioned = twin
+def test_no_partition_is_an_error():
     with pytest.raises(ValueError, match="partitions"):
         partitioned([encoded(Feedback, [(b"k", b"v")])], 0, 100)
 
 
-@pytest.mark.skipif(compiled.BATCHES is None, reason="nothing is compiled")
+@needs_kernels
 @pytest.mark.parametrize("span", [-1, 2 << 24 | 2, 1 << 60])
 def test_a_span_that_leads_out_of_its_block_is_an_error(span):
     inside, outside = np.array([1]), np.array([span])
     for spans in ((inside, outside), (outside, inside)):
         with pytest.raises(ValueError, match="span"):
-            compiled.BATCHES.partitioned([Encoded(Feedback, b"abc", *spans)], 2)
+            BATCHES.partitioned([Encoded(Feedback, b"abc", *spans)], 2)
 
 
-def test_what_is_no_bytes_is_an_error(twin):
-    sections, _ = twin
+def test_what_is_no_bytes_is_an_error():
     with pytest.raises(TypeError):
         sections([("text", b"v")], 100)

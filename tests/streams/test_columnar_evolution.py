@@ -9,12 +9,12 @@ from schemas.records import Behavior
 from streams.columns.payload import Payload
 from tests.streams.decoded_records import (
     SEEDS,
-    TWINS,
     decoder,
     expected_outcome,
     outcome,
 )
 from tests.streams.hostile_records import NOW, behavior, framed, generator, mutated
+from tests.streams.kernels import needs_kernels
 from tests.streams.writer_schemas import message, newer, older, values_of
 
 OLDER, NEWER = 98, 99
@@ -47,15 +47,12 @@ def written(rng, ids, schema_id):
     return one.user_id.encode(), message(schema_id, schema, values)
 
 
-@pytest.mark.parametrize("use_compiled", TWINS)
 @settings(max_examples=60)
 @given(seed=SEEDS)
-def test_an_older_and_a_newer_writer_on_one_topic_read_as_the_codec_reads_them(
-    use_compiled, seed
-):
+def test_an_older_and_a_newer_writer_on_one_topic_read_as_the_codec_reads_them(seed):
     rng = generator(seed)
     ids = ManyWriters()
-    reader = decoder(Behavior, use_compiled=use_compiled, ids=ids)
+    reader = decoder(Behavior, ids=ids)
     codec = Codec(Behavior, ids)
     offset = 0
     for _ in range(3):  # plans are made between fetches
@@ -72,12 +69,12 @@ def test_an_older_and_a_newer_writer_on_one_topic_read_as_the_codec_reads_them(
         offset += 10
 
 
+@needs_kernels
 @pytest.mark.parametrize("schema_id", [OLDER, NEWER])
-@pytest.mark.parametrize("use_compiled", TWINS)
-def test_a_writer_schema_is_fast_from_its_second_fetch(use_compiled, schema_id):
+def test_a_writer_schema_is_fast_from_its_second_fetch(schema_id):
     rng = generator(3)
     ids = ManyWriters()
-    reader = decoder(Behavior, use_compiled=use_compiled, ids=ids)
+    reader = decoder(Behavior, ids=ids)
     key, theirs = b"", b""
     while key != b"user-7":
         key, theirs = written(generator(rng.random()), ids, schema_id)
@@ -86,10 +83,9 @@ def test_a_writer_schema_is_fast_from_its_second_fetch(use_compiled, schema_id):
     assert len(reader.decode(made, 0, NOW)) == 1
 
 
-@pytest.mark.parametrize("use_compiled", TWINS)
-def test_a_symbol_that_only_a_newer_writer_knows_is_left_to_the_codec(use_compiled):
+def test_a_symbol_that_only_a_newer_writer_knows_is_left_to_the_codec():
     ids = ManyWriters()
-    reader = decoder(Behavior, use_compiled=use_compiled, ids=ids)
+    reader = decoder(Behavior, ids=ids)
     rng = generator(1)
     values = values_of(rng, behavior(rng, odd=0)) | {"kind": "share"}
     theirs = message(NEWER, ids.writer_schema(Behavior, NEWER), values)

@@ -13,17 +13,13 @@ from hypothesis.stateful import (
     rule,
 )
 
-from streams.columns import compiled, key_index
 from streams.columns.rows import row_dtype
-from streams.columns.vectors import hash_bytes, padded
-from streams.stages.preferences import window
+from streams.stages.preferences.reference import SeenIds
+from tests.streams.kernels import kernel, needs_kernels
 
 DTYPE = row_dtype(1, 1)
-INDEXES = [key_index.KeyIndex]
-WINDOWS = [window.Window]
-if compiled.STATE is not None:
-    INDEXES.append(compiled.STATE.KeyIndex)
-    WINDOWS.append(compiled.STATE.Window)
+KERNEL = kernel("stages.preferences.kernel")
+pytestmark = needs_kernels
 N_SLOTS = 1_024
 STEPS = settings(
     max_examples=40,
@@ -34,14 +30,23 @@ STEPS = settings(
 
 def crowded():
     """Ids that want one slot of an index of 1,024 slots, or one of its last two."""
-    ids = [b"user-%d" % i for i in range(60_000)]
-    joined, lengths = b"".join(ids), np.array([len(one) for one in ids])
-    starts = np.cumsum([0, *lengths[:-1]])
-    hashes = hash_bytes(padded(joined), starts << 24 | lengths, np.zeros(60_000, "u8"))
     places = defaultdict(list)
-    for one, place in zip(ids, (hashes >> np.uint64(32)).tolist(), strict=True):
-        places[place % N_SLOTS].append(one)
+    for one in (b"user-%d" % i for i in range(60_000)):
+        places[hashed(one) >> 32 & N_SLOTS - 1].append(one)
     return [*places[5][:8], *places[6][:8], *places[N_SLOTS - 1][:8], *places[0][:4]]
+
+
+def hashed(key):
+    """The kernel's hash: words of 8 bytes, each folded in."""
+    mixed = mix(len(key))
+    for at in range(0, len(key), 8):
+        mixed = mix(mixed ^ int.from_bytes(key[at : at + 8], "little"))
+    return mix(mixed)
+
+
+def mix(bits):
+    bits = bits * 0x9E3779B97F4A7C15 & 2**64 - 1
+    return bits ^ bits >> 32
 
 
 KEYS = [*crowded(), "用户".encode(), b"x" * 512, b"a", b"b", b"\0", b"\0\0"]
@@ -52,60 +57,51 @@ class OneRowEach(RuleBasedStateMachine):
 
     @initialize()
     def begin(self):
-        self.indexes = [make() for make in INDEXES]
-        self.tables = [np.zeros(8_192, DTYPE) for _ in INDEXES]
+        self.index = KERNEL.KeyIndex()
+        self.rows = np.zeros(8_192, DTYPE)
         self.model = {}
         self.n_more = 0
-
-    def each(self, act):
-        """Do the same to every index; return what all of them say."""
-        pairs = zip(self.indexes, self.tables, strict=True)
-        answers = {act(index, rows) for index, rows in pairs}
-        assert len(answers) == 1
-        return answers.pop()
 
     @rule(key=st.sampled_from(KEYS))
     def add(self, key):
         if key not in self.model:
-            number = self.each(lambda index, rows: index.add(key, rows))
+            number = self.index.add(key, self.rows)
             assert number not in self.model.values()
             self.model[key] = number
 
     @rule(key=st.sampled_from(KEYS))
     def remove(self, key):
-        number = self.each(lambda index, rows: index.remove(key, rows))
+        number = self.index.remove(key, self.rows)
         assert number == self.model.pop(key, -1)
         if number >= 0:
-            for rows in self.tables:
-                rows[number] = np.zeros((), DTYPE)
+            self.rows[number] = np.zeros((), DTYPE)
 
     @precondition(lambda self: self.n_more < 6_000)
     @rule(n=st.sampled_from([1, 700, 1_500]))
     def grow(self, n):
         for i in range(self.n_more, self.n_more + n):
             key = b"more-%d" % i
-            self.model[key] = self.each(lambda index, rows, k=key: index.add(k, rows))
+            self.model[key] = self.index.add(key, self.rows)
         self.n_more += n
 
     @invariant()
     def is_the_dict(self):
         for key in KEYS:
-            found = self.each(lambda index, rows, k=key: index.find(k, rows))
+            found = self.index.find(key, self.rows)
             assert found == self.model.get(key, -1)
         for i in range(0, self.n_more, 97):
             key = b"more-%d" % i
-            found = self.each(lambda index, rows, k=key: index.find(k, rows))
+            found = self.index.find(key, self.rows)
             assert found == self.model[key]
-        assert {len(index) for index in self.indexes} == {len(self.model)}
+        assert len(self.index) == len(self.model)
 
     @invariant()
     def rows_know_their_ids(self):
-        for index, rows in zip(self.indexes, self.tables, strict=True):
-            for key in KEYS:
-                if key in self.model:
-                    row = rows[self.model[key]]
-                    start, length = int(row["key_start"]), int(row["key_length"])
-                    assert index.key(start, length) == key
+        for key in KEYS:
+            if key in self.model:
+                row = self.rows[self.model[key]]
+                start, length = int(row["key_start"]), int(row["key_length"])
+                assert self.index.key(start, length) == key
 
 
 class LastSeen(RuleBasedStateMachine):
@@ -114,15 +110,16 @@ class LastSeen(RuleBasedStateMachine):
     @initialize(size=st.sampled_from([1, 2, 5, 40, 3_000]))
     def begin(self, size):
         self.size = size
-        self.windows = [make(size) for make in WINDOWS]
+        self.window = KERNEL.Window(size)
+        self.reference = SeenIds(size)
         self.recent = []
         self.ever = set()
         self.next = 2**63
 
     def see(self, ids):
-        answers = [one.add(np.array(ids, np.uint64)).tolist() for one in self.windows]
-        assert all(answer == answers[0] for answer in answers)
-        for one, is_new in zip(ids, answers[0], strict=True):
+        answers = self.window.add(np.array(ids, np.uint64)).tolist()
+        assert answers == [self.reference.is_new(one) for one in ids]
+        for one, is_new in zip(ids, answers, strict=True):
             if one not in self.ever:
                 assert is_new, "an id that never was is called a duplicate"
             if one in self.recent[-self.size :]:
@@ -152,19 +149,15 @@ class LastSeen(RuleBasedStateMachine):
 
     @invariant()
     def is_bounded(self):
-        for one in self.windows:
-            assert len(one) < 2 * self.size + 1
-            assert len(set(one.ids().tolist())) == len(one)
+        assert len(self.window) < 2 * self.size + 1
+        assert len(set(self.window.ids().tolist())) == len(self.window)
 
     @rule()
     def write_and_read_back(self):
         """Ids go into a new window in their order: what was known is known again."""
-        again = []
-        for one, make in zip(self.windows, WINDOWS, strict=True):
-            other = make(2 * self.size)
-            assert other.add(one.ids()).all()
-            again.append(set(other.ids().tolist()) >= set(one.ids().tolist()))
-        assert all(again)
+        other = KERNEL.Window(2 * self.size)
+        assert other.add(self.window.ids()).all()
+        assert set(other.ids().tolist()) >= set(self.window.ids().tolist())
 
 
 TestOneRowEach = OneRowEach.TestCase
@@ -173,38 +166,37 @@ TestLastSeen = LastSeen.TestCase
 TestLastSeen.settings = STEPS
 
 
-@pytest.mark.parametrize("make", WINDOWS)
-def test_a_window_of_nothing_is_refused(make):
+def test_a_window_of_nothing_is_refused():
     with pytest.raises(ValueError, match="1 event or more"):
-        make(0)
+        KERNEL.Window(0)
 
 
-@pytest.mark.parametrize("make", INDEXES)
-def test_nobody_is_found_where_there_is_no_row(make):
-    index, rows = make(), np.zeros(0, DTYPE)
+def test_nobody_is_found_where_there_is_no_row():
+    index, rows = KERNEL.KeyIndex(), np.zeros(0, DTYPE)
     assert index.find(b"u", rows) == -1
     assert index.remove(b"u", rows) == -1
 
 
-@pytest.mark.parametrize("make", INDEXES)
-def test_rows_of_a_snapshot_come_back_with_their_ids_over_those_that_are_there(make):
+def test_rows_of_a_snapshot_come_back_with_their_ids_over_those_that_are_there():
     """More than two blocks of the compiled loader, forgotten people among them."""
-    put = key_index.put_rows
-    if compiled.STATE is not None and make is compiled.STATE.KeyIndex:
-        put = compiled.STATE.put_rows
     ids = [b"user-%d" % i for i in range(1_000)]
-    written, rows = make(), np.zeros(1_000, DTYPE)
+    written, rows = KERNEL.KeyIndex(), np.zeros(1_000, DTYPE)
     for one in ids:
         rows["n_events"][written.add(one, rows)] = int(one[5:]) + 1
     gone = ids[::7]
     for one in gone:
         rows[written.remove(one, rows)] = np.zeros((), DTYPE)
     kept = sorted(set(ids) - set(gone), key=ids.index)
-    index, target = make(), np.zeros(2_000, DTYPE)
+    index, target = KERNEL.KeyIndex(), np.zeros(2_000, DTYPE)
     target["n_events"][index.add(kept[3], target)] = 9_999
-    put(index, target, rows.tobytes(), b"".join(kept))
+    KERNEL.put_rows(index, target, rows.tobytes(), b"".join(kept))
     found = {one: target["n_events"][index.find(one, target)] for one in kept}
     assert found == {one: int(one[5:]) + 1 for one in kept}
     assert all(index.find(one, target) == -1 for one in gone)
     with pytest.raises(ValueError, match="end too early"):
-        put(make(), np.zeros(2_000, DTYPE), rows.tobytes(), b"".join(kept)[:-1])
+        KERNEL.put_rows(
+            KERNEL.KeyIndex(),
+            np.zeros(2_000, DTYPE),
+            rows.tobytes(),
+            b"".join(kept)[:-1],
+        )

@@ -6,15 +6,14 @@ import sys
 import numpy as np
 import pytest
 
-from streams.columns import compiled
 from streams.columns.rules import fold_rules
 from streams.stages.preferences.user_table import UserTable
 from tests.conftest import ROOT
+from tests.streams.kernels import kernel, needs_kernels
 from tests.streams.test_columnar_state import written
 
-pytestmark = pytest.mark.skipif(
-    compiled.STATE is None, reason="the build had no compiler"
-)
+KERNEL = kernel("stages.preferences.kernel")
+pytestmark = needs_kernels
 
 
 def table(n_users):
@@ -31,7 +30,7 @@ def address(array):
 
 
 def test_a_region_grows_where_it_is_and_what_is_new_is_zero():
-    region = compiled.STATE.Region(1 << 30)
+    region = KERNEL.Region(1 << 30)
     assert len(region) == 0
     region.grow(100)
     before = np.frombuffer(region, np.uint8)
@@ -48,7 +47,7 @@ def test_a_region_grows_where_it_is_and_what_is_new_is_zero():
 
 
 def test_a_region_says_when_it_is_full():
-    region = compiled.STATE.Region(2 << 20)
+    region = KERNEL.Region(2 << 20)
     region.grow(2 << 20)
     with pytest.raises(MemoryError, match="expected at most 2097152"):
         region.grow((2 << 20) + 1)
@@ -98,7 +97,7 @@ def sections_of(people, blocks, numbers=None):
 
 
 def test_sections_that_are_looked_at_are_not_written_over():
-    people, blocks = table(5_000), compiled.STATE.Blocks()
+    people, blocks = table(5_000), KERNEL.Blocks()
     kept = sections_of(people, blocks)
     copies = [bytes(records) for records, _ in kept]
     people.rows["n_events"] += 1
@@ -109,7 +108,7 @@ def test_sections_that_are_looked_at_are_not_written_over():
 
 
 def test_a_checkpoint_is_written_to_the_memory_of_the_one_before():
-    people, blocks = table(5_000), compiled.STATE.Blocks()
+    people, blocks = table(5_000), KERNEL.Blocks()
     places = set()
     for _ in range(5):
         blocks.turn()
@@ -122,7 +121,7 @@ def test_a_checkpoint_is_written_to_the_memory_of_the_one_before():
 
 
 def test_memory_that_is_not_needed_is_given_back():
-    people, blocks = table(60_000), compiled.STATE.Blocks()
+    people, blocks = table(60_000), KERNEL.Blocks()
     found = sections_of(people, blocks)
     assert len(blocks) > 4 << 20
     del found

@@ -1,4 +1,4 @@
-"""Rows of people: the compiled kernels and the pure ones keep the same state."""
+"""Rows of people: order, repetition, restores and years change nothing."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Preference
-from streams.columns import changelog, compiled
+from streams.columns.changelog import FIELDS, varint
 from streams.columns.columns import cut
 from streams.columns.decoder import Decoder
 from streams.columns.frames import frames
@@ -16,30 +16,25 @@ from streams.columns.payload import Payload
 from streams.columns.rows import tick
 from streams.columns.rules import fold_rules
 from streams.stages.preferences.partition import NOBODY, encoded_lives
-from streams.stages.preferences.sections import sections
 from streams.stages.preferences.user_table import UserTable
 from tests.streams.hostile_records import EPOCH, HOUR, NOW, YEAR, behavior, generator
+from tests.streams.kernels import kernel, needs_kernels
 
 LIVES = (3_600, 86_400, 1_209_600)
 CATEGORIES = ("running", "coffee", "跑步鞋")
 CODEC = Codec(Preference, LockedIds())
-DECODER = Decoder(Preference, LockedIds(), changelog.FIELDS, "user_id")
+DECODER = Decoder(Preference, LockedIds(), FIELDS, "user_id")
 SEEDS = st.integers(0, 2**48)
 SPACES = (0, 1, 500, 60_000, HOUR, 61 * HOUR, 5 * YEAR)
 COUNTS = ("as_of", "n_events", "n_unclicked", "consent", "last_click_at")
 MARKS = ("withdrawn_at", "unclicked_at", "user_id", "half_lives_s")
 SUMS = ("weights", "exposures", "bursts")
-pytestmark = pytest.mark.skipif(
-    compiled.STATE is None, reason="the build had no compiler"
-)
+KERNEL = kernel("stages.preferences.kernel")
+pytestmark = needs_kernels
 
 
-def table(*, use_compiled, window=100):
-    return UserTable(fold_rules(LIVES, CATEGORIES), window, use_compiled=use_compiled)
-
-
-def twins(window=100):
-    return tuple(table(use_compiled=use, window=window) for use in (True, False))
+def table(window=100):
+    return UserTable(fold_rules(LIVES, CATEGORIES), window)
 
 
 def events(rng, n, *, n_users=4, consenting=0.9):
@@ -75,8 +70,7 @@ def fold(people, records, first_offset=0):
 def written(people, numbers=None, max_bytes=800, **more):
     """Sections of rows, by default of the dirty ones."""
     numbers = people.take_dirty() if numbers is None else numbers
-    write = compiled.STATE.sections if people.is_compiled else sections
-    return write(
+    return KERNEL.sections(
         people.kernel_rules,
         people.index,
         people.rows,
@@ -84,14 +78,14 @@ def written(people, numbers=None, max_bytes=800, **more):
         CODEC.frame,
         encoded_lives(LIVES),
         [NOBODY],
-        changelog.varint(-1) * 3 + b"\0",
+        varint(-1) * 3 + b"\0",
         max_bytes,
         **more,
     )
 
 
-def restored(sections, *, use_compiled):
-    people = table(use_compiled=use_compiled)
+def restored(sections):
+    people = table()
     for records, n in sections:
         columns = DECODER.decode([Payload(records, n, 0, 0)], 0, NOW + 10 * YEAR)
         put(people, columns)
@@ -102,8 +96,7 @@ def restored(sections, *, use_compiled):
 
 def put(people, columns):
     people.reserve(len(columns))
-    restore = compiled.STATE.restore if people.is_compiled else changelog.restore
-    restore(
+    KERNEL.restore(
         people.kernel_rules,
         people.index,
         people.rows,
@@ -152,38 +145,13 @@ def assert_equal_states(got, expected):
 
 @settings(max_examples=60)
 @given(seed=SEEDS)
-def test_both_kernels_keep_the_same_people(seed):
-    """After batches, removals and people coming back, read through the codec."""
-    rng = generator(seed)
-    pair = twins(window=rng.choice((1, 7, 100)))
-    seen, offset = [{}, {}], 0
-    for _ in range(rng.randrange(1, 6)):
-        batch = events(rng, rng.randrange(40))
-        folded = [fold(people, batch, offset) for people in pair]
-        assert folded[0] == folded[1]
-        offset += len(batch)
-        if rng.random() < 0.5:
-            gone = f"u{rng.randrange(4)}"
-            assert len({people.remove(gone) for people in pair}) == 1
-        size = rng.choice((1, 800, 10**6))
-        for i, people in enumerate(pair):
-            seen[i] |= state(written(people, max_bytes=size))
-    assert_equal_states(*seen)
-    now = [state(written(people, everyone(people))) for people in pair]
-    assert_equal_states(*now)
-    assert len({len(people) for people in pair} | {len(now[0])}) == 1
-
-
-@settings(max_examples=60)
-@given(seed=SEEDS)
-@pytest.mark.parametrize("use_compiled", [True, False])
-def test_a_permuted_and_repeated_log_gives_the_same_state(use_compiled, seed):
+def test_a_permuted_and_repeated_log_gives_the_same_state(seed):
     rng = generator(seed)
     log = events(rng, rng.randrange(1, 40), consenting=1)
     distinct = list({(one.user_id, one.event_id): one for one in log}.values())
     again = [*distinct, *distinct]
     rng.shuffle(again)
-    one, other = (table(use_compiled=use_compiled) for _ in range(2))
+    one, other = (table() for _ in range(2))
     assert fold(one, distinct) == len(distinct)
     cut_at = rng.randrange(len(again) + 1)
     n = fold(other, again[:cut_at]) + fold(other, again[cut_at:], cut_at)
@@ -193,15 +161,14 @@ def test_a_permuted_and_repeated_log_gives_the_same_state(use_compiled, seed):
 
 @settings(max_examples=60)
 @given(seed=SEEDS)
-@pytest.mark.parametrize("use_compiled", [True, False])
-def test_what_is_refused_counts_in_any_order(use_compiled, seed):
+def test_what_is_refused_counts_in_any_order(seed):
     """All but the weights: a withdrawal that comes late may forget too much of them."""
     rng = generator(seed)
     log = events(rng, rng.randrange(1, 40), consenting=0.5)
     log = list({(one.user_id, one.event_id): one for one in log}.values())
     by_time = sorted(log, key=lambda one: (one.occurred_at, one.consent))
     permuted = rng.sample(log, len(log))
-    one, other = (table(use_compiled=use_compiled) for _ in range(2))
+    one, other = (table() for _ in range(2))
     fold(one, by_time)
     fold(other, permuted)
     in_time, late = state(written(one)), state(written(other))
@@ -221,42 +188,23 @@ def without_withdrawals(log):
 
 @settings(max_examples=60)
 @given(seed=SEEDS)
-@pytest.mark.parametrize("use_compiled", [True, False])
-def test_sections_restored_and_written_again_are_the_same(use_compiled, seed):
+def test_sections_restored_and_written_again_are_the_same(seed):
     rng = generator(seed)
-    people = table(use_compiled=use_compiled)
+    people = table()
     fold(people, events(rng, rng.randrange(1, 60)))
     first = state(written(people))
-    back = restored(written(people, everyone(people)), use_compiled=use_compiled)
+    back = restored(written(people, everyone(people)))
     assert not len(back.take_dirty())
     second = state(written(back, everyone(back)))
     assert_equal_states(second, first)
     # The sums are written as of the newest event: from then on nothing is rounded.
-    twice = restored(written(back, everyone(back)), use_compiled=use_compiled)
+    twice = restored(written(back, everyone(back)))
     assert_equal_states(state(written(twice, everyone(twice))), second)
 
 
-@settings(max_examples=40)
-@given(seed=SEEDS)
-def test_what_one_kernel_writes_the_other_goes_on_with(seed):
-    rng = generator(seed)
-    log = events(rng, 40)
-    log = list({(one.user_id, one.event_id): one for one in log}.values())
-    whole = table(use_compiled=True)
-    fold(whole, log)
-    for use_compiled in (True, False):
-        first = table(use_compiled=not use_compiled)
-        fold(first, log[:20])
-        second = restored(written(first), use_compiled=use_compiled)
-        fold(second, log[20:], 20)
-        got = state(written(second, everyone(second)))
-        assert_equal_states(got, state(written(whole, everyone(whole))))
-
-
-@pytest.mark.parametrize("use_compiled", [True, False])
-def test_who_comes_back_the_next_day_keeps_the_landmark(use_compiled):
+def test_who_comes_back_the_next_day_keeps_the_landmark():
     """Moving it touches all of a row, which is not in the cache by then."""
-    people, rng = table(use_compiled=use_compiled), generator(3)
+    people, rng = table(), generator(3)
     for i in range(3):
         changed = {"user_id": "u", "event_id": str(i), "kind": "impression"}
         changed |= {"occurred_at": NOW + 24 * i * HOUR, "consent": True}
@@ -266,10 +214,9 @@ def test_who_comes_back_the_next_day_keeps_the_landmark(use_compiled):
     assert people.rows["bursts"][0, 0] == 1
 
 
-@pytest.mark.parametrize("use_compiled", [True, False])
-def test_a_person_seen_for_twenty_years_is_rescaled_and_loses_nothing(use_compiled):
+def test_a_person_seen_for_twenty_years_is_rescaled_and_loses_nothing():
     """An event an hour for weeks, then one a year: sums stay what decay says."""
-    people, rng = table(use_compiled=use_compiled), generator(5)
+    people, rng = table(), generator(5)
     one = behavior(rng, odd=0)
     times = [EPOCH + i * HOUR for i in range(1_000)]
     times += [EPOCH + i * YEAR for i in range(1, 20)]
@@ -293,7 +240,7 @@ def test_a_person_seen_for_twenty_years_is_rescaled_and_loses_nothing(use_compil
 
 
 def test_a_broken_row_is_refused_not_read():
-    people = table(use_compiled=True)
+    people = table()
     fold(people, events(generator(1), 20))
     numbers = everyone(people)
     for name, value in (("profile", 1), ("key_start", 2**32 - 1)):

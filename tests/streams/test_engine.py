@@ -16,7 +16,7 @@ from schemas.vocabulary import deployed
 from streams.engine.stage import Incoming
 from streams.kafka.log_reader import read_to_end
 from streams.settings import KafkaSettings, PreferencesSettings
-from streams.stages.preferences.stage import Preferences
+from streams.stages.preferences.stage import preferences
 
 BEHAVIOR = Codec(Behavior, LockedIds())
 PREFERENCE = Codec(Preference, LockedIds())
@@ -77,7 +77,7 @@ async def log_of(bootstrap, topic):
 
 async def recomputed(bootstrap, prefix):
     """The preferences that the log says, folded by the pure core in one go."""
-    stage = Preferences(PreferencesSettings(), deployed(), PREFERENCE)
+    stage = preferences(PreferencesSettings(), deployed(), PREFERENCE)
     for record in await log_of(bootstrap, f"{prefix}ads.behavior.v1"):
         try:
             value = BEHAVIOR.decode(record.value or b"")

@@ -9,8 +9,8 @@ from schemas.lock import LockedIds
 from schemas.records import Behavior, CategoryShift, Preference, Profile, TextSignal
 from schemas.vocabulary import deployed
 from streams.columns.rows import SURFACES
+from streams.columns.rules import KIND_WEIGHTS
 from streams.engine.stage import Incoming
-from streams.stages.preferences.stage import KIND_WEIGHTS
 
 HOUR = 3_600_000
 START = 1_800_000_000_000
@@ -137,6 +137,25 @@ def test_a_tombstone_erases_the_person(new_preferences):
     assert latest(stage) == {"u": None}
     stage.step([event(1, user="v", category="coffee")], START)
     assert not weights(latest(stage)["v"])[:, RUNNING].any()
+
+
+def test_a_text_that_comes_again_after_an_erasure_keeps_nobody(new_preferences):
+    stage = new_preferences()
+    text = TextSignal(
+        text_id="t",
+        user_id="u",
+        kind="review",
+        language="en",
+        keywords=(),
+        sentiment=0.5,
+        shifts=(),
+        written_at=START,
+        consent=True,
+    )
+    stage.step([Incoming(TextSignal, "u", text, 0, 0)], START)
+    stage.step([Incoming(Profile, "u", None, 0, 0)], START)
+    stage.step([Incoming(TextSignal, "u", text, 0, 1)], START)
+    assert latest(stage) == {"u": None}
 
 
 def test_fatigue_counts_impressions_since_the_last_click(new_preferences):

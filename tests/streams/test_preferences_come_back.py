@@ -11,6 +11,7 @@ from streams.columns.payload import Payload
 from streams.columns.rows import EPOCH_MS
 from streams.engine.stage import Incoming, StateRow
 from tests.streams.hostile_records import NOW, framed, generator, mutated, preference
+from tests.streams.kernels import needs_kernels
 
 CODEC = Codec(Preference, LockedIds())
 
@@ -43,6 +44,7 @@ def test_people_come_back_whatever_their_ids_look_like(new_preferences, user):
     assert latest(second)[user].n_events == 2
 
 
+@needs_kernels
 def test_hostile_records_in_the_changelog_never_become_nonsense(new_preferences):
     stage = new_preferences()
     rng = generator(11)
@@ -124,6 +126,7 @@ def numbered(stage, offsets, user="u"):
     stage.step([event(offset, user) for offset in offsets], NOW)
 
 
+@needs_kernels
 def test_events_read_again_in_two_parts_are_counted_once(new_preferences):
     """Odd records of a batch are folded after its columns: their offsets go back."""
     first, second = new_preferences(), new_preferences()
@@ -140,6 +143,7 @@ def test_events_read_again_in_two_parts_are_counted_once(new_preferences):
     assert latest(second)["u"].n_events == 11
 
 
+@needs_kernels
 def test_an_erasure_read_again_does_not_erase_what_came_after_it(new_preferences):
     first, second = new_preferences(), new_preferences()
     erasure = Incoming(Profile, "u", None, 0, 3)
@@ -154,6 +158,7 @@ def test_an_erasure_read_again_does_not_erase_what_came_after_it(new_preferences
     assert latest(second)["u"].n_events == 3
 
 
+@needs_kernels
 def test_a_foreign_record_in_the_changelog_stops_nobody(new_preferences):
     first, second = new_preferences(), new_preferences()
     first.step([event(0)], NOW)

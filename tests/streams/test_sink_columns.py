@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from schemas.records import Behavior, Design, Feedback, Preference
-from streams.columns import compiled
 from streams.columns.decoder import Decoder
 from streams.columns.payload import Payload
 from streams.sink.consumer import write
@@ -22,6 +21,7 @@ from streams.sink.intake import Intake
 from streams.sink.store import Store
 from streams.sink.tables import TABLES, blocks_of
 from tests.streams.hostile_records import generator, mutated
+from tests.streams.kernels import kernel, needs_kernels
 from tests.streams.sink_record_sets import record_set
 from tests.streams.sink_records import (
     IDS,
@@ -35,6 +35,7 @@ from tests.streams.sink_records import (
     tombstone,
 )
 
+STRINGS = kernel("columns._strings")
 KINDS = ["impression", "click", "conversion", "view", "search", "dismiss"]
 NAMES = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), max_size=9)
 
@@ -185,14 +186,24 @@ def test_clickhouse_keeps_of_columns_what_it_keeps_of_rows(table, content, rows_
     assert rows_by(columnar, table) == rows_by(one_by_one, table)
 
 
-def test_columns_are_the_same_without_the_compiled_module(monkeypatch, rows_by):
-    messages = [message(an_impression(n, value=n / 7), offset=n) for n in range(9)]
-    first = rows_by(both_ways(messages)[0], "behavior")
+@pytest.mark.parametrize(
+    ("table", "make"),
+    [
+        ("behavior", lambda n: an_impression(n, value=n / 7)),
+        ("feedback", lambda n: a_feedback(n, design=DESIGN)),
+        ("preference", lambda n: a_preference(n_events=n)),
+    ],
+)
+def test_columns_are_the_same_by_the_references(monkeypatch, rows_by, table, make):
+    messages = [message(make(n), offset=n) for n in range(9)]
+    first = rows_by(both_ways(messages)[0], table)
 
-    monkeypatch.setattr(compiled, "STRINGS", None)
-    monkeypatch.setattr(compiled, "DECODE", None)
+    for module in ("columns.decoder", "columns.strings", "sink.designs"):
+        monkeypatch.setattr(f"streams.{module}._KERNEL", None)
+    again, _ = both_ways(messages)
 
-    assert rows_by(both_ways(messages)[0], "behavior") == first
+    assert again.pending.n_columnar_rows == 9
+    assert rows_by(again, table) == first
 
 
 @pytest.mark.parametrize(
@@ -400,6 +411,7 @@ def test_the_same_block_again_changes_nothing(clickhouse):
     assert clickhouse.query("SELECT count() FROM behavior").result_rows == [(3,)]
 
 
+@needs_kernels
 def test_a_name_that_comes_twice_in_a_design_counts_once_and_the_last_time():
     one = message(a_feedback(design=DESIGN), offset=0)
     twice = one.value.replace(b"\x04\x08size", b"\x04\x08size").replace(
@@ -437,18 +449,18 @@ spans_of_designs = st.lists(st.none() | designs, max_size=6)
 
 
 @given(spans_of_designs, st.sampled_from([CHOICES, NUMBERS]))
-@pytest.mark.skipif(compiled.STRINGS is None, reason="nothing is compiled")
-def test_both_twins_find_the_same_entries(content, which):
+@needs_kernels
+def test_the_kernel_finds_the_entries_of_the_reference(content, which):
     reader = Decoder(Feedback, IDS, ("design",), "user_id")
     messages = [message(a_feedback(n, design=one)) for n, one in enumerate(content)]
     payloads = record_set(messages).payloads if messages else ()
     columns = reader.decode(payloads, 0, NOW)
     args = (columns.payloads, columns.row_starts, columns.slot("design").copy(), which)
-    ours, theirs = compiled.STRINGS.entries(*args), entries_in_python(*args)
+    ours, theirs = STRINGS.entries(*args), entries_in_python(*args)
     assert [one.tolist() for one in ours] == [one.tolist() for one in theirs]
 
 
-@pytest.mark.skipif(compiled.STRINGS is None, reason="nothing is compiled")
+@needs_kernels
 @pytest.mark.parametrize(
     "content", [b"", b"\x01", b"\x02\x02a", b"\x02\x80", b"\x04\0\0"]
 )
@@ -456,4 +468,4 @@ def test_a_span_that_points_at_no_design_is_an_error(content):
     payload, starts = Payload(content, 1, 0, 0), np.array([0, 1])
     for length in range(len(content) + 2):
         with pytest.raises(ValueError, match="no design"):
-            compiled.STRINGS.entries([payload], starts, np.array([length]), NUMBERS)
+            STRINGS.entries([payload], starts, np.array([length]), NUMBERS)

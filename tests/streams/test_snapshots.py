@@ -18,17 +18,19 @@ from streams.engine.stage import Incoming
 from streams.settings import PreferencesSettings
 from streams.stages.preferences import snapshot
 from streams.stages.preferences.stage import Preferences
+from tests.streams.kernels import needs_kernels
 
 START = 1_800_000_000_000
 CODEC = Codec(Preference, LockedIds())
 
 
-@pytest.fixture(params=["auto", "python"])
-def new_stage(request):
+pytestmark = needs_kernels
+
+
+@pytest.fixture
+def new_stage():
     def make(half_lives_s=(3_600, 86_400)):
-        settings = PreferencesSettings(
-            kernels=request.param, half_lives_s=half_lives_s, duplicate_window=500
-        )
+        settings = PreferencesSettings(half_lives_s=half_lives_s, duplicate_window=500)
         return Preferences(settings, deployed(), CODEC)
 
     return make

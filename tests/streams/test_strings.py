@@ -4,15 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from streams.columns import compiled
 from streams.columns.columns import span
 from streams.columns.payload import Payload
 from streams.columns.plan import NULL
-from streams.columns.strings import gather, gather_in_numpy
+from streams.columns.strings import gather, gather_each
+from tests.streams.kernels import kernel, needs_kernels
 
-needs_compiled = pytest.mark.skipif(
-    compiled.STRINGS is None, reason="the compiled modules are not built"
-)
+STRINGS = kernel("columns._strings")
 
 
 @st.composite
@@ -46,20 +44,20 @@ def test_a_column_holds_what_its_spans_point_at(column):
             one = next(rows)
             first, length = (0, 0) if one == NULL else (one >> 24, one & 0xFFFFFF)
             expected.append(payload.records[first : first + length])
-    assert texts(gather_in_numpy(*column)) == expected
+    assert texts(gather_each(*column)) == expected
 
 
-@needs_compiled
+@needs_kernels
 @given(a_column())
 def test_the_compiled_column_is_the_same(column):
-    ours, pure = compiled.STRINGS.gather(*column), gather_in_numpy(*column)
+    ours, pure = STRINGS.gather(*column), gather_each(*column)
 
     assert ours[0].tolist() == pure[0].tolist()
     assert ours[1].tobytes() == pure[1].tobytes()
 
 
 @pytest.mark.parametrize("one", [span(3, 2), span(5, 0), span(2**30, 1)])
-@pytest.mark.parametrize("look", [gather, gather_in_numpy])
+@pytest.mark.parametrize("look", [gather, gather_each])
 def test_a_span_outside_its_payload_is_refused(one, look):
     payloads = [Payload(b"abcd", 1, 0, 0)]
 
@@ -67,10 +65,10 @@ def test_a_span_outside_its_payload_is_refused(one, look):
         look(payloads, np.array([0, 2]), np.array([span(0, 1), one]))
 
 
-@needs_compiled
+@needs_kernels
 @pytest.mark.parametrize("starts", [[0, 3], [1, 2], [0, 1, 2], [0]])
 def test_rows_that_do_not_fit_the_payloads_are_refused(starts):
     with pytest.raises(ValueError, match="expected"):
-        compiled.STRINGS.gather(
+        STRINGS.gather(
             [Payload(b"abcd", 1, 0, 0)], np.array(starts), np.array([span(0, 1)] * 2)
         )

@@ -12,9 +12,8 @@ import numpy.typing as npt
 
 from schemas.preference_vector import Floats, mixed, mixed_rows, to_bytes
 from schemas.records import Preference
-from streams.columns.columns import Columns, Ints
+from streams.columns.columns import Bytes, Columns, Flags, Ints
 from streams.columns.strings import gather
-from streams.columns.vectors import Bytes, Flags
 
 READ = ("user_id", "half_lives_s", "weights", "consent")
 """Fields of Preference that are read."""

@@ -4,17 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from schemas.records import Behavior, Profile, Record, TextSignal
+from schemas.records import Profile, TextSignal
 from schemas.vocabulary import mark
 from streams.columns.changelog import sized, varint
 from streams.columns.columns import Columns, Ints
-from streams.columns.vectors import hash_bytes, padded
+from streams.stages.preferences.reference import INTEREST_WEIGHT, SOURCES
 from streams.stages.preferences.user_table import UserTable
-
-INTEREST_WEIGHT = 2.0
-"""What a declared interest adds, in clicks."""
-
-SOURCES: tuple[type[Record], ...] = (Behavior, Profile, TextSignal)
 
 _NO_ROWS = np.zeros((len(SOURCES), 0), np.int64)
 
@@ -55,9 +50,9 @@ class PreferencePartition:
 
     def fold_profile(self, profile: Profile, offset: int) -> None:
         """Take a profile over, and what interests it declares."""
-        number = self._open(1, profile.user_id, offset)
-        if number is None:
+        if self._is_included(1, profile.user_id, offset):
             return
+        number = self.table.find_or_add(profile.user_id)
         suffix = NOBODY
         if profile.consent:
             values = profile.language, profile.region, profile.age_band, profile.device
@@ -80,9 +75,11 @@ class PreferencePartition:
 
     def fold_text(self, signal: TextSignal, offset: int) -> None:
         """Take over what a text says about its writer."""
-        number = self._open(2, signal.user_id, offset)
-        if number is None or not self._is_new("text", signal.user_id, signal.text_id):
+        if self._is_included(2, signal.user_id, offset):
             return
+        if not self._is_new("text", signal.user_id, signal.text_id):
+            return
+        number = self.table.find_or_add(signal.user_id)
         known = [one for one in signal.shifts if one.category in self._columns]
         self.table.signal(
             number,
@@ -111,11 +108,10 @@ class PreferencePartition:
             self.profiles.append(suffix)
         return number
 
-    def _open(self, source: int, user_id: str, offset: int) -> int | None:
-        """Return the person's row, or None when it includes this offset already."""
+    def _is_included(self, source: int, user_id: str, offset: int) -> bool:
+        """Move the position; return whether the person's row includes the offset."""
         self.positions[source] = max(self.positions[source], offset)
-        number = self.table.find_or_add(user_id)
-        return None if self._includes(source, number, offset) else number
+        return self._includes(source, self.table.find(user_id), offset)
 
     def _includes(self, source: int, number: int, offset: int) -> bool:
         """Return whether a restored row includes an offset of a source already."""
@@ -123,10 +119,8 @@ class PreferencePartition:
         return 0 <= number < len(included) and offset <= int(included[number])
 
     def _is_new(self, kind: str, user_id: str, event_id: str) -> bool:
-        content = f"{kind}|{user_id}|{event_id}".encode()
-        spans = np.array([len(content)], np.int64)
-        hashes = hash_bytes(padded(content), spans, np.zeros(1, np.uint64))
-        return bool(self.table.window.add(hashes)[0])
+        is_new: bool = self.table.window.is_new(f"{kind}|{user_id}|{event_id}".encode())
+        return is_new
 
     # -- restoring ----------------------------------------------------------------
 

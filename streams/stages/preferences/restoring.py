@@ -8,25 +8,19 @@ import numpy as np
 from schemas.avro import AvroError, Codec
 from schemas.records import Preference, Record
 from schemas.vocabulary import VocabularyError, ids_of
-from streams.admission.checks import DAY_MS
 from streams.admission.records import reason_to_reject
-from streams.columns import changelog, compiled
-from streams.columns.changelog import sized
-from streams.columns.columns import Columns, Ints, cut
+from streams.columns.changelog import FIELDS, sized
+from streams.columns.columns import Columns, Flags, Ints, cut
 from streams.columns.decoder import Decoder
 from streams.columns.from_records import preference_columns
 from streams.columns.payload import Payload
 from streams.columns.plan import NULL
-from streams.columns.rows import instant
-from streams.columns.vectors import Flags
 from streams.columns.vocabulary import FIELD, translated_record
 from streams.errors import StateError
 from streams.stages.preferences.partition import PreferencePartition
+from streams.stages.preferences.reference import ANY_TIME
 
 _PROFILE_FIELDS = ("language", "region", "age_band", "device")
-
-_ANY_TIME = instant(2**32) - DAY_MS - 1
-"""A clock for what was admitted once: any time goes that has a tick, up to 2069."""
 
 
 class Restoring:
@@ -35,21 +29,11 @@ class Restoring:
     Args:
         codec: of the records.
         lives: half-lives as Avro (`encoded_lives`); others are not taken over.
-        use_compiled: False takes the Python path though the compiled one is there.
     """
 
-    def __init__(
-        self, codec: Codec[Preference], lives: bytes, *, use_compiled: bool
-    ) -> None:
+    def __init__(self, codec: Codec[Preference], lives: bytes) -> None:
         self._codec, self._lives = codec, lives
-        self._decoder = Decoder(
-            Preference,
-            codec.ids,
-            changelog.FIELDS,
-            "user_id",
-            use_compiled=use_compiled,
-            strict=True,
-        )
+        self._decoder = Decoder(Preference, codec.ids, FIELDS, "user_id", strict=True)
 
     def restore(
         self,
@@ -77,7 +61,7 @@ class Restoring:
         from_offset: int,
     ) -> None:
         for payload in payloads:
-            columns = self._decoder.decode([payload], from_offset, _ANY_TIME)
+            columns = self._decoder.decode([payload], from_offset, ANY_TIME)
             if not len(columns.odd):
                 self.put(state, columns)
                 continue
@@ -96,10 +80,7 @@ class Restoring:
         table = state.table
         table.reserve(len(columns))
         state.make_room_for_replayed()
-        put = changelog.restore
-        if table.is_compiled and compiled.STATE is not None:
-            put = compiled.STATE.restore
-        put(
+        table.kernel.restore(
             table.kernel_rules,
             table.index,
             table.rows,
@@ -118,7 +99,7 @@ class Restoring:
         with suppress(AvroError):  # nobody here wrote it: the requests stage says so
             record: Record = self._codec.decode(value)
             ids_of(getattr(record, FIELD))  # unknown: the state would be half-read
-            if reason_to_reject(record, _ANY_TIME) is None:
+            if reason_to_reject(record, ANY_TIME) is None:
                 self.put(state, preference_columns(translated_record(record)))
 
 

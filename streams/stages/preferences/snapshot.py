@@ -10,9 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from streams.columns import compiled
-from streams.columns.changelog import landmarks_ms, scaled
-from streams.columns.key_index import keys_of, put_rows
+from streams.columns.rows import EPOCH_MS, TICK_BITS
 from streams.stages.preferences.partition import PreferencePartition
 from streams.stages.preferences.user_table import UserTable
 
@@ -32,15 +30,12 @@ def parts(partition: PreferencePartition) -> Iterator[bytes]:
     start = 0
     while start < table.index.n_rows:
         rows = table.rows[start : min(start + ROWS_PER_PART, table.index.n_rows)]
-        gather = compiled.STATE.keys_of if compiled.STATE else keys_of
-        if not table.is_compiled:
-            gather = keys_of
         yield b"".join(
             (
                 ROWS,
                 len(rows).to_bytes(8, "little"),
                 rows.tobytes(),
-                gather(table.index, rows),
+                table.kernel.keys_of(table.index, rows),
             )
         )
         start += ROWS_PER_PART
@@ -73,17 +68,15 @@ def load(partition: PreferencePartition, part: memoryview) -> None:
 
 def _put(table: UserTable, rows: memoryview, keys: memoryview) -> None:
     table.reserve(len(rows) // table.dtype.itemsize)
-    put = compiled.STATE.put_rows if compiled.STATE else put_rows
-    if not table.is_compiled:
-        put = put_rows
-    put(table.index, table.rows, rows, keys)
+    table.kernel.put_rows(table.index, table.rows, rows, keys)
 
 
 def _renewed(table: UserTable, content: memoryview) -> memoryview:
     """Return rows with their bursts as of their newest event."""
     rows = np.frombuffer(bytes(content), table.dtype).copy()
-    age = np.maximum(rows["as_of"] - landmarks_ms(rows), 0).astype(np.float64)
-    rows["bursts"] = scaled(rows["bursts"], -age, [table.rules.burst_half_life_ms])
+    landmark = EPOCH_MS + (rows["landmark"].astype(np.int64) << TICK_BITS)
+    age = np.maximum(rows["as_of"] - landmark, 0)
+    rows["bursts"] *= np.exp2(-age / table.rules.burst_half_life_ms)[:, None]
     return rows.view(np.uint8).data
 
 

@@ -6,22 +6,17 @@ that events read twice after a crash are folded in once; an event id that is rep
 within the window changes nothing at any offset.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from schemas.avro import Codec
 from schemas.records import Behavior, Preference, Profile, Record, TextSignal
 from schemas.vocabulary import Vocabulary, deployed
-from streams.columns import compiled
 from streams.columns.batches import records_section
 from streams.columns.columns import Columns, Ints
-from streams.columns.from_records import (
-    FOLDED,
-    behavior_columns,
-)
+from streams.columns.from_records import FOLDED, behavior_columns
 from streams.columns.payload import Payload
-from streams.columns.rules import KIND_WEIGHTS, fold_rules
+from streams.columns.rules import fold_rules
 from streams.engine.stage import (
     Incoming,
     Outgoing,
@@ -34,23 +29,17 @@ from streams.kafka.wire import Wire
 from streams.settings import PreferencesSettings, Settings
 from streams.stages.preferences import STAGE, snapshot
 from streams.stages.preferences.converting import Convert, converter
-from streams.stages.preferences.partition import (
-    SOURCES,
-    PreferencePartition,
-    encoded_lives,
-)
+from streams.stages.preferences.partition import PreferencePartition, encoded_lives
+from streams.stages.preferences.reference import SOURCES, ReferencePreferences
 from streams.stages.preferences.restoring import Restoring
-from streams.stages.preferences.sections import sections
-from streams.stages.preferences.user_table import UserTable
-
-__all__ = ["KIND_WEIGHTS", "Preferences"]
+from streams.stages.preferences.user_table import KERNEL, UserTable
 
 MAX_SECTION_BYTES = 800_000
 """A record batch stays below Kafka's default limit of 1 MB."""
 
 
 class Preferences:
-    """Rolling, decayed preferences over several half-lives (a `Stage`).
+    """What `ReferencePreferences` is, by the kernel, with snapshots (a `Stage`).
 
     Args:
         settings: of this stage.
@@ -69,17 +58,14 @@ class Preferences:
         codec: Codec[Preference],
     ) -> None:
         self._settings = settings
-        self.use_compiled = settings.kernels == "auto"
         self._codec = codec
         self._rules = fold_rules(settings.half_lives_s, vocabulary.categories)
         self._columns = {name: i for i, name in enumerate(vocabulary.categories)}
         self._lives = encoded_lives(settings.half_lives_s)
-        self._restoring = Restoring(codec, self._lives, use_compiled=self.use_compiled)
+        self._restoring = Restoring(codec, self._lives)
         self._partitions: dict[int, PreferencePartition] = {}
-        self._blocks: Any = (
-            compiled.STATE.Blocks() if self.use_compiled and compiled.STATE else None
-        )
-        """Memory of the compiled writer's sections."""
+        self._blocks: Any = KERNEL.Blocks() if KERNEL else None
+        """Memory of the sections."""
 
     # -- events -------------------------------------------------------------------
 
@@ -143,8 +129,7 @@ class Preferences:
     def take_sections(self) -> list[Section]:
         """Return the Preference records of all changed people, ready to be sealed."""
         found: list[Section] = []
-        if self._blocks is not None:
-            self._blocks.turn()
+        self._blocks.turn()
         for number, partition in self._partitions.items():
             changed = partition.table.take_dirty()
             found += [
@@ -163,10 +148,7 @@ class Preferences:
         self, partition: PreferencePartition, numbers: Ints
     ) -> list[tuple[bytes, int]]:
         table = partition.table
-        write: Callable[..., list[tuple[bytes, int]]] = sections
-        if self._blocks is not None and compiled.STATE is not None:
-            write = partial(compiled.STATE.sections, blocks=self._blocks)
-        return write(
+        found: list[tuple[bytes, int]] = table.kernel.sections(
             table.kernel_rules,
             table.index,
             table.rows,
@@ -176,7 +158,9 @@ class Preferences:
             partition.profiles,
             partition.encoded_positions(),
             MAX_SECTION_BYTES,
+            self._blocks,
         )
+        return found
 
     def take_dirty(self) -> list[StateRow]:
         """Return what `take_sections` does, row by row."""
@@ -233,15 +217,20 @@ class Preferences:
 
     def _partition(self, number: int) -> PreferencePartition:
         if number not in self._partitions:
-            table = UserTable(
-                self._rules,
-                self._settings.duplicate_window,
-                use_compiled=self.use_compiled,
-            )
+            table = UserTable(self._rules, self._settings.duplicate_window)
             self._partitions[number] = PreferencePartition(table, self._columns)
         return self._partitions[number]
 
 
-def build(settings: Settings, wire: Wire) -> Preferences:
+def build(settings: Settings, wire: Wire) -> Preferences | ReferencePreferences:
     """Return the stage that keeps rolling preferences."""
-    return Preferences(settings.preferences, deployed(), wire.codec(Preference))
+    return preferences(settings.preferences, deployed(), wire.codec(Preference))
+
+
+def preferences(
+    settings: PreferencesSettings, vocabulary: Vocabulary, codec: Codec[Preference]
+) -> Preferences | ReferencePreferences:
+    """Return the stage: by the kernel, or the reference where there is none."""
+    is_built = KERNEL is not None and settings.kernels == "auto"
+    make = Preferences if is_built else ReferencePreferences
+    return make(settings, vocabulary, codec)

@@ -1,18 +1,17 @@
 """Everything that is kept of the people of one partition."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from streams.columns import compiled
 from streams.columns.columns import Columns, Ints
-from streams.columns.key_index import KeyIndex
-from streams.columns.rows import Rows, clean, row_dtype, tick
+from streams.columns.compiled import built
+from streams.columns.rows import Rows, row_dtype
 from streams.columns.rules import FoldRules
-from streams.stages.preferences.fold import add_weights, fold, fold_events, recall
-from streams.stages.preferences.window import Window
+
+KERNEL = built("streams.stages.preferences.kernel")
+"""None where `reference.py` runs."""
 
 _GROWTH = 8
 """Rows grow by 1/8 at a time, where they are: untouched memory costs nothing."""
@@ -27,26 +26,24 @@ class UserTable:
     Args:
         rules: what an event is worth.
         window: so many events a repeated id is recognised at least.
-        use_compiled: False takes the Python path though the compiled one is there.
+
+    Raises:
+        RuntimeError: the kernel is not built.
     """
 
-    def __init__(
-        self, rules: FoldRules, window: int, *, use_compiled: bool = True
-    ) -> None:
+    def __init__(self, rules: FoldRules, window: int) -> None:
+        if KERNEL is None:
+            raise RuntimeError("the preferences kernel is not built: use the reference")
         self.rules = rules
         self.dtype = row_dtype(len(rules.half_lives_ms), len(rules.categories))
         self.rows: Rows = np.zeros(0, self.dtype)
         self.replayed: Ints = np.zeros(0, np.int64)
         """Per restored row: the last behaviour offset that it includes."""
-        module = compiled.STATE if use_compiled else None
-        self.is_compiled = module is not None
-        self.index: Any = module.KeyIndex() if module else KeyIndex()
-        self.window: Any = module.Window(window) if module else Window(window)
-        self._fold: Callable[..., tuple[int, int]] = module.fold if module else fold
-        self._clean: Callable[..., Ints] = module.clean if module else clean
-        self._region: Any = module.Region(_MOST_BYTES) if module else None
-        self.kernel_rules: Any = module.Folder(rules) if module else rules
-        """The rules as the twin in use wants them."""
+        self.kernel: Any = KERNEL
+        self.index: Any = KERNEL.KeyIndex()
+        self.window: Any = KERNEL.Window(window)
+        self._region: Any = KERNEL.Region(_MOST_BYTES)
+        self.kernel_rules: Any = KERNEL.Folder(rules)
         self._dirty: list[Ints] = []
         self.n_dirty = 0
         """Rows changed since `take_dirty`; one that was left and taken anew, twice."""
@@ -62,9 +59,6 @@ class UserTable:
             self._grow(size)
 
     def _grow(self, size: int) -> None:
-        if self._region is None:
-            self.rows.resize(size, refcheck=False)
-            return
         self.rows = self.rows[:0].copy()  # where they cannot stay, they may move
         self._region.grow(size * self.dtype.itemsize)
         self.rows = np.frombuffer(self._region, self.dtype)
@@ -75,7 +69,7 @@ class UserTable:
             return 0
         self.reserve(len(columns))
         dirty = np.empty(len(columns), np.int64)
-        n_dirty, n_folded = self._fold(
+        n_dirty, n_folded = self.kernel.fold(
             self.kernel_rules,
             self.index,
             self.window,
@@ -86,15 +80,12 @@ class UserTable:
         )
         self._dirty.append(dirty[:n_dirty].copy())
         self.n_dirty += n_dirty
-        return n_folded
+        return int(n_folded)
 
     def recall(self, columns: Columns) -> None:
         """See the event ids of columns that the rows include already."""
         if len(columns):
-            see = (
-                compiled.STATE.recall if self.is_compiled and compiled.STATE else recall
-            )
-            see(self.window, columns)
+            self.kernel.recall(self.window, columns)
 
     def find(self, user_id: str) -> int:
         """Return the row number of a person, or -1."""
@@ -130,28 +121,16 @@ class UserTable:
             amounts: what each gains, in clicks.
             is_event: whether it counts as something the person did.
         """
-        event: dict[str, npt.NDArray[Any]] = {
-            "number": np.array([number], np.int64),
-            "at": np.array([at], np.int64),
-            "tick": np.array([tick(at)], np.int64),
-            "kind": np.array([len(self.rules.kind_weights)], np.int64),
-            "surface": np.zeros(1, np.int64),
-            "column": np.array([-1], np.int64),
-            "consent": np.array([int(consent)], np.int64),
-        }
-        fold_events(self.rules, self.rows, event)
-        if not is_event:
-            self.rows["n_events"][number] -= 1
-        if consent and tick(at) > self.rows["withdrawn"][number]:
-            n = len(columns)
-            add_weights(
-                self.rules,
-                self.rows,
-                np.full(n, number, np.int64),
-                np.array(columns, np.int64),
-                np.array(amounts, np.float32),
-                np.full(n, at, np.int64),
-            )
+        self.kernel.signal(
+            self.kernel_rules,
+            self.rows,
+            number,
+            at,
+            consent,
+            np.array(columns, np.int64),
+            np.array(amounts, np.float64),
+            is_event,
+        )
         self.touch(number)
 
     def touch(self, number: int) -> None:
@@ -165,7 +144,7 @@ class UserTable:
         """Return the numbers of the rows changed since the last call."""
         numbers: Ints = np.concatenate([*self._dirty, np.zeros(0, np.int64)])
         self._dirty, self.n_dirty = [], 0
-        found: Ints = self._clean(self.rows, numbers)
+        found: Ints = self.kernel.clean(self.rows, numbers)
         return found
 
     def remove(self, user_id: str) -> bool:

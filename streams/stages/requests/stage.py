@@ -31,7 +31,7 @@ from schemas.records import (
 from schemas.vocabulary import deployed
 from streams.columns.changelog import sized, varint
 from streams.columns.columns import Columns
-from streams.columns.compiled import module
+from streams.columns.compiled import built
 from streams.columns.payload import Payload
 from streams.engine.stage import Incoming, Outgoing, Section, StateRow, rows_of
 from streams.kafka.wire import Wire
@@ -54,7 +54,7 @@ from streams.stages.requests.table import PeopleTable
 
 __all__ = ["ENOUGH_WEIGHT", "Requests"]
 
-KERNEL = module("streams.stages.requests.kernel")
+KERNEL = built("streams.stages.requests.kernel")
 
 COLUMNS: Mapping[type[Record], tuple[str, ...]] = {
     Preference: FOLLOWED,

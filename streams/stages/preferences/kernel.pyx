@@ -1,9 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""Columns -> rows -> changelog, compiled.
+"""Columns -> rows -> changelog: what `reference.py` says, for millions of people.
 
-One extension of some parts, so that they call each other as C: the twins of
-`key_index.py`, `window.py`, `fold.py` and `changelog.py`, which say what they do, and
-the memory that rows and ids lie in.
+One extension of some parts, so that they call each other as C. A person is a row of
+`rows.row_dtype`; this is also the memory that rows and ids lie in.
 """
 
 import numpy as np
@@ -76,7 +75,7 @@ HEAD_BYTES = sizeof(Row)
 
 include "_region.pxi"
 include "_key_index.pxi"
-include "_window.pxi"
-include "_fold.pxi"
-include "_blocks.pxi"
-include "_changelog.pxi"
+include "kernel_window.pxi"
+include "kernel_fold.pxi"
+include "kernel_blocks.pxi"
+include "kernel_changelog.pxi"

@@ -1,4 +1,4 @@
-# Rows <-> Preference records: the compiled twin of changelog.py.
+# Rows <-> Preference records.
 
 cdef inline uint8_t* put_varint(uint8_t* p, int64_t value) noexcept nogil:
     """Write a zigzag varint; at most 10 bytes."""
@@ -119,9 +119,15 @@ cdef inline void fetch_row(const uint8_t* row, int64_t stride) noexcept nogil:
 
 
 def sections(Folder rules, KeyIndex index, rows, const int64_t[::1] numbers, const uint8_t[::1] frame, const uint8_t[::1] lives, list profiles, const uint8_t[::1] positions, int64_t max_bytes, Blocks blocks=None):
-    """Return records sections (bytes, number of records) for rows; see `sections.sections`.
+    """Return records sections (bytes, number of records) of rows, a little over `max_bytes`.
 
-    The bytes are views of `blocks`, memory of their own by default.
+    Args:
+        numbers: of the rows to write; their sums are decayed to their `as_of`.
+        frame: zero byte and schema id of a message.
+        lives: the half-lives in seconds, as Avro.
+        profiles: by number, language, region, age band and device, as Avro.
+        positions: offsets that the rows include, of the three sources, as Avro.
+        blocks: memory that the bytes are views of; their own by default.
     """
     cdef const uint8_t[::1] memory = rows.view(np.uint8)
     cdef const uint8_t* table = &memory[0] if memory.shape[0] else NULL
@@ -204,7 +210,7 @@ cdef inline int64_t span_length(int64_t span) noexcept nogil:
 
 
 def restore(Folder rules, KeyIndex index, rows, columns, const uint8_t[::1] lives, int64_t[:, ::1] replayed, profile_numbers):
-    """Put rows back from Preference columns; see `changelog.restore`."""
+    """Put rows back from Preference columns; of several records of a person the last counts."""
     if not rows.flags.c_contiguous or rows.itemsize != rules.stride:
         raise ValueError(f"expected rows of {rules.stride} bytes, got {rows.itemsize}")
     cdef int64_t n = len(columns)
@@ -225,11 +231,10 @@ def restore(Folder rules, KeyIndex index, rows, columns, const uint8_t[::1] live
     cdef const int64_t[::1] profiles = profile_numbers
     cdef const uint8_t[::1] view
     cdef const uint8_t* base
-    cdef uint64_t hashes[BLOCK]
-    cdef uint64_t h
+    cdef uint64_t hashes[BLOCK], h
     cdef uint64_t* place
-    cdef int64_t row_number, j, first, last, span, payload, wide = rules.n_lives * rules.n_categories * 4
-    cdef int64_t stride = rules.stride
+    cdef int64_t row_number, j, first, last, span, payload
+    cdef int64_t stride = rules.stride, wide = rules.n_lives * rules.n_categories * 4
     cdef Row* row
     for payload in range(len(columns.payloads)):
         if starts[payload + 1] <= starts[payload]:

@@ -1,4 +1,4 @@
-# Columns -> rows: the compiled twin of fold.py.
+# Columns -> rows.
 
 cdef class Folder:
     """What an event is worth: half-lives, weights by kind, categories."""
@@ -17,7 +17,7 @@ cdef class Folder:
     cdef int64_t stride
 
     def __init__(self, rules):
-        if len(rules.half_lives_ms) > MAX_LIVES or len(rules.kind_weights) > N_KINDS:
+        if len(rules.half_lives_ms) > MAX_LIVES or len(rules.kind_weights) >= N_KINDS:
             raise ValueError(f"expected at most {MAX_LIVES} half-lives, got {len(rules.half_lives_ms)}")
         if len(rules.categories) * 2 > CATEGORY_SLOTS:
             raise ValueError(f"expected at most {CATEGORY_SLOTS // 2} categories, got {len(rules.categories)}")
@@ -132,43 +132,144 @@ cdef inline void keep_newest(uint32_t* ticks, uint32_t tick) noexcept nogil:
     ticks[i] = tick
 
 
-def fold(Folder rules, KeyIndex index, Window window, rows, columns, int64_t[::1] replayed, int64_t[::1] dirty):
-    """Fold columns into rows; return (number of newly dirty rows, number folded).
+cdef struct Events:
+    # Columns of Behavior; users, ids and categories are spans.
+    const int64_t* offsets
+    const int64_t* ids
+    const int64_t* users
+    const int64_t* kinds
+    const int64_t* times
+    const int64_t* surfaces
+    const int64_t* categories
+    const int64_t* consents
 
-    See `fold.fold`. `rows` have room for a new row per event, `dirty` [n] too;
-    `replayed` is empty, or holds per row the last offset that it includes already.
+
+cdef struct Ahead:
+    # What is known of some events before they are folded.
+    uint64_t user_hash[BLOCK]
+    uint64_t event_hash[BLOCK]
+    uint8_t is_new[BLOCK]
+    int column[BLOCK]
+    int64_t likely[BLOCK]
+
+
+cdef struct Dirty:
+    int64_t* numbers
+    int64_t n
+
+
+cdef inline void hash_events(KeyIndex index, Window window, const uint8_t* base, const Events* events, int64_t first, int64_t m, Ahead* ahead) noexcept nogil:
+    cdef int64_t i, j
+    for j in range(m):
+        i = first + j
+        ahead.user_hash[j] = hash_bytes(base + (events.users[i] >> LENGTH_BITS), events.users[i] & LENGTH_MASK, 0)
+        PREFETCH(index.slot_of(ahead.user_hash[j]))
+        ahead.event_hash[j] = hash_bytes(base + (events.ids[i] >> LENGTH_BITS), events.ids[i] & LENGTH_MASK, ahead.user_hash[j])
+        window.prefetch(ahead.event_hash[j])
+
+
+cdef inline int see_events(Folder rules, KeyIndex index, Window window, const uint8_t* base, const Events* events, int64_t first, int64_t m, Ahead* ahead, const uint8_t* table) noexcept nogil:
+    """See the ids of events, have their rows on their way; -1 without memory."""
+    cdef int64_t j
+    cdef int seen
+    for j in range(m):
+        ahead.column[j] = rules.column_of(base, events.categories[first + j])
+        ahead.likely[j] = index.likely_row(ahead.user_hash[j])
+        if ahead.likely[j] >= 0:
+            rules.fetch(table + ahead.likely[j] * rules.stride, <int>(events.kinds[first + j] & (N_KINDS - 1)), ahead.column[j])
+        seen = window.see(ahead.event_hash[j])
+        if seen < 0:
+            return -1
+        ahead.is_new[j] = seen
+    return 0
+
+
+cdef inline void fetch_keys(KeyIndex index, const uint8_t* table, int64_t stride, int64_t m, const Ahead* ahead) noexcept nogil:
+    cdef int64_t j
+    cdef const Row* row
+    for j in range(m):
+        if ahead.likely[j] >= 0:
+            row = <const Row*>(table + ahead.likely[j] * stride)
+            PREFETCH(index.arena + row.key_start)
+            PREFETCH(index.arena + row.key_start + row.key_length - 1)
+
+
+cdef inline int64_t fold_new(Folder rules, KeyIndex index, const uint8_t* base, const Events* events, int64_t first, int64_t m, const Ahead* ahead, uint8_t* table, const int64_t[::1] replayed, Dirty* dirty) noexcept nogil:
+    """Fold the events whose id is new into their rows; return how many there were."""
+    cdef int64_t i, j, number, surface, length, n_folded = 0, stride = rules.stride
+    cdef const uint8_t* key
+    cdef uint64_t* place
+    cdef Row* row
+    for j in range(m):
+        if not ahead.is_new[j]:
+            continue
+        i = first + j
+        key = base + (events.users[i] >> LENGTH_BITS)
+        length = events.users[i] & LENGTH_MASK
+        number = index.find_hashed(key, length, ahead.user_hash[j], table, stride, &place)
+        if number < 0:
+            number = index.put(key, length, ahead.user_hash[j], table, stride)
+        if number < replayed.shape[0] and events.offsets[i] <= replayed[number]:
+            continue
+        row = <Row*>(table + number * stride)
+        surface = events.surfaces[i]
+        if surface < 0 or surface >= N_SURFACES:
+            surface = N_SURFACES - 1
+        rules.fold_event(row, events.times[i], <int>(events.kinds[i] & (N_KINDS - 1)), <int>surface, ahead.column[j], <int>events.consents[i])
+        n_folded += 1
+        if not row.dirty:
+            row.dirty = 1
+            dirty.numbers[dirty.n] = number
+            dirty.n += 1
+    return n_folded
+
+
+cdef Events events_of(columns):
+    """Return where the columns are; they must outlive it."""
+    cdef Events events
+    cdef const int64_t[::1] column = columns.offsets
+    events.offsets = &column[0]
+    column = columns.slot("event_id")
+    events.ids = &column[0]
+    column = columns.slot("user_id")
+    events.users = &column[0]
+    column = columns.slot("kind")
+    events.kinds = &column[0]
+    column = columns.slot("occurred_at")
+    events.times = &column[0]
+    column = columns.slot("surface")
+    events.surfaces = &column[0]
+    column = columns.slot("category")
+    events.categories = &column[0]
+    column = columns.slot("consent")
+    events.consents = &column[0]
+    return events
+
+
+def fold(Folder rules, KeyIndex index, Window window, rows, columns, const int64_t[::1] replayed, int64_t[::1] dirty):
+    """Fold Behavior columns in; return (number of newly dirty rows, number folded).
+
+    `rows` and `dirty` have room for a new row per event; `replayed` is empty, or holds
+    per row the last offset that it includes already.
     """
     if not rows.flags.c_contiguous or rows.itemsize != rules.stride:
         raise ValueError(f"expected rows of {rules.stride} bytes, got {rows.itemsize}")
-    cdef uint8_t[::1] memory = rows.view(np.uint8)
-    cdef uint8_t* table = &memory[0]
-    cdef int64_t n_room = rows.shape[0]
-    cdef int64_t n = len(columns)
+    cdef int64_t n_room = rows.shape[0], n = len(columns)
     if n_room - index.n_rows < n or dirty.shape[0] < n:
         raise ValueError(f"expected room for {n} rows, got {n_room - index.n_rows}")
-    cdef const int64_t[::1] offsets = columns.offsets
+    if n == 0:
+        return 0, 0
+    cdef uint8_t[::1] memory = rows.view(np.uint8)
+    cdef uint8_t* table = &memory[0]
     cdef const int64_t[::1] starts = columns.row_starts
-    cdef const int64_t[::1] events = columns.slot("event_id")
-    cdef const int64_t[::1] users = columns.slot("user_id")
-    cdef const int64_t[::1] kinds = columns.slot("kind")
-    cdef const int64_t[::1] times = columns.slot("occurred_at")
-    cdef const int64_t[::1] surfaces = columns.slot("surface")
-    cdef const int64_t[::1] categories = columns.slot("category")
-    cdef const int64_t[::1] consents = columns.slot("consent")
+    cdef Events events = events_of(columns)
+    cdef Ahead ahead
+    cdef Dirty changed
     cdef const uint8_t[::1] view
     cdef const uint8_t* base
-    cdef const uint8_t* key
-    cdef uint64_t user_hash[BLOCK]
-    cdef uint64_t event_hash[BLOCK]
-    cdef uint8_t is_new[BLOCK]
-    cdef int column[BLOCK]
-    cdef int64_t likely[BLOCK]
-    cdef uint64_t* place
-    cdef int64_t first, last, i, j, m, number, n_bytes, n_dirty = 0, n_folded = 0, surface
-    cdef int64_t stride = rules.stride
-    cdef int seen
-    cdef Row* row
-    cdef int payload
+    cdef int64_t first, j, m, n_bytes, n_folded = 0
+    cdef int payload, failed
+    changed.numbers, changed.n = &dirty[0], 0
     for payload in range(len(columns.payloads)):
         if starts[payload + 1] <= starts[payload]:
             continue
@@ -176,58 +277,45 @@ def fold(Folder rules, KeyIndex index, Window window, rows, columns, int64_t[::1
         base = &view[0]
         first = starts[payload]
         while first < starts[payload + 1]:
-            last = min(first + BLOCK, starts[payload + 1])
-            m = last - first
+            m = min(BLOCK, starts[payload + 1] - first)
             n_bytes = 0
-            for j in range(m):
-                n_bytes += users[first + j] & LENGTH_MASK
+            for j in range(first, first + m):
+                n_bytes += events.users[j] & LENGTH_MASK
             index.reserve(m, n_bytes)
-            index.touch(table, memory.shape[0], stride, m)
+            index.touch(table, memory.shape[0], rules.stride, m)
             with nogil:
                 # What each step looks at, the step before it has fetched.
-                for j in range(m):
-                    i = first + j
-                    user_hash[j] = hash_bytes(base + (users[i] >> LENGTH_BITS), users[i] & LENGTH_MASK, 0)
-                    PREFETCH(index.slot_of(user_hash[j]))
-                    event_hash[j] = hash_bytes(base + (events[i] >> LENGTH_BITS), events[i] & LENGTH_MASK, user_hash[j])
-                    window.prefetch(event_hash[j])
-                for j in range(m):
-                    column[j] = rules.column_of(base, categories[first + j])
-                    likely[j] = index.likely_row(user_hash[j])
-                    if likely[j] >= 0:
-                        rules.fetch(table + likely[j] * stride, <int>(kinds[first + j] & (N_KINDS - 1)), column[j])
-                    seen = window.see(event_hash[j])
-                    if seen < 0:
-                        with gil:
-                            raise MemoryError
-                    is_new[j] = seen
-                for j in range(m):
-                    if likely[j] >= 0:
-                        row = <Row*>(table + likely[j] * stride)
-                        PREFETCH(index.arena + row.key_start)
-                        PREFETCH(index.arena + row.key_start + row.key_length - 1)
-                for j in range(m):
-                    if not is_new[j]:
-                        continue
-                    i = first + j
-                    key = base + (users[i] >> LENGTH_BITS)
-                    number = index.find_hashed(key, users[i] & LENGTH_MASK, user_hash[j], table, stride, &place)
-                    if number < 0:
-                        number = index.put(key, users[i] & LENGTH_MASK, user_hash[j], table, stride)
-                    if number < replayed.shape[0] and offsets[i] <= replayed[number]:
-                        continue
-                    row = <Row*>(table + number * stride)
-                    surface = surfaces[i]
-                    if surface < 0 or surface >= N_SURFACES:
-                        surface = N_SURFACES - 1
-                    rules.fold_event(row, times[i], <int>(kinds[i] & (N_KINDS - 1)), <int>surface, column[j], <int>consents[i])
-                    n_folded += 1
-                    if not row.dirty:
-                        row.dirty = 1
-                        dirty[n_dirty] = number
-                        n_dirty += 1
-            first = last
-    return n_dirty, n_folded
+                hash_events(index, window, base, &events, first, m, &ahead)
+                failed = see_events(rules, index, window, base, &events, first, m, &ahead, table)
+                if not failed:
+                    fetch_keys(index, table, rules.stride, m, &ahead)
+                    n_folded += fold_new(rules, index, base, &events, first, m, &ahead, table, replayed, &changed)
+            if failed:
+                raise MemoryError
+            first += m
+    return changed.n, n_folded
+
+
+def signal(Folder rules, rows, int64_t number, int64_t at, bint consent, const int64_t[::1] columns, const double[::1] amounts, bint is_event):
+    """Fold into a row what is no behaviour: `amounts` [n] for the categories `columns` [n]."""
+    cdef uint8_t[::1] memory = rows.view(np.uint8)
+    if rows.itemsize != rules.stride or not 0 <= number < rows.shape[0]:
+        raise IndexError(f"no row {number}")
+    cdef Row* row = <Row*>(&memory[0] + number * rules.stride)
+    cdef float* weights = <float*>(<uint8_t*>row + sizeof(Row))
+    cdef double age
+    cdef int64_t i
+    cdef int life
+    rules.fold_event(row, at, N_KINDS - 1, 0, -1, consent)
+    row.n_events -= not is_event
+    if not consent or tick_of(at) <= row.withdrawn:
+        return
+    age = <double>(at - (EPOCH_MS + (<int64_t>row.landmark << TICK_BITS)))
+    for i in range(columns.shape[0]):
+        if not 0 <= columns[i] < rules.n_categories:
+            raise IndexError(f"no category {columns[i]}")
+        for life in range(rules.n_lives):
+            weights[life * rules.n_categories + columns[i]] += <float>(amounts[i] * power_of_two(age * rules.per_ms[life]))
 
 
 def recall(Window window, columns):

@@ -1,4 +1,4 @@
-# Which event ids came lately: the compiled twin of window.py.
+# Which event ids came lately.
 
 cdef class Window:
     """Which event ids came lately: the last `size` to 2 * `size` of them."""
@@ -84,6 +84,13 @@ cdef class Window:
         self.now = grown
         free_table(old, size * 8)
         return 1
+
+    def is_new(self, bytes key):
+        """See one id, whatever it is made of; return whether it is new."""
+        cdef int seen = self.see(hash_bytes(<const uint8_t*><const char*>key, len(key), 0))
+        if seen < 0:
+            raise MemoryError
+        return bool(seen)
 
     def add(self, const uint64_t[::1] hashes):
         """See ids one after the other; return which of them are new [n]."""

@@ -1,0 +1,371 @@
+"""What a person's preferences are: records in, records out, one event at a time.
+
+`kernel.pyx` does the same for the volume, and the tests hold the two equal: this is the
+definition, and the stage itself where there is no compiler. All sums are as of the
+person's newest event and halve with their half-life: an event adds what is left of it
+by then, and a newer one lets what was there before shrink.
+
+It keeps no snapshots, and after a restart it recognises repeated event ids only of the
+events that it has seen since.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.avro import AvroError, Codec
+from schemas.records import Behavior, Preference, Profile, TextSignal
+from schemas.vocabulary import Vocabulary, VocabularyError, mark
+from streams.admission.checks import DAY_MS
+from streams.admission.records import reason_to_reject
+from streams.columns.rows import N_UNCLICKED, SURFACES, instant, tick
+from streams.columns.rules import (
+    BURST_HALF_LIFE_MS,
+    FATIGUE_HALF_LIFE_MS,
+    KIND_WEIGHTS,
+)
+from streams.columns.vocabulary import translated_record
+from streams.engine.stage import Incoming, Outgoing, StateRow
+from streams.errors import StateError
+from streams.settings import PreferencesSettings
+from streams.stages.preferences import STAGE
+
+INTEREST_WEIGHT = 2.0
+"""What a declared interest adds, in clicks."""
+
+SOURCES = STAGE.sources
+
+ANY_TIME = instant(2**32) - DAY_MS - 1
+"""A clock for what was admitted once: any time goes that has a tick, up to 2069."""
+
+_OTHER = len(SURFACES) - 1
+
+Sums = npt.NDArray[np.float64]
+Gains = Sequence[tuple[str, float]]
+"""Categories, and what each of them gains, in clicks."""
+
+
+@dataclass
+class Person:
+    """What is kept of a person; sums are as of `as_of`."""
+
+    weights: Sums
+    """[half-lives, categories]."""
+    exposures: Sums = field(default_factory=lambda: np.zeros(len(SURFACES)))
+    """Impressions by surface, the rest of which is one; with a half-life of a day."""
+    bursts: Sums = field(default_factory=lambda: np.zeros(2))
+    """Impressions and clicks, with a half-life of a minute."""
+    as_of: int = 0
+    """Newest event, epoch ms; 0: none yet."""
+    n_events: int = 0
+    consent: bool = False
+    """Of the newest event; of two at once, the refusal counts."""
+    withdrawn: int = 0
+    """Tick of the newest event without consent; 0: none."""
+    last_click: int = 0
+    """Tick; 0: none."""
+    unclicked: list[int] = field(default_factory=list)
+    """Ticks of the newest impressions after the last click, newest first."""
+    profile: dict[str, str | None] = field(default_factory=dict)
+    included: tuple[int, ...] = (-1, -1, -1)
+    """Last offset of each of `SOURCES` that a restored record includes."""
+
+
+class SeenIds:
+    """Remembers the last `size` to 2 * `size` ids.
+
+    >>> seen = SeenIds(size=2)
+    >>> [seen.is_new(one) for one in ("a", "a", "b", "c", "a", "d", "a")]
+    [True, False, True, True, False, True, True]
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._now: set[object] = set()
+        self._before: set[object] = set()
+
+    def is_new(self, one: object) -> bool:
+        """See an id; return whether it is new."""
+        if one in self._before or one in self._now:
+            return False
+        self._now.add(one)
+        if len(self._now) >= self._size:
+            self._now, self._before = set(), self._now
+        return True
+
+
+class Partition:
+    """The people of one partition."""
+
+    def __init__(self, window: int) -> None:
+        self.people: dict[str, Person] = {}
+        self.changed: dict[str, None] = {}
+        self.gone: dict[str, None] = {}
+        """Erased people whose tombstone is not written yet."""
+        self.positions = [-1, -1, -1]
+        """Last offset folded in of each of `SOURCES`."""
+        self.seen = SeenIds(window)
+
+    def includes(self, source: int, user_id: str, offset: int) -> bool:
+        """Move the position; return whether the person includes the offset already."""
+        self.positions[source] = max(self.positions[source], offset)
+        person = self.people.get(user_id)
+        return person is not None and offset <= person.included[source]
+
+
+class ReferencePreferences:
+    """Rolling, decayed preferences over several half-lives (a `Stage`).
+
+    Args:
+        settings: of this stage.
+        vocabulary: of the deployment.
+        codec: of the output.
+    """
+
+    name = STAGE.name
+    sources = SOURCES
+
+    def __init__(
+        self,
+        settings: PreferencesSettings,
+        vocabulary: Vocabulary,
+        codec: Codec[Preference],
+    ) -> None:
+        self._codec = codec
+        self._window = settings.duplicate_window
+        self._lives_s = settings.half_lives_s
+        self._lives_ms = 1000.0 * np.array(settings.half_lives_s)
+        self._vocabulary = vocabulary
+        self._columns = {name: i for i, name in enumerate(vocabulary.categories)}
+        self._partitions: dict[int, Partition] = {}
+
+    # -- events -------------------------------------------------------------------
+
+    def step(self, incoming: Sequence[Incoming], now: int) -> list[Outgoing]:  # noqa: ARG002 - event time rules here
+        """Fold records in. Nothing goes out: the changelog is the output."""
+        for one in incoming:
+            partition = self._partition(one.partition)
+            match one.value:
+                case Behavior():
+                    self._behave(partition, one.value, one.offset)
+                case Profile():
+                    self._describe(partition, one.value, one.offset)
+                case TextSignal():
+                    self._read(partition, one.value, one.offset)
+                case None:
+                    self._erase(partition, one.key, one.offset)
+        return []
+
+    def tick(self, now: int) -> list[Outgoing]:  # noqa: ARG002 - decay needs no clock
+        """Return nothing: weights decay by being read later."""
+        return []
+
+    def _behave(self, partition: Partition, event: Behavior, offset: int) -> None:
+        is_new = partition.seen.is_new((event.user_id, event.event_id))
+        if partition.includes(0, event.user_id, offset) or not is_new:
+            return
+        person = self._person(partition, event.user_id)
+        gains: Gains = ()
+        if event.category is not None:
+            gains = [(event.category, KIND_WEIGHTS[event.kind])]
+        self._learn(person, event.occurred_at, gains, consent=event.consent)
+        if event.kind == "impression":
+            surfaces = self._vocabulary.surfaces
+            place = surfaces.index(event.surface) if event.surface else _OTHER
+            _show(person, event, min(place, _OTHER))
+        elif event.kind == "click":
+            _click(person, event)
+
+    def _describe(self, partition: Partition, profile: Profile, offset: int) -> None:
+        """Take a profile over, and what interests it declares."""
+        if partition.includes(1, profile.user_id, offset):
+            return
+        person = self._person(partition, profile.user_id)
+        names = ("language", "region", "age_band", "device") if profile.consent else ()
+        person.profile = {name: getattr(profile, name) for name in names}
+        key = ("profile", profile.user_id, profile.updated_at)
+        # A person who was erased may send the same profile again.
+        if partition.seen.is_new(key) or not person.as_of:
+            gains = [(one, INTEREST_WEIGHT) for one in profile.interests]
+            self._learn(person, profile.updated_at, gains, consent=profile.consent)
+            person.n_events -= 1  # it says who somebody is, not what they did
+
+    def _read(self, partition: Partition, text: TextSignal, offset: int) -> None:
+        """Take over what a text says about its writer."""
+        if partition.includes(2, text.user_id, offset):
+            return
+        if partition.seen.is_new(("text", text.user_id, text.text_id)):
+            person = self._person(partition, text.user_id)
+            gains = [(one.category, one.weight) for one in text.shifts]
+            self._learn(person, text.written_at, gains, consent=text.consent)
+
+    def _erase(self, partition: Partition, user_id: str, offset: int) -> None:
+        if not partition.includes(1, user_id, offset):
+            partition.people.pop(user_id, None)
+            partition.gone[user_id] = None
+
+    def _learn(self, person: Person, at: int, gains: Gains, *, consent: bool) -> None:
+        """Add an event of an instant; without consent forget what was learnt."""
+        person.n_events += 1
+        if at > person.as_of:
+            passed = at - person.as_of
+            person.weights *= _left(passed, self._lives_ms)[:, None]
+            person.exposures *= _left(passed, FATIGUE_HALF_LIFE_MS)
+            person.bursts *= _left(passed, BURST_HALF_LIFE_MS)
+            person.as_of, person.consent = at, consent
+        elif at == person.as_of:
+            person.consent = person.consent and consent
+        if not consent:
+            person.weights[:] = 0
+            person.withdrawn = max(person.withdrawn, tick(at))
+        elif tick(at) > person.withdrawn:
+            left = _left(person.as_of - at, self._lives_ms)
+            for category, amount in gains:
+                if category in self._columns:
+                    person.weights[:, self._columns[category]] += amount * left
+
+    def _person(self, partition: Partition, user_id: str) -> Person:
+        """Return a person who is about to change."""
+        partition.changed[user_id] = None
+        if user_id not in partition.people:
+            partition.people[user_id] = Person(self._no_weights())
+        return partition.people[user_id]
+
+    def _no_weights(self) -> Sums:
+        return np.zeros((len(self._lives_s), len(self._columns)))
+
+    # -- state --------------------------------------------------------------------
+
+    def take_dirty(self) -> list[StateRow]:
+        """Return the records of changed people, and tombstones of erased ones."""
+        rows = []
+        for number, partition in self._partitions.items():
+            for user_id in partition.changed.keys() & partition.people.keys():
+                record = self._record(partition, user_id)
+                rows.append(StateRow(number, user_id, self._codec.encode(record)))
+            gone = partition.gone.keys() - partition.people.keys()
+            rows += [StateRow(number, user_id, None) for user_id in gone]
+            partition.changed.clear()
+            partition.gone.clear()
+        return rows
+
+    def _record(self, partition: Partition, user_id: str) -> Preference:
+        person = partition.people[user_id]
+        behavior_offset, profile_offset, text_offset = partition.positions
+        return Preference(
+            user_id=user_id,
+            as_of=person.as_of,
+            half_lives_s=self._lives_s,
+            weights=person.weights.astype("<f4").tobytes(),
+            n_events=person.n_events,
+            n_unclicked=len(person.unclicked),
+            consent=person.consent,
+            behavior_offset=behavior_offset,
+            profile_offset=profile_offset,
+            text_offset=text_offset,
+            vocabulary=mark(),
+            last_click_at=instant(person.last_click),
+            withdrawn_at=instant(person.withdrawn),
+            unclicked_at=np.array(person.unclicked, "<u4").tobytes(),
+            exposures=person.exposures.astype("<f4").tobytes(),
+            bursts=person.bursts.astype("<f4").tobytes(),
+            **person.profile,
+        )
+
+    def restore(self, rows: Iterable[StateRow]) -> None:
+        """Take people back from Preference records; later ones win."""
+        for row in rows:
+            partition = self._partition(row.partition)
+            if row.value is None:
+                partition.people.pop(row.key, None)
+                continue
+            record = self._admitted(row.value)
+            if record is not None:
+                offsets = (
+                    record.behavior_offset,
+                    record.profile_offset,
+                    record.text_offset,
+                )
+                partition.people[record.user_id] = self._restored(record, offsets)
+                partition.positions = [*map(max, partition.positions, offsets)]
+
+    def _admitted(self, value: bytes) -> Preference | None:
+        """Return a record of the changelog; weights of another shape start anew.
+
+        Raises:
+            StateError: nobody knows its vocabulary.
+        """
+        try:
+            record = cast("Preference", translated_record(self._codec.decode(value)))
+        except AvroError:  # nobody here wrote it: the requests stage says so
+            return None
+        except VocabularyError as error:
+            raise StateError(f"changelog of preferences: {error}") from error
+        nothing = self._no_weights().astype("<f4").tobytes()
+        is_ours = record.half_lives_s == self._lives_s
+        if not is_ours or len(record.weights) != len(nothing):
+            record = replace(record, half_lives_s=self._lives_s, weights=nothing)
+        return record if reason_to_reject(record, ANY_TIME) is None else None
+
+    def _restored(self, record: Preference, offsets: tuple[int, ...]) -> Person:
+        weights = np.frombuffer(record.weights, "<f4").astype(np.float64)
+        n_ticks = min(len(record.unclicked_at) // 4, N_UNCLICKED)
+        ticks = np.frombuffer(record.unclicked_at, "<u4", n_ticks)
+        return Person(
+            weights=weights.reshape(self._no_weights().shape),
+            exposures=_floats(record.exposures, len(SURFACES)),
+            bursts=_floats(record.bursts, 2),
+            as_of=record.as_of,
+            n_events=record.n_events,
+            consent=record.consent,
+            withdrawn=tick(record.withdrawn_at) if record.withdrawn_at else 0,
+            last_click=tick(record.last_click_at) if record.last_click_at else 0,
+            unclicked=ticks.tolist(),
+            profile={
+                name: getattr(record, name)
+                for name in ("language", "region", "age_band", "device")
+            },
+            included=offsets,
+        )
+
+    def drop(self, partition: int) -> None:
+        """Forget a partition."""
+        self._partitions.pop(partition, None)
+
+    def _partition(self, number: int) -> Partition:
+        if number not in self._partitions:
+            self._partitions[number] = Partition(self._window)
+        return self._partitions[number]
+
+
+def _left(passed_ms: int, half_lives_ms: Sums | float) -> Sums:
+    """Return the share that is left of a sum after a time."""
+    return np.exp2(-passed_ms / np.asarray(half_lives_ms))
+
+
+def _show(person: Person, event: Behavior, surface: int) -> None:
+    """Count an impression."""
+    passed = person.as_of - event.occurred_at
+    person.exposures[surface] += _left(passed, FATIGUE_HALF_LIFE_MS)
+    person.bursts[0] += _left(passed, BURST_HALF_LIFE_MS)
+    at = tick(event.occurred_at)
+    if at > person.last_click:
+        newest = sorted([*person.unclicked, at], reverse=True)
+        person.unclicked = newest[:N_UNCLICKED]
+
+
+def _click(person: Person, event: Behavior) -> None:
+    """Count a click, which forgives the impressions before it."""
+    passed = person.as_of - event.occurred_at
+    person.bursts[1] += _left(passed, BURST_HALF_LIFE_MS)
+    person.last_click = max(person.last_click, tick(event.occurred_at))
+    person.unclicked = [one for one in person.unclicked if one > person.last_click]
+
+
+def _floats(content: bytes, n: int) -> Sums:
+    """Return n floats; zeros when there is another number of them."""
+    found = np.frombuffer(content if len(content) == 4 * n else bytes(4 * n), "<f4")
+    return found.astype(np.float64)
