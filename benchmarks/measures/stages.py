@@ -22,7 +22,7 @@ from streams.engine.stage import Incoming
 from streams.runtime import garbage
 from streams.settings import PreferencesSettings
 from streams.stages.preferences.stage import Preferences
-from streams.stages.texts.stage import Texts
+from streams.stages.texts.stage import TextSignals
 
 NOW = 1_800_000_000_000
 
@@ -160,7 +160,7 @@ def texts(session: Session) -> Iterator[Row]:
     ]
 
     def read_all() -> int:
-        Texts().step(incoming, NOW)
+        TextSignals().step(incoming, NOW)
         return len(incoming)
 
     yield row("texts", "texts/s a core", _rates(read_all, session.options.runs))

@@ -28,7 +28,7 @@ _CHUNK = 2_048
 
 
 @dataclass(frozen=True)
-class Rows:
+class CountedImpressions:
     """Impressions that count."""
 
     looks: Vector
@@ -50,7 +50,7 @@ class Rows:
         person: Floats,
         clicked: Floats,
         share: Vector,
-    ) -> "Rows":
+    ) -> "CountedImpressions":
         """Return rows for designs and person features."""
         return cls(
             layout.looks(design).astype(np.float64),
@@ -136,7 +136,11 @@ class Gaussian:
 
 
 def climb(
-    believed: Gaussian, rows: Rows, gain: Vector, weight: Vector, start: Vector
+    believed: Gaussian,
+    rows: CountedImpressions,
+    gain: Vector,
+    weight: Vector,
+    start: Vector,
 ) -> tuple[Vector, Vector, bool]:
     """Return the mode, the weights of the rows there, and whether it was found.
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from model_export.critic import laplace
 from model_export.critic.delays import Delays
 from model_export.critic.knowledge import Knowledge, Lessons
-from model_export.critic.laplace import Gaussian, Rows
+from model_export.critic.laplace import CountedImpressions, Gaussian
 from model_export.critic.ledger import MOST, keys_of
 from model_export.critic.selector import ClickCritic
 from model_export.feedback import dataset
@@ -207,7 +207,7 @@ class LiveCritic:
         layout, rows = known.layout, self._rows
         prior = np.diag(1.0 / known.prior.variances(layout))
         believed = Gaussian(prior + known.precision, known.pointed())
-        counted = Rows.of(
+        counted = CountedImpressions.of(
             layout,
             rows["design"][mask],
             rows["person"][mask],
@@ -271,7 +271,7 @@ class LiveCritic:
         taught = old & (rows["weight"] > 0.0)
         design, person = rows["design"][taught], rows["person"][taught]
         clicked, weight = rows["clicked"][taught], rows["weight"][taught]
-        counted = Rows.of(
+        counted = CountedImpressions.of(
             base.critic.layout, design, person, clicked, self._share(taught)
         )
         gain = laplace.information(base.critic.layout, design, person, weight)

@@ -38,7 +38,7 @@ class Body(nn.Module):
         return output
 
 
-class Blocks(nn.Module):
+class AttributeBlocks(nn.Module):
     """Logits [B, NV] <-> attributes [B, A, V], padded to the longest: one softmax."""
 
     spread: Tensor
@@ -78,7 +78,7 @@ class Generator(nn.Module):
     def __init__(self, space: DesignSpace, n_features: int) -> None:
         super().__init__()
         self.n_logits = space.n_logits
-        self.blocks = Blocks(space)
+        self.blocks = AttributeBlocks(space)
         self.body = Body(LATENT + n_features, space.size)
 
     def forward(self, z: Tensor, person: Tensor) -> tuple[Tensor, Tensor]:

@@ -32,7 +32,7 @@ FEATURES: Final = 128
 SLOPE: Final = 0.2
 
 
-class Layout(NamedTuple):
+class Pyramid(NamedTuple):
     """A pyramid: each level doubles the side and halves the channels."""
 
     start: int
@@ -41,9 +41,9 @@ class Layout(NamedTuple):
     """Of each level, from the smallest."""
 
 
-LAYOUTS: Final[dict[ImageSize, Layout]] = {
-    28: Layout(7, (128, 64)),  # 7 -> 14 -> 28
-    64: Layout(4, (256, 128, 64, 32)),  # 4 -> 8 -> 16 -> 32 -> 64
+LAYOUTS: Final[dict[ImageSize, Pyramid]] = {
+    28: Pyramid(7, (128, 64)),  # 7 -> 14 -> 28
+    64: Pyramid(4, (256, 128, 64, 32)),  # 4 -> 8 -> 16 -> 32 -> 64
 }
 
 

@@ -23,7 +23,7 @@ from streams.ad_server.fallback import ARM, LANGUAGES, Fallbacks
 from streams.ad_server.links import bad_token, click_path
 from streams.ad_server.metrics import AdServerMetrics
 from streams.ad_server.outbox import Message, Outbox
-from streams.ad_server.token import Shown, Signer
+from streams.ad_server.token import ShownAd, Signer
 from streams.columns.ids import derived_id
 from streams.errors import RejectedRecordError
 from streams.kafka.wire import Wire
@@ -100,7 +100,7 @@ class Ads:
         language = spoken_language(asked.get("lang", LANGUAGES[0]))
         now = self._clock()
         entry = self._chosen(user_id, placement, language, now, consent=consent)
-        shown = Shown(
+        shown = ShownAd(
             impression_id=secrets.token_hex(16),
             creative_id=entry.creative_id,
             user_id=user_id,
@@ -183,10 +183,10 @@ class Ads:
             user_id,
         )
 
-    def _say_impression(self, shown: Shown, user_agent: str | None) -> None:
+    def _say_impression(self, shown: ShownAd, user_agent: str | None) -> None:
         self._say("impression", shown.impression_id, shown.shown_at, shown, user_agent)
 
-    def _say_click(self, shown: Shown, user_agent: str | None) -> None:
+    def _say_click(self, shown: ShownAd, user_agent: str | None) -> None:
         """One link, one click: pressing it again repeats the same event id."""
         self._metrics.clicks.labels(shown.placement).inc()
         event_id = derived_id("click", shown.impression_id)
@@ -197,7 +197,7 @@ class Ads:
         kind: BehaviorKind,
         event_id: str,
         at: int,
-        shown: Shown,
+        shown: ShownAd,
         user_agent: str | None,
     ) -> None:
         event = Behavior(
@@ -220,7 +220,9 @@ class Ads:
         topic = self._wire.name(self._wire.topic_of(kind))
         self._outbox.post(Message(topic, key, self._wire.codec(kind).encode(record)))
 
-    def _body(self, shown: Shown, entry: ReadyCreative, *, with_assets: bool) -> bytes:
+    def _body(
+        self, shown: ShownAd, entry: ReadyCreative, *, with_assets: bool
+    ) -> bytes:
         token = self._signer.token(shown)
         own = (
             f'{{"impression_id":"{shown.impression_id}",'

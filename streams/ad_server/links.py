@@ -10,7 +10,7 @@ from streams.ad_server.asset_source import AssetSource
 from streams.ad_server.delivery import CreativeCache, ReadyCreative
 from streams.ad_server.fallback import Fallbacks
 from streams.ad_server.pages import PAGE_HEADERS, linked, why_page
-from streams.ad_server.token import Shown, Signer
+from streams.ad_server.token import ShownAd, Signer
 from streams.errors import RejectedRecordError
 from streams.rendering.brand import BrandKit
 
@@ -71,7 +71,7 @@ class AdPages:
         page = why_page(shown, reason, self._brand.name)
         return HTMLResponse(page, headers=PAGE_HEADERS)
 
-    def _current(self, shown: Shown) -> ReadyCreative | None:
+    def _current(self, shown: ShownAd) -> ReadyCreative | None:
         """Return the creative of an impression while it is still at hand."""
         now = self._clock()
         placement = deployed().placements[shown.placement]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 
-from streams.ad_server.token import Shown
+from streams.ad_server.token import ShownAd
 from streams.rendering.html import escaped_url
 
 PAGE_HEADERS = {
@@ -59,7 +59,7 @@ _WORDS = {
 }
 
 
-def why_page(shown: Shown, reason: str | None, brand: str) -> str:
+def why_page(shown: ShownAd, reason: str | None, brand: str) -> str:
     """Return the page that says why a person saw an ad.
 
     Args:

@@ -22,7 +22,7 @@ _FORM = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownAd:
     """One impression."""
 
     impression_id: str
@@ -46,14 +46,14 @@ class Signer:
     def __init__(self, key: bytes) -> None:
         self._key = blake2b(key=key, person=b"adloom ad token").digest()
 
-    def token(self, shown: Shown) -> str:
+    def token(self, shown: ShownAd) -> str:
         """Return the token of an impression: safe in a URL."""
         payload = json.dumps([_FORM, *astuple(shown)], separators=(",", ":")).encode()
         return (
             urlsafe_b64encode(self._signature(payload) + payload).decode().rstrip("=")
         )
 
-    def shown(self, token: str) -> Shown:
+    def shown(self, token: str) -> ShownAd:
         """Return the impression of a token.
 
         Raises:
@@ -70,7 +70,7 @@ class Signer:
             raise RejectedRecordError(
                 f"a link of form {form}: expected form {_FORM}; ask for a new ad"
             )
-        return Shown(*fields)
+        return ShownAd(*fields)
 
     def _payload(self, token: str) -> bytes | None:
         """Return what was signed, or None when it was not signed here."""

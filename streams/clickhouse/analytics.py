@@ -12,7 +12,7 @@ from streams.clickhouse.queries import rows, typed
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class BehaviorCounts:
     """Behaviour, each event once."""
 
     impressions: int
@@ -94,13 +94,13 @@ class GateVerdict:
     detail: str
 
 
-def counts(client: Client, placement_prefix: str = "") -> Counts:
+def counts(client: Client, placement_prefix: str = "") -> BehaviorCounts:
     """Return impressions and clicks at placements that begin with a prefix."""
     sql = (
         "SELECT countIf(kind = 'impression'), countIf(kind = 'click') "
         "FROM behavior FINAL WHERE startsWith(ifNull(placement, ''), %(prefix)s)"
     )
-    return typed(client, Counts, sql, prefix=placement_prefix)[0]
+    return typed(client, BehaviorCounts, sql, prefix=placement_prefix)[0]
 
 
 def ctr_by_item_position(client: Client, placement_prefix: str = "") -> list[Cell]:

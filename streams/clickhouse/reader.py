@@ -74,7 +74,7 @@ _CODE = re.compile(r"Code: (\d+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class QueryLimits:
     """What one query may cost."""
 
     seconds: float = 30.0
@@ -112,11 +112,11 @@ class ReadOnlyClickHouse:
         limits: of each query.
     """
 
-    def __init__(self, folder: Path, limits: Limits | None = None) -> None:
+    def __init__(self, folder: Path, limits: QueryLimits | None = None) -> None:
         self._path = f"{folder.resolve()}?{urlencode(engine_options())}"
-        self._limits = limits or Limits()
+        self._limits = limits or QueryLimits()
         self._slots = threading.BoundedSemaphore(N_CONCURRENT)
-        handle = self._open(Limits().settings())
+        handle = self._open(QueryLimits().settings())
         try:
             formats = "SELECT name FROM system.formats WHERE is_output"
             listed = handle.query(formats, "TSV").bytes().decode()

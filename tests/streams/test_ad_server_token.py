@@ -3,11 +3,11 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from streams.ad_server.token import Shown, Signer
+from streams.ad_server.token import ShownAd, Signer
 from streams.errors import RejectedRecordError
 
 SIGNER = Signer(b"0123456789abcdef")
-SHOWN = Shown("i1", "c1", "u_1", "feed-card", "social", "yoga", "en", True, 1_000)  # noqa: FBT003
+SHOWN = ShownAd("i1", "c1", "u_1", "feed-card", "social", "yoga", "en", True, 1_000)  # noqa: FBT003
 
 
 @given(
@@ -18,7 +18,7 @@ SHOWN = Shown("i1", "c1", "u_1", "feed-card", "social", "yoga", "en", True, 1_00
     st.integers(0, 2**53),
 )
 def test_a_token_gives_its_impression_back(impression, creative, category, consent, at):
-    shown = Shown(
+    shown = ShownAd(
         impression, creative, "u", "speaker", "device", category, "zh", consent, at
     )
     token = SIGNER.token(shown)

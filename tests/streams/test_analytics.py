@@ -72,9 +72,9 @@ def test_counts_are_of_events_not_of_deliveries(deliver, client):
     shown = [an_impression(n, placement="obd-a") for n in range(5)]
     deliver(*shown, *shown, a_click(0, of=2, placement="obd-a"), an_impression(9))
 
-    assert analytics.counts(client, "obd-") == analytics.Counts(5, 1)
-    assert analytics.counts(client) == analytics.Counts(6, 1)
-    assert analytics.counts(client, "nowhere") == analytics.Counts(0, 0)
+    assert analytics.counts(client, "obd-") == analytics.BehaviorCounts(5, 1)
+    assert analytics.counts(client) == analytics.BehaviorCounts(6, 1)
+    assert analytics.counts(client, "nowhere") == analytics.BehaviorCounts(0, 0)
 
 
 def test_a_cell_counts_clicked_impressions_once(deliver, client):

@@ -10,14 +10,14 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from streams.clickhouse.http import MAX_QUERY_BYTES, ClickHouseHttpServer
-from streams.clickhouse.reader import Limits, ReadOnlyClickHouse
+from streams.clickhouse.reader import QueryLimits, ReadOnlyClickHouse
 from streams.errors import UnavailableError
 
 
 @pytest.fixture(scope="module")
 def reader(migrated_clickhouse, clickhouse_folder):
     assert migrated_clickhouse.database == "adloom"
-    return ReadOnlyClickHouse(clickhouse_folder, limits=Limits(seconds=5))
+    return ReadOnlyClickHouse(clickhouse_folder, limits=QueryLimits(seconds=5))
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def test_only_the_one_database_is_there(ask):
 
 def test_a_query_that_takes_too_long_is_stopped(migrated_clickhouse, clickhouse_folder):
     assert migrated_clickhouse.database == "adloom"
-    hasty = ReadOnlyClickHouse(clickhouse_folder, limits=Limits(seconds=0.2))
+    hasty = ReadOnlyClickHouse(clickhouse_folder, limits=QueryLimits(seconds=0.2))
 
     reply = hasty.answer("SELECT sum(sin(number)) FROM numbers(100000000000)", {})
 
@@ -153,8 +153,10 @@ def test_a_query_that_takes_too_long_is_stopped(migrated_clickhouse, clickhouse_
 
 def test_a_result_that_is_too_big_is_refused(migrated_clickhouse, clickhouse_folder):
     assert migrated_clickhouse.database == "adloom"
-    narrow = ReadOnlyClickHouse(clickhouse_folder, limits=Limits(result_rows=10))
-    small = ReadOnlyClickHouse(clickhouse_folder, limits=Limits(result_bytes=1_000))
+    narrow = ReadOnlyClickHouse(clickhouse_folder, limits=QueryLimits(result_rows=10))
+    small = ReadOnlyClickHouse(
+        clickhouse_folder, limits=QueryLimits(result_bytes=1_000)
+    )
 
     rows = narrow.answer("SELECT number FROM numbers(100000)", {})
     size = small.answer("SELECT repeat('x', 5000)", {})

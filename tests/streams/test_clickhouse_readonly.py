@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from streams.clickhouse.reader import Limits, ReadOnlyClickHouse
+from streams.clickhouse.reader import QueryLimits, ReadOnlyClickHouse
 from streams.clickhouse.readonly import (
     QueryRefusedError,
     restrict,
@@ -17,7 +17,7 @@ from streams.clickhouse.readonly import (
 @pytest.fixture(scope="module")
 def reader(migrated_clickhouse, clickhouse_folder):
     assert migrated_clickhouse.database == "adloom"
-    return ReadOnlyClickHouse(clickhouse_folder, Limits(seconds=5))
+    return ReadOnlyClickHouse(clickhouse_folder, QueryLimits(seconds=5))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from schemas.records import Behavior, Text
 from schemas.vocabulary import deployed
 from streams.admission.pseudonym import pseudonymise
 from streams.demo.simulate.audience import AudienceConfig, Pace, run_audience
-from streams.demo.simulate.people import PeopleConfig, Person, Population
+from streams.demo.simulate.people import PeopleConfig, Population, SimulatedPerson
 from streams.demo.simulate.texts import comment, query
 from streams.demo.simulate.visit import VisitConfig
 from streams.kafka.topics import BEHAVIOR, TEXT
@@ -74,7 +74,7 @@ def test_the_same_seed_makes_the_same_people_and_another_seed_others(population,
 
 
 def test_a_person_shows_nothing_of_their_taste():
-    visible = {field.name for field in fields(Person)}
+    visible = {field.name for field in fields(SimulatedPerson)}
     assert not visible & {"taste", "group", "shares", "fit"}
 
 

@@ -9,7 +9,7 @@ from streams.stages.attribution.stage import Attribution
 from streams.stages.creatives.stage import Creatives
 from streams.stages.preferences.stage import Preferences
 from streams.stages.requests.stage import Requests
-from streams.stages.texts.stage import Texts
+from streams.stages.texts.stage import TextSignals
 from tests.good_records import good
 from tests.streams.sink_records import (
     IDS,
@@ -93,7 +93,7 @@ def test_a_bad_record_that_no_stage_reads_gets_a_dead_letter(intake):
 
 
 @pytest.mark.parametrize(
-    "stage", [Attribution, Creatives, Preferences, Requests, Texts]
+    "stage", [Attribution, Creatives, Preferences, Requests, TextSignals]
 )
 def test_what_a_stage_reads_is_reported_by_stages(stage):
     assert set(stage.sources) <= REPORTED_BY_STAGES

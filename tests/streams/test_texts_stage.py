@@ -4,7 +4,7 @@ from hypothesis import given, settings, strategies as st
 from schemas.records import Text, TextSignal
 from schemas.vocabulary import deployed
 from streams.engine.stage import Incoming
-from streams.stages.texts.stage import Texts
+from streams.stages.texts.stage import TextSignals
 
 
 def text(words: str, kind: str = "search", **changes) -> Text:
@@ -19,7 +19,9 @@ def text(words: str, kind: str = "search", **changes) -> Text:
     return Text(**(fields | changes))
 
 
-def read(stage: Texts, *texts: Text | None, partition: int = 0) -> list[TextSignal]:
+def read(
+    stage: TextSignals, *texts: Text | None, partition: int = 0
+) -> list[TextSignal]:
     incoming = [
         Incoming(Text, "u1", each, partition, offset)
         for offset, each in enumerate(texts)
@@ -30,7 +32,7 @@ def read(stage: Texts, *texts: Text | None, partition: int = 0) -> list[TextSign
 
 
 def shifts(words: str, kind: str, **changes) -> dict[str, float]:
-    (signal,) = read(Texts(), text(words, kind, **changes))
+    (signal,) = read(TextSignals(), text(words, kind, **changes))
     return {shift.category: shift.weight for shift in signal.shifts}
 
 
@@ -40,7 +42,7 @@ def test_a_search_is_worth_a_click_on_what_it_names():
 
 
 def test_a_search_has_no_sentiment():
-    (signal,) = read(Texts(), text("best awful horrible headphones"))
+    (signal,) = read(TextSignals(), text("best awful horrible headphones"))
     assert signal.sentiment == 0
 
 
@@ -83,7 +85,7 @@ def test_an_unknown_category_is_ignored():
 
 
 def test_without_consent_nothing_is_read_from_a_text():
-    stage = Texts()
+    stage = TextSignals()
     (signal,) = read(stage, text("I hate this coffee", "review", consent=False))
     assert (signal.keywords, signal.sentiment, signal.shifts) == ((), 0.0, ())
     assert not signal.consent
@@ -91,21 +93,21 @@ def test_without_consent_nothing_is_read_from_a_text():
 
 
 def test_a_signal_carries_ids_and_times_of_its_text_and_not_the_text():
-    (signal,) = read(Texts(), text("coffee for jane@example.com", text_id="t9"))
+    (signal,) = read(TextSignals(), text("coffee for jane@example.com", text_id="t9"))
     assert (signal.text_id, signal.user_id, signal.language) == ("t9", "u1", "en")
     assert signal.written_at == 1_700_000_000_000
     assert not any("jane" in keyword for keyword in signal.keywords)
 
 
 def test_a_tombstone_has_no_signal():
-    assert read(Texts(), None) == []
+    assert read(TextSignals(), None) == []
 
 
 @pytest.mark.parametrize(
     "words", ["", " ", "👍", "x" * 4_000, "这个耳机质量很差。" * 440]
 )
 def test_odd_texts_have_a_signal(words):
-    assert len(read(Texts(), text(words, "review"))) == 1
+    assert len(read(TextSignals(), text(words, "review"))) == 1
 
 
 @settings(max_examples=60)
@@ -122,7 +124,7 @@ def test_odd_texts_have_a_signal(words):
     st.none() | st.sampled_from(["en", "zh-CN", "fr", "x"]),
 )
 def test_the_signal_of_any_text_stays_within_the_contract(words, kind, category, tag):
-    (signal,) = read(Texts(), text(words, kind, category=category, language=tag))
+    (signal,) = read(TextSignals(), text(words, kind, category=category, language=tag))
     assert signal.language in {"en", "zh", "und"}
     assert len(signal.keywords) <= 16
     assert len(set(signal.keywords)) == len(signal.keywords)
@@ -135,16 +137,16 @@ def test_the_signal_of_any_text_stays_within_the_contract(words, kind, category,
 
 def test_a_restored_stage_says_what_the_first_would_have_said():
     texts = [text(f"tent stove lantern {word}") for word in ("rope", "map", "pan")] * 40
-    first = Texts()
+    first = TextSignals()
     read(first, *texts)
-    second = Texts()
+    second = TextSignals()
     second.restore(first.take_dirty())
     follow_up = text("lantern with usb port for the tent")
     assert read(first, follow_up) == read(second, follow_up)
 
 
 def test_a_dropped_partition_leaves_no_state():
-    stage = Texts()
+    stage = TextSignals()
     read(stage, text("tent"), partition=0)
     read(stage, text("tent"), partition=1)
     stage.drop(0)
@@ -153,4 +155,4 @@ def test_a_dropped_partition_leaves_no_state():
 
 def test_the_same_texts_give_the_same_signals():
     texts = [text("camping stove", text_id=str(i)) for i in range(5)]
-    assert read(Texts(), *texts) == read(Texts(), *texts)
+    assert read(TextSignals(), *texts) == read(TextSignals(), *texts)

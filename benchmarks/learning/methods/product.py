@@ -29,7 +29,7 @@ from streams.stages.creatives.arms import Arm
 from streams.stages.creatives.briefs import Briefs
 from streams.stages.creatives.counter_random import seeds_of
 from streams.stages.creatives.inference import OnnxModel
-from streams.stages.creatives.picking import Group, Picker
+from streams.stages.creatives.picking import ArmRequests, Picker
 
 _ROWS = 256
 _NOBODYS = ""
@@ -100,7 +100,7 @@ class Product:
         for start in range(0, len(condition), _ROWS):
             rows = condition[start : start + _ROWS]
             briefs = Briefs.about([_NOBODYS] * len(rows))
-            group = Group(rows, briefs, seeds_of(self._seeds(len(rows))))
+            group = ArmRequests(rows, briefs, seeds_of(self._seeds(len(rows))))
             if variant == "exact":
                 worth, _ = self._served.worth(self._served.person(rows))
                 columns, continuous = best_designs(self._served.layout, worth.mean(2))

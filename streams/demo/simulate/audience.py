@@ -17,7 +17,7 @@ from model_export.space.design_space import DesignSpace, load
 from streams.columns.ids import derived_seed
 from streams.demo.simulate.client import AdClient
 from streams.demo.simulate.people import PeopleConfig, Population
-from streams.demo.simulate.result import AudienceResult, Tally
+from streams.demo.simulate.result import AudienceCounts, AudienceResult
 from streams.demo.simulate.visit import Visit, VisitConfig
 
 __all__ = ["AudienceConfig", "AudienceResult", "run_audience"]
@@ -77,7 +77,7 @@ async def run_audience(
         space: creative space that tastes are calibrated on; the bundled one if None.
     """
     population = await asyncio.to_thread(Population, config.people, space or load())
-    tally = Tally()
+    tally = AudienceCounts()
     pace = Pace(config.requests_per_s)
     clicks: set[asyncio.Task[None]] = set()
     connector = aiohttp.TCPConnector(limit=2 * config.concurrency)
@@ -110,13 +110,15 @@ async def run_audience(
     return result
 
 
-def _is_over(stop: asyncio.Event, tally: Tally, config: AudienceConfig) -> bool:
+def _is_over(
+    stop: asyncio.Event, tally: AudienceCounts, config: AudienceConfig
+) -> bool:
     reached = config.max_ads is not None and tally.n_ads >= config.max_ads
     return stop.is_set() or reached
 
 
 async def _report(
-    tally: Tally, on_progress: Callable[[AudienceResult], None] | None
+    tally: AudienceCounts, on_progress: Callable[[AudienceResult], None] | None
 ) -> None:
     while on_progress is not None:
         await asyncio.sleep(PROGRESS_S)

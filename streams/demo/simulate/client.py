@@ -8,8 +8,8 @@ from typing import Any
 
 import aiohttp
 
-from streams.demo.simulate.people import Person
-from streams.demo.simulate.result import Tally
+from streams.demo.simulate.people import SimulatedPerson
+from streams.demo.simulate.result import AudienceCounts
 
 _OK = 200
 _ACCEPTED = 202
@@ -30,13 +30,15 @@ class AdClient:
         self,
         session: aiohttp.ClientSession,
         turn: Callable[[], Awaitable[None]],
-        tally: Tally,
+        tally: AudienceCounts,
     ) -> None:
         self._session = session
         self._turn = turn
         self._tally = tally
 
-    async def ad(self, person: Person, placement: str) -> dict[str, Any] | None:
+    async def ad(
+        self, person: SimulatedPerson, placement: str
+    ) -> dict[str, Any] | None:
         """Return an ad for a person, or None when the server failed."""
         await self._turn()
         self._tally.n_ad_requests += 1
@@ -56,25 +58,27 @@ class AdClient:
         self._tally.n_fallbacks += bool(ad["fallback"])
         return ad
 
-    async def click(self, person: Person, url: str) -> bool:
+    async def click(self, person: SimulatedPerson, url: str) -> bool:
         """Follow an ad's link as far as the server's answer."""
         body = await self._body("GET", url, person, _FOUND, allow_redirects=False)
         self._tally.n_clicks += body is not None
         return body is not None
 
-    async def events(self, person: Person, events: list[dict[str, Any]]) -> None:
+    async def events(
+        self, person: SimulatedPerson, events: list[dict[str, Any]]
+    ) -> None:
         """Send what a person did."""
         await self._turn()
         if await self._body("POST", "/v1/events", person, _ACCEPTED, json=events):
             self._tally.n_events += len(events)
 
-    async def texts(self, person: Person, texts: list[dict[str, Any]]) -> None:
+    async def texts(self, person: SimulatedPerson, texts: list[dict[str, Any]]) -> None:
         """Send what a person wrote."""
         await self._turn()
         if await self._body("POST", "/v1/texts", person, _ACCEPTED, json=texts):
             self._tally.n_texts += len(texts)
 
-    async def profile(self, person: Person) -> None:
+    async def profile(self, person: SimulatedPerson) -> None:
         """Say who a person is."""
         profile = {
             "language": person.language,
@@ -88,7 +92,12 @@ class AdClient:
         await self._body("PUT", path, person, _ACCEPTED, json=profile)
 
     async def _body(
-        self, method: str, path: str, person: Person, expected: int, **more: Any
+        self,
+        method: str,
+        path: str,
+        person: SimulatedPerson,
+        expected: int,
+        **more: Any,
     ) -> bytes | None:
         """Return the answer's body, or None, counted, when it is not as expected."""
         self._tally.n_http += 1

@@ -68,7 +68,7 @@ class PeopleConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class SimulatedPerson:
     """One simulated person, as far as others can see them."""
 
     number: int
@@ -118,24 +118,24 @@ class Population:
         self._visits = np.cumsum(activity) / activity.sum()
         self.scale, self.offset = self._calibrated(rng)
 
-    def visitor(self, draw: float) -> Person:
+    def visitor(self, draw: float) -> SimulatedPerson:
         """Return whose visit comes next; `draw` is uniform in [0, 1)."""
         number = int(np.searchsorted(self._visits, draw, side="right"))
         return self.people[min(number, len(self.people) - 1)]
 
-    def category(self, person: Person, draw: float) -> str:
+    def category(self, person: SimulatedPerson, draw: float) -> str:
         """Return a category that a person turns to; `draw` is uniform in [0, 1)."""
         column = int(np.searchsorted(self._cumulative[person.number], draw))
         return deployed().categories[min(column, len(deployed().categories) - 1)]
 
-    def likes(self, person: Person, category: str) -> bool:
+    def likes(self, person: SimulatedPerson, category: str) -> bool:
         """Return whether a person likes a category more than their average one."""
         column = deployed().column(category)
         return column is not None and bool(self.fit[person.number, column] > 0)
 
     def click_probability(
         self,
-        person: Person,
+        person: SimulatedPerson,
         design: dict[str, Any],
         category: str | None,
         surface: Surface,
@@ -159,7 +159,7 @@ class Population:
         )
         return float(1.0 / (1.0 + np.exp(-log_odds)))
 
-    def best_design(self, person: Person) -> dict[str, Any]:
+    def best_design(self, person: SimulatedPerson) -> dict[str, Any]:
         """Return the design that this person likes best, hard rules aside."""
         taste = self.tastes[person.number][None]
         vectors = self.likings.best(self._space, taste).astype(np.float32)
@@ -177,12 +177,12 @@ class Population:
                 worth += float(likings.distance_cost(attribute, at, taste))
         return worth
 
-    def _person(self, number: int, rng: np.random.Generator) -> Person:
+    def _person(self, number: int, rng: np.random.Generator) -> SimulatedPerson:
         config = self.config
         language = "zh" if rng.random() < config.chinese else "en"
         is_robot = bool(rng.random() < config.robots)
         browser = str(rng.choice(_BROWSERS)).format(rng.integers(115, 145))
-        return Person(
+        return SimulatedPerson(
             number=number,
             user_id=f"sim-{config.seed}-{number:05d}",
             language=language,
@@ -219,7 +219,7 @@ class Population:
         same = np.repeat(taste[None], len(vectors), 0)
         return self.likings.total(self._space, vectors.astype(np.float64), same)
 
-    def _context(self, person: Person, rng: np.random.Generator) -> float:
+    def _context(self, person: SimulatedPerson, rng: np.random.Generator) -> float:
         """Return the log-odds of a typical place and category for a person."""
         column = deployed().column(self.category(person, float(rng.random()))) or 0
         places = list(self.surfaces.values())

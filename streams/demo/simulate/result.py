@@ -44,7 +44,7 @@ class AudienceResult:
 
 
 @dataclass(slots=True)
-class Tally:
+class AudienceCounts:
     """Counts while the audience runs."""
 
     n_ad_requests: int = 0

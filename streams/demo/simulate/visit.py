@@ -10,7 +10,7 @@ from typing import Any
 from schemas.vocabulary import deployed
 from streams.demo.simulate.client import AdClient
 from streams.demo.simulate.people import Population
-from streams.demo.simulate.result import Tally
+from streams.demo.simulate.result import AudienceCounts
 from streams.demo.simulate.texts import comment, query
 
 
@@ -62,7 +62,7 @@ class Visit:
         client: AdClient,
         population: Population,
         config: VisitConfig,
-        tally: Tally,
+        tally: AudienceCounts,
         clicks: "set[asyncio.Task[None]]",
         rng: Random,
     ) -> None:

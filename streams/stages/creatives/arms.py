@@ -12,7 +12,7 @@ import numpy as np
 from schemas.records import ModelRelease
 from streams.columns.ids import derived_seeds
 from streams.errors import StateError
-from streams.stages.creatives.model import Model
+from streams.stages.creatives.model import ServedModel
 
 
 @dataclass(frozen=True)
@@ -20,17 +20,17 @@ class Arm:
     """One experiment arm; a control arm has no model."""
 
     name: str
-    model: Model | None = None
-    shadow: Model | None = None
+    model: ServedModel | None = None
+    shadow: ServedModel | None = None
 
     @property
     def model_name(self) -> str:
-        """Model's name, or random."""
+        """ServedModel's name, or random."""
         return self.model.name if self.model else "random"
 
     @property
     def version(self) -> int:
-        """Model's version, or 0."""
+        """ServedModel's version, or 0."""
         return self.model.version if self.model else 0
 
     @property
@@ -48,7 +48,7 @@ class Arm:
         """Both digests: what decides an answer, beside the request and its seed."""
         return self.sha256 + self.posterior_sha256
 
-    def learnt(self, model: Model) -> "Arm":
+    def learnt(self, model: ServedModel) -> "Arm":
         """Return the arm with a newer posterior, when it is of a version of its own."""
         ours, shadow = self.model, self.shadow
         if ours is not None and ours.version == model.version:
@@ -70,7 +70,7 @@ class Arms:
         self._canary: Arm | None = None
         self._canary_share = 0.0
 
-    def follow(self, release: ModelRelease, models: Mapping[int, Model]) -> None:
+    def follow(self, release: ModelRelease, models: Mapping[int, ServedModel]) -> None:
         """Take over a release; `models` holds its champion and its candidate."""
         before = self._champion
         champion = models[release.champion_version]
@@ -85,7 +85,7 @@ class Arms:
         if before is not None and before.version != champion.version:
             self.n_swaps += 1
 
-    def learn(self, model: Model) -> None:
+    def learn(self, model: ServedModel) -> None:
         """Answer with a newer posterior of a version that serves or is on trial."""
         if self._champion is not None:
             self._champion = self._champion.learnt(model)

@@ -7,13 +7,12 @@ order of `schemas/creative.avsc`; the bytes are those of `schemas.avro.Codec`.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from model_export.space.conditioning import sealed
 from model_export.space.design_space import DesignSpace
-from schemas.records import Asset, Copy, Design, Surface
+from schemas.records import Asset, Design, Surface
 from schemas.vocabulary import Vocabulary, deployed
 from streams.columns.avro_columns import (
     Blocks,
@@ -30,6 +29,7 @@ from streams.columns.avro_rows import rows, text
 from streams.columns.changelog import varint
 from streams.columns.digests import Digests
 from streams.columns.ids import derived_ids
+from streams.rendering.renderer import Renderer
 from streams.stages.creatives.arms import Arm
 from streams.stages.creatives.briefs import Briefs
 from streams.stages.creatives.counter_random import Words
@@ -45,27 +45,6 @@ _VALUE = b"\2"
 _TRUE = b"\1"
 
 _SURFACES = deployed().surfaces
-
-
-class Renderer(Protocol):
-    """Words and pictures for a design; a pure function of its arguments."""
-
-    worded: tuple[str, ...]
-    """The categorical attributes that the words depend on."""
-
-    def copy(self, design: Design, category: str, language: str) -> Copy:
-        """Return the words."""
-
-    def assets(
-        self,
-        surface: Surface,
-        design: Design,
-        copy: Copy,
-        category: str,
-        language: str,
-        creative_id: str,
-    ) -> tuple[Asset, ...]:
-        """Return the rendered forms for a surface."""
 
 
 @dataclass(frozen=True)

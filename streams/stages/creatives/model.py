@@ -11,7 +11,7 @@ from model_export.space.design_space import DesignSpace
 Floats = NDArray[np.floating]
 
 
-class Model(Protocol):
+class ServedModel(Protocol):
     """One immutable version of a generator and its critic, with one posterior."""
 
     name: str

@@ -31,7 +31,7 @@ from streams.stages.creatives.counter_random import (
     normals,
     uniforms,
 )
-from streams.stages.creatives.model import Floats, Model
+from streams.stages.creatives.model import Floats, ServedModel
 from streams.stages.creatives.picks import NO_SHADOW, Picks, merged
 
 BOLD_SHARE = 0.2
@@ -43,7 +43,7 @@ variety, for most of it comes from sampling."""
 
 
 @dataclass(frozen=True)
-class Group:
+class ArmRequests:
     """The requests of a micro-batch that one arm answers."""
 
     conditions: Floats
@@ -94,18 +94,20 @@ class Picker:
         for listed in places.values():
             arm = arms[listed[0]]
             own = np.array(listed, np.intp)
-            group = Group(conditions[own], briefs.of(listed), seeds[own])
+            group = ArmRequests(conditions[own], briefs.of(listed), seeds[own])
             parts.append((own, self._pick_for(arm, group)))
         return merged(parts)
 
-    def _pick_for(self, arm: Arm, group: Group) -> Picks:
+    def _pick_for(self, arm: Arm, group: ArmRequests) -> Picks:
         pools, scores = self.pools(arm.model, group)
         shadow = NO_SHADOW
         if arm.shadow and self._rehearses(arm.shadow, group):
             shadow = arm.shadow.version
         return self._choose(pools, scores, group.seeds, shadow)
 
-    def pools(self, model: Model | None, group: Group) -> tuple[Pools, Floats | None]:
+    def pools(
+        self, model: ServedModel | None, group: ArmRequests
+    ) -> tuple[Pools, Floats | None]:
         """Return candidates, and their click logits [n, K, S] if a model proposed."""
         if model is None:
             k = self._settings.candidates
@@ -122,10 +124,12 @@ class Picker:
         chosen, continuous = pools.candidates.chosen, pools.candidates.continuous
         return pools, looks.scores(model.layout, chosen, continuous, worth, base)
 
-    def _judged(self, candidates: Candidates, group: Group) -> Pools:
+    def _judged(self, candidates: Candidates, group: ArmRequests) -> Pools:
         return self._proposer.judged(candidates, group.briefs, group.seeds)
 
-    def _generated(self, model: Model, person: Floats, seeds: Words) -> Candidates:
+    def _generated(
+        self, model: ServedModel, person: Floats, seeds: Words
+    ) -> Candidates:
         """Return designs sampled from the generator, `SAMPLES` a latent."""
         n, k = len(seeds), self._n_generated
         n_latents = -(-k // SAMPLES)
@@ -138,7 +142,7 @@ class Picker:
             logits[:, latent], continuous[:, latent], self._temperatures, seeds
         )
 
-    def _thompson(self, model: Model, worth: Floats, seeds: Words) -> Candidates:
+    def _thompson(self, model: ServedModel, worth: Floats, seeds: Words) -> Candidates:
         """Return the best design of the posterior mean, and those of some draws.
 
         Whatever the generator proposes, the pool then has what the critic would choose
@@ -206,7 +210,7 @@ class Picker:
             self._settings.exploration,
         )
 
-    def _rehearses(self, shadow: Model, group: Group) -> bool:
+    def _rehearses(self, shadow: ServedModel, group: ArmRequests) -> bool:
         """Let a shadow version do the same work; nothing it does may hurt serving."""
         try:
             _, scores = self.pools(shadow, group)

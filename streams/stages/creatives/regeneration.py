@@ -7,17 +7,18 @@ from schemas.lock import LockedIds
 from schemas.preference_vector import from_bytes
 from schemas.records import Creative
 from schemas.vocabulary import Vocabulary
+from streams.rendering.renderer import Renderer
 from streams.stages.creatives.arms import Arm
 from streams.stages.creatives.briefs import Briefs
 from streams.stages.creatives.counter_random import seeds_of
-from streams.stages.creatives.messages import Answers, CreativeMessages, Renderer
-from streams.stages.creatives.model import Model
+from streams.stages.creatives.messages import Answers, CreativeMessages
+from streams.stages.creatives.model import ServedModel
 from streams.stages.creatives.picking import Picker
 
 
 def regenerate(
     creative: Creative,
-    model: Model | None,
+    model: ServedModel | None,
     picker: Picker,
     renderer: Renderer,
     vocabulary: Vocabulary,

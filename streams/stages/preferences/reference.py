@@ -49,7 +49,7 @@ Gains = Sequence[tuple[str, float]]
 
 
 @dataclass
-class Person:
+class KnownPerson:
     """What is kept of a person; sums are as of `as_of`."""
 
     weights: Sums
@@ -97,11 +97,11 @@ class SeenIds:
         return True
 
 
-class Partition:
+class PeopleOfPartition:
     """The people of one partition."""
 
     def __init__(self, window: int) -> None:
-        self.people: dict[str, Person] = {}
+        self.people: dict[str, KnownPerson] = {}
         self.changed: dict[str, None] = {}
         self.gone: dict[str, None] = {}
         """Erased people whose tombstone is not written yet."""
@@ -140,7 +140,7 @@ class ReferencePreferences:
         self._lives_ms = 1000.0 * np.array(settings.half_lives_s)
         self._vocabulary = vocabulary
         self._columns = {name: i for i, name in enumerate(vocabulary.categories)}
-        self._partitions: dict[int, Partition] = {}
+        self._partitions: dict[int, PeopleOfPartition] = {}
 
     # -- events -------------------------------------------------------------------
 
@@ -163,7 +163,9 @@ class ReferencePreferences:
         """Return nothing: weights decay by being read later."""
         return []
 
-    def _behave(self, partition: Partition, event: Behavior, offset: int) -> None:
+    def _behave(
+        self, partition: PeopleOfPartition, event: Behavior, offset: int
+    ) -> None:
         is_new = partition.seen.is_new((event.user_id, event.event_id))
         if partition.includes(0, event.user_id, offset) or not is_new:
             return
@@ -179,7 +181,9 @@ class ReferencePreferences:
         elif event.kind == "click":
             _click(person, event)
 
-    def _describe(self, partition: Partition, profile: Profile, offset: int) -> None:
+    def _describe(
+        self, partition: PeopleOfPartition, profile: Profile, offset: int
+    ) -> None:
         """Take a profile over, and what interests it declares."""
         if partition.includes(1, profile.user_id, offset):
             return
@@ -193,7 +197,9 @@ class ReferencePreferences:
             self._learn(person, profile.updated_at, gains, consent=profile.consent)
             person.n_events -= 1  # it says who somebody is, not what they did
 
-    def _read(self, partition: Partition, text: TextSignal, offset: int) -> None:
+    def _read(
+        self, partition: PeopleOfPartition, text: TextSignal, offset: int
+    ) -> None:
         """Take over what a text says about its writer."""
         if partition.includes(2, text.user_id, offset):
             return
@@ -202,12 +208,14 @@ class ReferencePreferences:
             gains = [(one.category, one.weight) for one in text.shifts]
             self._learn(person, text.written_at, gains, consent=text.consent)
 
-    def _erase(self, partition: Partition, user_id: str, offset: int) -> None:
+    def _erase(self, partition: PeopleOfPartition, user_id: str, offset: int) -> None:
         if not partition.includes(1, user_id, offset):
             partition.people.pop(user_id, None)
             partition.gone[user_id] = None
 
-    def _learn(self, person: Person, at: int, gains: Gains, *, consent: bool) -> None:
+    def _learn(
+        self, person: KnownPerson, at: int, gains: Gains, *, consent: bool
+    ) -> None:
         """Add an event of an instant; without consent forget what was learnt."""
         person.n_events += 1
         if at > person.as_of:
@@ -227,11 +235,11 @@ class ReferencePreferences:
                 if category in self._columns:
                     person.weights[:, self._columns[category]] += amount * left
 
-    def _person(self, partition: Partition, user_id: str) -> Person:
+    def _person(self, partition: PeopleOfPartition, user_id: str) -> KnownPerson:
         """Return a person who is about to change."""
         partition.changed[user_id] = None
         if user_id not in partition.people:
-            partition.people[user_id] = Person(self._no_weights())
+            partition.people[user_id] = KnownPerson(self._no_weights())
         return partition.people[user_id]
 
     def _no_weights(self) -> Sums:
@@ -252,7 +260,7 @@ class ReferencePreferences:
             partition.gone.clear()
         return rows
 
-    def _record(self, partition: Partition, user_id: str) -> Preference:
+    def _record(self, partition: PeopleOfPartition, user_id: str) -> Preference:
         person = partition.people[user_id]
         behavior_offset, profile_offset, text_offset = partition.positions
         return Preference(
@@ -310,11 +318,11 @@ class ReferencePreferences:
             record = replace(record, half_lives_s=self._lives_s, weights=nothing)
         return record if reason_to_reject(record, ANY_TIME) is None else None
 
-    def _restored(self, record: Preference, offsets: tuple[int, ...]) -> Person:
+    def _restored(self, record: Preference, offsets: tuple[int, ...]) -> KnownPerson:
         weights = np.frombuffer(record.weights, "<f4").astype(np.float64)
         n_ticks = min(len(record.unclicked_at) // 4, N_UNCLICKED)
         ticks = np.frombuffer(record.unclicked_at, "<u4", n_ticks)
-        return Person(
+        return KnownPerson(
             weights=weights.reshape(self._no_weights().shape),
             exposures=_floats(record.exposures, len(SURFACES)),
             bursts=_floats(record.bursts, 2),
@@ -335,9 +343,9 @@ class ReferencePreferences:
         """Forget a partition."""
         self._partitions.pop(partition, None)
 
-    def _partition(self, number: int) -> Partition:
+    def _partition(self, number: int) -> PeopleOfPartition:
         if number not in self._partitions:
-            self._partitions[number] = Partition(self._window)
+            self._partitions[number] = PeopleOfPartition(self._window)
         return self._partitions[number]
 
 
@@ -346,7 +354,7 @@ def _left(passed_ms: int, half_lives_ms: Sums | float) -> Sums:
     return np.exp2(-passed_ms / np.asarray(half_lives_ms))
 
 
-def _show(person: Person, event: Behavior, surface: int) -> None:
+def _show(person: KnownPerson, event: Behavior, surface: int) -> None:
     """Count an impression."""
     passed = person.as_of - event.occurred_at
     person.exposures[surface] += _left(passed, FATIGUE_HALF_LIFE_MS)
@@ -357,7 +365,7 @@ def _show(person: Person, event: Behavior, surface: int) -> None:
         person.unclicked = newest[:N_UNCLICKED]
 
 
-def _click(person: Person, event: Behavior) -> None:
+def _click(person: KnownPerson, event: Behavior) -> None:
     """Count a click, which forgives the impressions before it."""
     passed = person.as_of - event.occurred_at
     person.bursts[1] += _left(passed, BURST_HALF_LIFE_MS)

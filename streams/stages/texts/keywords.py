@@ -19,7 +19,7 @@ MIN_PHRASE_TEXTS: Final = 2.5
 MIN_PHRASE_SHARE: Final = 0.2
 
 
-class Candidate(NamedTuple):
+class Term(NamedTuple):
     """A term of one text."""
 
     term: str
@@ -28,14 +28,14 @@ class Candidate(NamedTuple):
     """Summed over its occurrences."""
 
 
-def candidates(found: Sequence[Token]) -> list[Candidate]:
+def candidates(found: Sequence[Token]) -> list[Term]:
     """Return the distinct words and two-word phrases of a text, in order."""
     weights: dict[str, tuple[tuple[str, ...], float]] = {}
     for words, weight in _occurrences(found):
         term = _join(words)
         if len(term) <= MAX_TERM_CHARACTERS:
             weights[term] = (words, weights.get(term, (words, 0.0))[1] + weight)
-    return [Candidate(term, *rest) for term, rest in weights.items()]
+    return [Term(term, *rest) for term, rest in weights.items()]
 
 
 def ranked_keywords(
@@ -84,13 +84,13 @@ def _join(words: tuple[str, ...]) -> str:
     return (" " if is_latin else "").join(words)
 
 
-def _information(candidate: Candidate, counts: TermCounts, partition: int) -> float:
+def _information(candidate: Term, counts: TermCounts, partition: int) -> float:
     idfs = [counts.idf(partition, word) for word in candidate.words]
     boost = PHRASE_BOOST if len(idfs) > 1 else 1.0
     return boost * sum(idfs) / len(idfs)
 
 
-def _is_known_phrase(candidate: Candidate, counts: TermCounts, partition: int) -> bool:
+def _is_known_phrase(candidate: Term, counts: TermCounts, partition: int) -> bool:
     n_phrase = counts.frequency(partition, candidate.term)
     rarest = min(counts.frequency(partition, word) for word in candidate.words)
     return n_phrase >= MIN_PHRASE_TEXTS and n_phrase >= MIN_PHRASE_SHARE * rarest

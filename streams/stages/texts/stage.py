@@ -16,7 +16,7 @@ from streams.stages.texts.term_counts import TermCounts
 from streams.stages.texts.tokens import tokens
 
 
-class Texts:
+class TextSignals:
     """The texts stage: one signal per text, in order.
 
     Its state is the table of term counts behind the keywords' idf, per partition. The
@@ -86,6 +86,6 @@ class Texts:
         )
 
 
-def build(_settings: Settings, _wire: Wire) -> Texts:
+def build(_settings: Settings, _wire: Wire) -> TextSignals:
     """Return the stage that reads texts."""
-    return Texts()
+    return TextSignals()
