@@ -101,9 +101,9 @@ def from_snapshot(folder, kernels):
     return stage
 
 
-def told(stage):
-    """What is known of each person, by names: of weights and exposures not zero."""
-    for user in range(4):  # touched, so that a checkpoint writes everybody
+def touch(stage, n_users=2):
+    """Have a checkpoint write everybody: a view of nothing in particular each."""
+    for user in range(n_users):
         one = Behavior(
             event_id=f"again{user}",
             user_id=f"u{user}",
@@ -112,6 +112,11 @@ def told(stage):
             consent=True,
         )
         stage.step([Incoming(Behavior, one.user_id, one, 0, 10_000 + user)], NOW)
+
+
+def told(stage):
+    """What is known of each person, by names: of weights and exposures not zero."""
+    touch(stage, 4)
     found = {}
     for row in stage.take_dirty():
         record = CODEC.decode(row.value)

@@ -23,7 +23,7 @@ from streams import settings
 from streams.stages.creatives.inference import OnnxModel
 
 TOML = (
-    'name = "small"\n[categorical]\nhero = ["a", "b", "c"]\n[continuous]\nx = [0, 1]\n'
+    'name = "small"\n[categorical]\nflavour = ["a", "b", "c"]\n[continuous]\nx = [0, 1]\n'
 )
 LIKED = ("running", "coffee", "wine")
 SURFACES = ("search", "social", "video", "device")
