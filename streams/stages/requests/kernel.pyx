@@ -34,6 +34,8 @@ cdef enum:
     N_PLACES = 4
     BLOCK = 32
     VERSION = 1
+    MARKED_VERSION = 2
+    MARK_BYTES = 6
     STYLES_END = 0x1F
 
 cdef enum:
@@ -56,6 +58,8 @@ cdef int64_t NULL_VALUE = <int64_t>(<uint64_t>1 << 63)
 
 cdef double MARGIN = 1e-4
 """So near to the threshold, the rounding of a distance is left to Python."""
+
+MOST_PLACES = N_PLACES
 
 cdef inline int64_t number_in(uint64_t slot) noexcept nogil:
     """Return the row number in a slot of the key index."""

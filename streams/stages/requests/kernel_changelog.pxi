@@ -20,6 +20,10 @@ cdef inline int varint_size(int64_t value) noexcept nogil:
     return size
 
 
+class _OtherRow(Exception):
+    """A row of another vocabulary: Python reads it."""
+
+
 cdef inline uint8_t* put(uint8_t* p, const void* content, int64_t n) noexcept nogil:
     memcpy(p, content, n)
     return p + n
@@ -32,13 +36,15 @@ cdef uint8_t* put_row(VectorPool pool, const Row* row, uint8_t* p) noexcept nogi
     cdef Entry entry
     cdef const Spot* place
     cdef int i
-    head.version = VERSION
+    head.version = MARKED_VERSION if pool.is_marked else VERSION
     head.flags = (CONSENT if row.consent else 0) | (CHINESE if row.is_chinese else 0) | (HISTORY if row.has_history else 0) | (VECTOR if row.vector else 0)
     head.n_categories = <uint16_t>pool.n_categories
     head.since = row.since
     head.active_at = row.active_at
     head.n_unclicked = row.n_unclicked
     p = put(p, &head, sizeof(Head))
+    if pool.is_marked:
+        p = put(p, pool.mark, MARK_BYTES)
     if row.vector:
         p = put(p, pool.at(row.vector), wide)
     for i in range(N_PLACES):
@@ -95,8 +101,16 @@ cdef int take_row(VectorPool pool, Row* row, const uint8_t* p, const uint8_t* en
         raise ValueError("a person's row is cut off")
     memcpy(&head, p, sizeof(Head))
     p += sizeof(Head)
-    if head.version != VERSION:
-        raise ValueError(f"a person's row of version {head.version}: expected {VERSION}; another release wrote it")
+    if head.version > MARKED_VERSION or not head.version:
+        raise ValueError(f"a person's row of version {head.version}: expected {MARKED_VERSION} at most; another release wrote it")
+    if (head.version == MARKED_VERSION) != pool.is_marked:
+        raise _OtherRow
+    if pool.is_marked:
+        if end - p < MARK_BYTES:
+            raise ValueError("a person's row is cut off")
+        if memcmp(p, pool.mark, MARK_BYTES):
+            raise _OtherRow
+        p += MARK_BYTES
     is_kept = head.n_categories == pool.n_categories
     row.since = head.since
     row.active_at = head.active_at
@@ -163,7 +177,7 @@ cdef class Logged(Folded):
 
     def sections(self, int64_t max_bytes):
         """Return changed rows as records sections (bytes, number of records); call them clean."""
-        cdef int64_t most = sizeof(Head) + N_PLACES * sizeof(Entry) + (1 + N_PLACES) * 4 * <int64_t>self.pool.n_categories
+        cdef int64_t most = sizeof(Head) + MARK_BYTES + N_PLACES * sizeof(Entry) + (1 + N_PLACES) * 4 * <int64_t>self.pool.n_categories
         message_array, section_array = np.empty(most, np.uint8), np.empty(max_bytes + most + 66_000, np.uint8)
         cdef uint8_t[::1] message = message_array
         cdef uint8_t[::1] section = section_array
@@ -190,7 +204,8 @@ cdef class Logged(Folded):
     def restore(self, payload, int64_t from_offset):
         """Put the rows of a payload back, in offset order.
 
-        Returns those of `styles`, (key, row or None), whose keys end in `STYLES_END`.
+        Returns those of `styles`, (key, row or None), whose keys end in `STYLES_END`;
+        None when a row is of another vocabulary: what is in then is not all.
         """
         cdef const uint8_t[::1] content = payload.records
         cdef int64_t delta, key, value, base_offset = payload.base_offset
@@ -213,7 +228,10 @@ cdef class Logged(Folded):
             if key & LENGTH_MASK and p[(key & LENGTH_MASK) - 1] == STYLES_END:
                 styles.append((p[:(key & LENGTH_MASK) - 1], bytes_at(base, value)))
             else:
-                self.restore_row(base, key, value)
+                try:
+                    self.restore_row(base, key, value)
+                except _OtherRow:
+                    return None
         return styles
 
     cdef int restore_row(self, const uint8_t* base, int64_t key, int64_t value) except -1:

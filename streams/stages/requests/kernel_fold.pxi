@@ -127,7 +127,7 @@ cdef class Folded(People):
     cdef float* scratch  # [categories]
     cdef int64_t n_flagged
 
-    def __cinit__(self, rules, int n_categories):
+    def __cinit__(self, rules, int n_categories, bytes mark=b""):
         self.scratch = <float*>calloc(n_categories, 4)
         if self.scratch == NULL:
             raise MemoryError

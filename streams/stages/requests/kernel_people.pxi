@@ -31,10 +31,10 @@ cdef class People:
     cdef list dirty
     cdef readonly int64_t n_unfit
 
-    def __cinit__(self, rules, int n_categories):
+    def __cinit__(self, rules, int n_categories, bytes mark=b""):
         self.rules = Rules(rules)
         self.index = KeyIndex()
-        self.pool = VectorPool(n_categories)
+        self.pool = VectorPool(n_categories, mark)
         self.rows = np.zeros(0, _FIELDS)
         self.dirty = []
         self.reserve(1)

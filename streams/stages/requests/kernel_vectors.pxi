@@ -83,10 +83,17 @@ cdef class VectorPool:
     cdef int64_t n_taken
     cdef int64_t capacity
     cdef list free_numbers
+    cdef bint is_marked  # by the digest of a vocabulary, else it is the bundled one
+    cdef uint8_t mark[MARK_BYTES]
 
-    def __cinit__(self, int n_categories):
+    def __cinit__(self, int n_categories, bytes mark=b""):
         if not 1 <= n_categories <= 65_535:
             raise ValueError(f"expected 1 to 65535 categories, got {n_categories}")
+        if len(mark) not in (0, MARK_BYTES):
+            raise ValueError(f"expected a mark of {MARK_BYTES} bytes, got {len(mark)}")
+        self.is_marked = len(mark) > 0
+        if mark:
+            memcpy(self.mark, <const uint8_t*><const char*>mark, MARK_BYTES)
         self.n_categories = n_categories
         self.n_taken = 1
         self.capacity = 256

@@ -1,21 +1,25 @@
 """What the requests stage remembers of a person, and when they need a new creative.
 
-A row of the changelog, little-endian, is `HEAD`, the latest vector if there is one,
-then for each placement `ENTRY` and, if it differs from the latest one, its snapshot.
+A row of the changelog, little-endian, is `HEAD`, the vocabulary's digest (6 bytes) in
+version 2, the latest vector if there is one, then for each placement `ENTRY` and, if it
+differs from the latest one, its snapshot. Version 1 is of the bundled vocabulary.
 """
 
 import struct
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from schemas.preference_vector import Floats, cosine_distance, from_bytes, to_bytes
 from schemas.records import RequestReason
-from schemas.vocabulary import deployed
+from schemas.vocabulary import VocabularyError, deployed, ids_of, mapped, mark
+from streams.errors import StateError
 
 HEAD = struct.Struct("<BBHqqI")
 """Version, flags, categories, since, active_at, n_unclicked."""
 ENTRY = struct.Struct("<BBqII")
 """Placement, snapshot, requested_at, n_requests, unclicked."""
-VERSION = 1
+VERSION, MARKED_VERSION = 1, 2
 
 PLACES = tuple(deployed().placements)
 """A row names a placement by its place in here: new ones come last."""
@@ -139,15 +143,17 @@ def encode_person(person: Person, n_categories: int) -> bytes:
         | _VECTOR * (person.vector is not None)
     )
     latest = b"" if person.vector is None else to_bytes(person.vector)
+    seal = mark_bytes()
     parts = [
         HEAD.pack(
-            VERSION,
+            MARKED_VERSION if seal else VERSION,
             flags,
             n_categories,
             person.since,
             person.active_at,
             person.n_unclicked,
         ),
+        seal,
         latest,
     ]
     for number, name in enumerate(PLACES):
@@ -166,19 +172,28 @@ def _encode_place(number: int, place: Place, latest: bytes) -> tuple[bytes, byte
     return ENTRY.pack(number, kind, *numbers), snapshot
 
 
+def mark_bytes() -> bytes:
+    """Return the digest that rows carry; nothing under the bundled vocabulary."""
+    return bytes.fromhex(mark() or "")
+
+
 def decode_person(row: bytes, n_categories: int) -> Person:
-    """Return the person of a row; vectors of another vocabulary are left out.
+    """Return the person of a row; vectors come under our vocabulary.
 
     Raises:
         ValueError: the row is cut off, or of another release.
+        StateError: nobody knows its vocabulary.
     """
-    if not row or row[0] != VERSION:
+    if not row or row[0] not in {VERSION, MARKED_VERSION}:
         raise ValueError(
-            f"a person's row of version {row[:1].hex() or 'none'}: expected {VERSION}; "
-            "another release wrote it"
+            f"a person's row of version {row[:1].hex() or 'none'}: expected "
+            f"{MARKED_VERSION} at most; another release wrote it"
         )
     read = _Reader(row, n_categories)
-    _, flags, read.n_written, since, active_at, n_unclicked = read.numbers(HEAD)
+    version, flags, read.n_written, since, active_at, n_unclicked = read.numbers(HEAD)
+    if version == MARKED_VERSION:
+        read.take_mark()
+    placements = read.ids.placements
     vector = read.vector() if flags & _VECTOR else None
     person = Person(
         since=since,
@@ -191,7 +206,7 @@ def decode_person(row: bytes, n_categories: int) -> Person:
     )
     while read.at < len(row):
         number, kind, requested_at, n_requests, unclicked = read.numbers(ENTRY)
-        if number >= len(PLACES) or kind > _SAME:
+        if number >= len(placements) or kind > _SAME:
             raise ValueError(
                 f"a person's row with placement {number}, snapshot {kind}: "
                 "another release wrote it"
@@ -199,9 +214,10 @@ def decode_person(row: bytes, n_categories: int) -> Person:
         snapshot = read.vector() if kind == _OWN else None
         if kind == _SAME and vector is not None:
             snapshot = vector.copy()
-        person.places[PLACES[number]] = Place(
-            n_requests, requested_at, unclicked, snapshot
-        )
+        if placements[number] in PLACES:
+            person.places[placements[number]] = Place(
+                n_requests, requested_at, unclicked, snapshot
+            )
     return person
 
 
@@ -213,18 +229,37 @@ class _Reader:
         self._n_categories = n_categories
         self.n_written = n_categories
         """Categories of the vectors in this row."""
+        self.ids = ids_of(None)
+        """Of the vocabulary that wrote this row."""
         self.at = 0
 
     @property
     def is_ours(self) -> bool:
-        return self.n_written == self._n_categories
+        """Whether vectors can be read: they have the columns that they should."""
+        return (
+            self.n_written == len(self.ids.categories)
+            and self._n_categories == len(deployed().categories)
+        ) or (self.n_written == self._n_categories and self.ids == ids_of(None))
+
+    def take_mark(self) -> None:
+        digest = self._take(len(bytes.fromhex(deployed().digest))).hex()
+        try:
+            self.ids = ids_of(digest)
+        except VocabularyError as error:
+            raise StateError(f"changelog of requests: {error}") from error
 
     def numbers(self, layout: struct.Struct) -> tuple[int, ...]:
         return layout.unpack(self._take(layout.size))
 
     def vector(self) -> Floats | None:
         found = from_bytes(self._take(4 * self.n_written))
-        return found if self.is_ours else None
+        if not self.is_ours or self.ids == deployed().ids:
+            return found if self.is_ours else None
+        ours = deployed()
+        vector: Floats = mapped(
+            found, self.ids.categories, ours.categories, ours.maps
+        ).astype(np.float32)
+        return vector
 
     def _take(self, n: int) -> bytes:
         content = self._row[self.at : self.at + n]

@@ -3,6 +3,7 @@
 It says what the table means, and is the table where there is no compiler.
 """
 
+from collections.abc import Iterator
 from heapq import heappop, heappush
 
 from streams.columns.batches import records_section, sections
@@ -16,6 +17,13 @@ from streams.stages.requests.person import (
     encode_person,
 )
 from streams.stages.requests.styles import KEY_END, StyleCounts
+
+
+def rows_of(payload: Payload, from_offset: int) -> Iterator[tuple[bytes, bytes | None]]:
+    """Yield (key, row) of a batch of the changelog, in offset order."""
+    for delta, key, row in frames(bytes(payload.records), payload.n_records):
+        if payload.base_offset + delta >= from_offset:
+            yield cut(payload, key) or b"", cut(payload, row)
 
 
 class PeopleByName:
@@ -95,10 +103,7 @@ class PeopleByName:
 
     def restore(self, payload: Payload, from_offset: int) -> None:
         """Take people back from a batch of the changelog, in offset order."""
-        for delta, key_span, span in frames(bytes(payload.records), payload.n_records):
-            if payload.base_offset + delta < from_offset:
-                continue
-            key, row = cut(payload, key_span) or b"", cut(payload, span)
+        for key, row in rows_of(payload, from_offset):
             if key.endswith(KEY_END):
                 self.styles.restore(key[: -len(KEY_END)], row)
                 continue

@@ -93,7 +93,11 @@ class Requests:
         frame: bytes | None = None,
         use_compiled: bool = True,
     ) -> None:
-        self.use_compiled = use_compiled and KERNEL is not None
+        self.use_compiled = (
+            use_compiled
+            and KERNEL is not None
+            and len(deployed().placements) <= KERNEL.MOST_PLACES
+        )
         self.columnar = COLUMNS if self.use_compiled else {}
         self._rules = NeedRules(
             shift=settings.shift,

@@ -11,9 +11,18 @@ import numpy.typing as npt
 from streams.columns.batches import records_section
 from streams.columns.columns import Columns, Ints
 from streams.columns.payload import Payload
-from streams.stages.requests.person import NeedRules, Person
+from streams.stages.requests.person import (
+    NeedRules,
+    Person,
+    decode_person,
+    mark_bytes,
+)
 from streams.stages.requests.reading import Taste, tastes_at
-from streams.stages.requests.styles import StyleCounts
+from streams.stages.requests.reference import rows_of
+from streams.stages.requests.styles import KEY_END, StyleCounts
+
+Styles = list[tuple[bytes, bytes | None]]
+"""(user id, row) of what was seen and not clicked."""
 
 BUCKET_BITS = 8
 """Calls lie in buckets of 2**8 ms."""
@@ -91,7 +100,8 @@ class PeopleTable:
     def __init__(self, kernel: ModuleType, rules: NeedRules, n_categories: int) -> None:
         self.styles = StyleCounts(rules.fatigue_impressions)
         """What these people saw and did not click."""
-        self._rows: Any = kernel.Rows(rules, n_categories)
+        self._rows: Any = kernel.Rows(rules, n_categories, mark_bytes())
+        self._n_categories = n_categories
         self._alarms = RowAlarms()
         self._gone: dict[str, None] = {}
         self._is_restored = False
@@ -179,5 +189,21 @@ class PeopleTable:
     def restore(self, payload: Payload, from_offset: int) -> None:
         """Take people back from a batch of the changelog, in offset order."""
         self._is_restored = True
-        for key, row in self._rows.restore(payload, from_offset):
+        styles = self._rows.restore(payload, from_offset)
+        if styles is None:
+            styles = self._restore_others(payload, from_offset)
+        for key, row in styles:
             self.styles.restore(key, row)
+
+    def _restore_others(self, payload: Payload, from_offset: int) -> Styles:
+        """Take a batch back row by row: some are of another vocabulary."""
+        styles = []
+        for key, row in rows_of(payload, from_offset):
+            if key.endswith(KEY_END):
+                styles.append((key[: -len(KEY_END)], row))
+                continue
+            user_id = key.decode(errors="replace")
+            self._rows.remove(user_id)
+            if row is not None:
+                self._rows.store(user_id, decode_person(row, self._n_categories))
+        return styles
