@@ -12,7 +12,8 @@ from schemas.vocabulary.content import Category, Placement, Size, Vocabulary
 FORMAT = 1
 MAX_CATEGORIES = 512
 """As many as the compiled fold finds by hash, with room to spare."""
-MAX_SURFACES = 16
+MAX_SURFACES = 14
+"""Exposures on them and on unnamed ones: a length of one byte in the changelog."""
 MAX_PLACEMENTS = 255
 """A row of the requests stage names a placement by one byte."""
 MAX_SIDE_PX = 4_096

@@ -16,6 +16,8 @@ is kept as of the newest event, and what comes later shrinks it.
 import numpy as np
 import numpy.typing as npt
 
+from schemas.vocabulary import deployed
+
 Rows = npt.NDArray[np.void]
 
 TICK_BITS = 9
@@ -27,11 +29,13 @@ EPOCH_MS = 946_684_800_000
 N_UNCLICKED = 6
 """How many of the newest impressions without a click are told apart."""
 
-SURFACES = ("search", "social", "video", "device", "other")
+SURFACES = (*deployed().surfaces, "other")
 """Styles of creative that wear out apart; the last one is an unnamed surface."""
 
 
-def row_dtype(n_half_lives: int, n_categories: int) -> np.dtype[np.void]:
+def row_dtype(
+    n_half_lives: int, n_categories: int, n_surfaces: int = len(SURFACES)
+) -> np.dtype[np.void]:
     """Return the layout of a row; the compiled fold reads the same offsets."""
     return np.dtype(
         [
@@ -45,13 +49,9 @@ def row_dtype(n_half_lives: int, n_categories: int) -> np.dtype[np.void]:
             ("key_length", "<u2"),  # 0: nobody's row
             ("consent", "u1"),
             ("dirty", "u1"),
-            (
-                "exposures",
-                "<f4",
-                (len(SURFACES),),
-            ),  # impressions, decayed like the weights
             ("bursts", "<f4", (2,)),  # impressions, clicks, decayed to `as_of`
             ("unclicked", "<u4", (N_UNCLICKED,)),  # ticks, newest first; 0: none
+            ("exposures", "<f4", (n_surfaces,)),  # impressions, decayed like weights
             ("weights", "<f4", (n_half_lives, n_categories)),
         ]
     )

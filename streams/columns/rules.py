@@ -1,10 +1,12 @@
 """What an event is worth to the preferences of a person."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import get_args
 
 from schemas.records import BehaviorKind
+from streams.columns.rows import SURFACES
 
 KIND_WEIGHTS: dict[str, float] = {
     "impression": 0.0,
@@ -35,6 +37,9 @@ class FoldRules:
     kind_weights: tuple[float, ...] = tuple(KIND_WEIGHTS[kind] for kind in KINDS)
     fatigue_half_life_ms: float = FATIGUE_HALF_LIFE_MS
     burst_half_life_ms: float = BURST_HALF_LIFE_MS
+    n_surfaces: int = len(SURFACES)
+    homes: tuple[tuple[str, int], ...] = ()
+    """Other names of categories, and the column of each."""
 
     @property
     def max_age_ms(self) -> float:
@@ -43,8 +48,17 @@ class FoldRules:
         return MAX_HALF_LIVES * shortest
 
 
-def fold_rules(half_lives_s: Sequence[float], categories: Sequence[str]) -> FoldRules:
+def fold_rules(
+    half_lives_s: Sequence[float],
+    categories: Sequence[str],
+    maps: Mapping[str, str] = MappingProxyType({}),
+) -> FoldRules:
     """Return the rules for half-lives in seconds, shortest first.
+
+    Args:
+        half_lives_s: one or more.
+        categories: in column order.
+        maps: other names of categories.
 
     Raises:
         ValueError: there is no half-life, or one is not positive.
@@ -54,4 +68,5 @@ def fold_rules(half_lives_s: Sequence[float], categories: Sequence[str]) -> Fold
     return FoldRules(
         half_lives_ms=tuple(length * 1000.0 for length in half_lives_s),
         categories=tuple(categories),
+        homes=tuple((name, categories.index(home)) for name, home in maps.items()),
     )

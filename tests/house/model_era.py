@@ -22,9 +22,13 @@ from schemas.vocabulary import deployed
 from streams import settings
 from streams.stages.creatives.inference import OnnxModel
 
-TOML = (
-    'name = "small"\n[categorical]\nflavour = ["a", "b", "c"]\n[continuous]\nx = [0, 1]\n'
-)
+TOML = """
+name = "small"
+[categorical]
+flavour = ["a", "b", "c"]
+[continuous]
+x = [0, 1]
+"""
 LIKED = ("running", "coffee", "wine")
 SURFACES = ("search", "social", "video", "device")
 

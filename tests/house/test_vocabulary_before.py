@@ -15,13 +15,13 @@ from schemas.lock import LockedIds
 from schemas.records import Creative, CreativeRequest, Preference
 from schemas.vocabulary import Ids, bundled, deployed
 from streams.admission.records import reason_to_reject
-from streams.columns.payload import Payload
 from streams.columns.vocabulary import translated_record
 from streams.engine.snapshot_file import read_into
-from streams.engine.stage import rows_of
+from streams.engine.stage import Section, rows_of
 from streams.stages.creatives.inference import OnnxModel
 from streams.stages.preferences.stage import Preferences
 from tests.house import era
+from tests.streams.kernels import needs_kernels
 
 BEFORE = Path(__file__).parent / "before"
 
@@ -57,11 +57,11 @@ def holds_what_was_written(rows):
 def test_the_changelog_is_read(kernels):
     content = (BEFORE / "preferences.records").read_bytes()
     stage = era.stage_of(kernels)
-    stage.restore_payloads(0, [Payload(content, 2, 0, 0)], 0)
-    stage.restored(0, {})
+    stage.restore(rows_of([Section(0, content, 2)]))
     holds_what_was_written(written(stage))
 
 
+@needs_kernels
 def test_the_snapshot_is_read():
     stage = era.stage_of("auto")
     assert isinstance(stage, Preferences)
@@ -71,8 +71,7 @@ def test_the_snapshot_is_read():
 
 def written(stage):
     era.touch(stage)
-    rows = rows_of(stage.take_sections())
-    return {row.key: era.CODEC.decode(row.value) for row in rows}
+    return {row.key: era.CODEC.decode(row.value) for row in stage.take_dirty()}
 
 
 def test_messages_are_read():
@@ -126,7 +125,7 @@ def test_a_preference_of_an_unknown_vocabulary_is_refused_with_what_to_do():
     rows = era.CODEC
     stage = era.stage_of("auto")
     content = (BEFORE / "preferences.records").read_bytes()
-    stage.restore_payloads(0, [Payload(content, 2, 0, 0)], 0)
+    stage.restore(rows_of([Section(0, content, 2)]))
     (record, *_) = written(stage).values()
     strange = Preference(
         **{n: getattr(record, n) for n in record.__slots__} | {"vocabulary": "0" * 12}

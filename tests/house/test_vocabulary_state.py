@@ -39,7 +39,7 @@ def test_grown_reordered_and_back_people_keep_every_weight(tmp_path, kernels, wh
     assert before["u0"]["exposures"] == dict.fromkeys(
         ("search", "social", "video", "device"), 1.0
     )
-    for vocabulary in (v.grown(), v.reordered()):
+    for vocabulary in (v.grown(), v.reordered(), v.with_a_surface()):
         after = told(what, tmp_path / "one", kernels, vocabulary)
         assert {one["vocabulary"] for one in after.values()} != {None}
         assert plain(after) == plain(before)
@@ -72,6 +72,29 @@ def test_a_vocabulary_that_nobody_kept_stops_the_worker_with_a_sentence(
         kept.unlink()
     with pytest.raises(AssertionError, match="run `adloom vocabulary keep FILE`"):
         told("changelog", tmp_path / "one", kernels, None)
+
+
+@pytest.mark.parametrize("way", ["auto", "python"])
+def test_requests_remember_tastes_and_placements_by_name(tmp_path, way):
+    folder = tmp_path / "one"
+    folder.mkdir()
+
+    def people(what, vocabulary):
+        store = folder / "models"
+        words = ("tests.house.requests_era", what, str(folder), way)
+        return json.loads(v.run(*words, vocabulary=vocabulary, store=store))
+
+    before = people("write", None)
+    assert before["u0"]["vector"] == {"coffee": 9.0, "tea": 3.0}
+    assert before["u0"]["places"]["video-end"] == {"coffee": 9.0, "tea": 3.0}
+    for change in (v.grown(), v.reordered(), v.with_a_surface(), None):
+        assert people("read", change) == before
+    lost = people("read", v.without("tea", 'tea = "wine"'))
+    assert lost["u0"]["vector"] == {"coffee": 9.0, "wine": 3.0}
+    grown = people("write", v.grown())
+    assert grown == before
+    for change in (v.grown(), None, v.reordered(), v.with_a_surface()):
+        assert people("read", change) == before
 
 
 def plain(people):

@@ -33,7 +33,6 @@ cdef enum:
     AHEAD = 16
     TICK_BITS = 9
     N_UNCLICKED = 6
-    N_SURFACES = 5
     N_KINDS = 16
     MAX_LIVES = 16
     CATEGORY_SLOTS = 1024
@@ -66,7 +65,6 @@ cdef packed struct Row:
     uint16_t key_length
     uint8_t consent
     uint8_t dirty
-    float exposures[N_SURFACES]
     float bursts[2]
     uint32_t unclicked[N_UNCLICKED]
 

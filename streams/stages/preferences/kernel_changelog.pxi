@@ -76,12 +76,12 @@ cdef int64_t preference_size(Folder rules, const Row* row, const Written* alike)
     size += varint_size(row.key_length) + row.key_length + varint_size(row.as_of) + varint_size(wide) + wide
     size += varint_size(row.n_events) + varint_size(instant(row.last_click)) + varint_size(instant(row.withdrawn))
     # One byte each: consent and the five lengths that are below 64.
-    return size + 5 + 4 * (n_unclicked_of(row) + N_SURFACES + 2)
+    return size + 5 + 4 * (n_unclicked_of(row) + rules.n_surfaces + 2)
 
 
 cdef uint8_t* put_preference(Folder rules, const uint8_t* key, const Row* row, uint8_t* p, const Written* alike) noexcept nogil:
     """Write one Preference message; there is room for its `preference_size`."""
-    cdef const float* weights = <const float*>(<const uint8_t*>row + sizeof(Row))
+    cdef const float* weights = exposures_of(row) + rules.n_surfaces
     cdef double age = <double>(row.as_of - (EPOCH_MS + (<int64_t>row.landmark << TICK_BITS)))
     cdef int life, n_unclicked = n_unclicked_of(row)
     memcpy(p, alike.frame, alike.n_frame)
@@ -103,8 +103,8 @@ cdef uint8_t* put_preference(Folder rules, const uint8_t* key, const Row* row, u
     p = put_varint(p, instant(row.last_click))
     p = put_varint(p, instant(row.withdrawn))
     p = put_bytes(p, row.unclicked, 4 * n_unclicked)
-    p = put_varint(p, 4 * N_SURFACES)
-    p = put_decayed(p, row.exposures, N_SURFACES, power_of_two(-age * rules.fatigue_per_ms))
+    p = put_varint(p, 4 * rules.n_surfaces)
+    p = put_decayed(p, exposures_of(row), rules.n_surfaces, power_of_two(-age * rules.fatigue_per_ms))
     p = put_varint(p, 8)
     memcpy(p, row.bursts, 8)
     return p + 8
@@ -287,13 +287,13 @@ cdef void fetch_people(KeyIndex index, const uint8_t* base, const int64_t[:] use
 
 cdef void restore_sums(Folder rules, Row* row, const uint8_t* base, int64_t lived, int64_t weighed, int64_t unclicked, int64_t exposed, int64_t burst, const uint8_t[::1] lives, int64_t wide) noexcept nogil:
     """Take back what decays; weights of other half-lives or categories start anew."""
-    cdef float* weights = <float*>(<uint8_t*>row + sizeof(Row))
+    cdef float* weights = exposures_of(row) + rules.n_surfaces
     cdef double age = <double>(row.as_of - (EPOCH_MS + (<int64_t>row.landmark << TICK_BITS)))
     cdef int life, i
     cdef float grown
     memset(weights, 0, wide)
     memset(row.unclicked, 0, 4 * N_UNCLICKED)
-    memset(row.exposures, 0, 4 * N_SURFACES)
+    memset(exposures_of(row), 0, 4 * rules.n_surfaces)
     memset(row.bursts, 0, 8)
     if span_length(weighed) == wide and span_length(lived) == lives.shape[0] and memcmp(base + (lived >> LENGTH_BITS), &lives[0], lives.shape[0]) == 0:
         memcpy(weights, base + (weighed >> LENGTH_BITS), wide)
@@ -303,10 +303,10 @@ cdef void restore_sums(Folder rules, Row* row, const uint8_t* base, int64_t live
                 weights[life * rules.n_categories + i] *= grown
     if 0 <= span_length(unclicked) <= 4 * N_UNCLICKED:
         memcpy(row.unclicked, base + (unclicked >> LENGTH_BITS), span_length(unclicked) & ~3)
-    if span_length(exposed) == 4 * N_SURFACES:
-        memcpy(row.exposures, base + (exposed >> LENGTH_BITS), 4 * N_SURFACES)
+    if span_length(exposed) == 4 * rules.n_surfaces:
+        memcpy(exposures_of(row), base + (exposed >> LENGTH_BITS), 4 * rules.n_surfaces)
         grown = <float>power_of_two(age * rules.fatigue_per_ms)
-        for i in range(N_SURFACES):
-            row.exposures[i] *= grown
+        for i in range(rules.n_surfaces):
+            exposures_of(row)[i] *= grown
     if span_length(burst) == 8:
         memcpy(row.bursts, base + (burst >> LENGTH_BITS), 8)

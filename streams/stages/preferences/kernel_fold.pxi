@@ -1,10 +1,16 @@
 # Columns -> rows.
 
+cdef inline float* exposures_of(const Row* row) noexcept nogil:
+    """Return where a row's exposures are: one a surface, the last of unnamed ones."""
+    return <float*>(<uint8_t*>row + sizeof(Row))
+
+
 cdef class Folder:
     """What an event is worth: half-lives, weights by kind, categories."""
 
     cdef int n_lives
     cdef int n_categories
+    cdef int n_surfaces
     cdef double per_ms[MAX_LIVES]
     cdef double fatigue_per_ms
     cdef double burst_per_ms
@@ -19,10 +25,12 @@ cdef class Folder:
     def __init__(self, rules):
         if len(rules.half_lives_ms) > MAX_LIVES or len(rules.kind_weights) >= N_KINDS:
             raise ValueError(f"expected at most {MAX_LIVES} half-lives, got {len(rules.half_lives_ms)}")
-        if len(rules.categories) * 2 > CATEGORY_SLOTS:
-            raise ValueError(f"expected at most {CATEGORY_SLOTS // 2} categories, got {len(rules.categories)}")
+        n_names = len(rules.categories) + len(rules.homes)
+        if n_names * 2 > CATEGORY_SLOTS:
+            raise ValueError(f"expected at most {CATEGORY_SLOTS // 2} names of categories, got {n_names}")
         self.n_lives = len(rules.half_lives_ms)
         self.n_categories = len(rules.categories)
+        self.n_surfaces = rules.n_surfaces
         for i, length in enumerate(rules.half_lives_ms):
             self.per_ms[i] = 1.0 / length
         self.fatigue_per_ms = 1.0 / rules.fatigue_half_life_ms
@@ -34,7 +42,9 @@ cdef class Folder:
         memset(self.category_hash, 0, sizeof(self.category_hash))
         for column, name in enumerate(rules.categories):
             self.know(name.encode(), column)
-        self.stride = sizeof(Row) + self.n_lives * self.n_categories * 4
+        for name, column in rules.homes:
+            self.know(name.encode(), column)
+        self.stride = sizeof(Row) + (self.n_surfaces + self.n_lives * self.n_categories) * 4
         self.last_weights = self.stride - self.n_categories * 4
 
     cdef void know(self, bytes name, int column):
@@ -64,12 +74,12 @@ cdef class Folder:
         """
         PREFETCH(row)
         PREFETCH(row + 63)
-        PREFETCH(row + sizeof(Row) - 1)
+        PREFETCH(row + sizeof(Row) + 4 * self.n_surfaces - 1)
         PREFETCH(row + self.is_weighed[kind] * (self.last_weights + column * 4))
 
     cdef void move_landmark(self, Row* row, uint32_t tick) noexcept nogil:
         """Express a row's sums relative to a newer landmark."""
-        cdef float* weights = <float*>(<uint8_t*>row + sizeof(Row))
+        cdef float* weights = exposures_of(row) + self.n_surfaces
         cdef double passed = <double>(<int64_t>(tick - row.landmark) << TICK_BITS)
         cdef float shrink
         cdef int life, i
@@ -79,12 +89,12 @@ cdef class Folder:
                 for i in range(self.n_categories):
                     weights[life * self.n_categories + i] *= shrink
             shrink = <float>power_of_two(-passed * self.fatigue_per_ms)
-            for i in range(N_SURFACES):
-                row.exposures[i] *= shrink
+            for i in range(self.n_surfaces):
+                exposures_of(row)[i] *= shrink
         row.landmark = tick
 
     cdef void fold_event(self, Row* row, int64_t at, int kind, int surface, int column, int consent) noexcept nogil:
-        cdef float* weights = <float*>(<uint8_t*>row + sizeof(Row))
+        cdef float* weights = exposures_of(row) + self.n_surfaces
         cdef uint32_t tick = tick_of(at)
         cdef double age = <double>(at - (EPOCH_MS + (<int64_t>row.landmark << TICK_BITS)))
         cdef float amount = self.kind_weights[kind]
@@ -110,7 +120,7 @@ cdef class Folder:
             for i in range(self.n_lives):
                 weights[i * self.n_categories + column] += amount * <float>power_of_two(age * self.per_ms[i])
         if kind == IMPRESSION:
-            row.exposures[surface] += <float>power_of_two(age * self.fatigue_per_ms)
+            exposures_of(row)[surface] += <float>power_of_two(age * self.fatigue_per_ms)
             row.bursts[0] += burst
             if tick > row.last_click and tick > row.unclicked[N_UNCLICKED - 1]:
                 keep_newest(row.unclicked, tick)
@@ -213,8 +223,8 @@ cdef inline int64_t fold_new(Folder rules, KeyIndex index, const uint8_t* base, 
             continue
         row = <Row*>(table + number * stride)
         surface = events.surfaces[i]
-        if surface < 0 or surface >= N_SURFACES:
-            surface = N_SURFACES - 1
+        if surface < 0 or surface >= rules.n_surfaces:
+            surface = rules.n_surfaces - 1
         rules.fold_event(row, events.times[i], <int>(events.kinds[i] & (N_KINDS - 1)), <int>surface, ahead.column[j], <int>events.consents[i])
         n_folded += 1
         if not row.dirty:
@@ -302,7 +312,7 @@ def signal(Folder rules, rows, int64_t number, int64_t at, bint consent, const i
     if rows.itemsize != rules.stride or not 0 <= number < rows.shape[0]:
         raise IndexError(f"no row {number}")
     cdef Row* row = <Row*>(&memory[0] + number * rules.stride)
-    cdef float* weights = <float*>(<uint8_t*>row + sizeof(Row))
+    cdef float* weights = exposures_of(row) + rules.n_surfaces
     cdef double age
     cdef int64_t i
     cdef int life

@@ -139,7 +139,7 @@ class ReferencePreferences:
         self._lives_s = settings.half_lives_s
         self._lives_ms = 1000.0 * np.array(settings.half_lives_s)
         self._vocabulary = vocabulary
-        self._columns = {name: i for i, name in enumerate(vocabulary.categories)}
+        self._columns = vocabulary.columns
         self._partitions: dict[int, PeopleOfPartition] = {}
 
     # -- events -------------------------------------------------------------------
@@ -243,7 +243,7 @@ class ReferencePreferences:
         return partition.people[user_id]
 
     def _no_weights(self) -> Sums:
-        return np.zeros((len(self._lives_s), len(self._columns)))
+        return np.zeros((len(self._lives_s), len(self._vocabulary.categories)))
 
     # -- state --------------------------------------------------------------------
 

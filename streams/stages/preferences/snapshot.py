@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from streams.columns.rows import EPOCH_MS, TICK_BITS
+from streams.columns.rows import EPOCH_MS, SURFACES, TICK_BITS
 from streams.stages.preferences.partition import PreferencePartition
 from streams.stages.preferences.user_table import UserTable
 
 ROWS_PER_PART = 100_000
 
-FORMAT = "preferences-1"
+FORMAT = "preferences-2"
 
 ROWS, _PROFILES, _WINDOW = b"r", b"P", b"W"
 
@@ -81,5 +81,6 @@ def _renewed(table: UserTable, content: memoryview) -> memoryview:
 
 
 def layout(half_lives_s: Sequence[int], categories: Sequence[str]) -> str:
-    """Return what the rows of a snapshot mean: another layout cannot be loaded."""
-    return json.dumps([FORMAT, list(half_lives_s), list(categories)])
+    """Return what the rows of a snapshot mean; `converting` reads other layouts."""
+    named = [list(half_lives_s), list(categories), list(SURFACES)]
+    return json.dumps([FORMAT, *named])

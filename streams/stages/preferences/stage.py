@@ -59,8 +59,10 @@ class Preferences:
     ) -> None:
         self._settings = settings
         self._codec = codec
-        self._rules = fold_rules(settings.half_lives_s, vocabulary.categories)
-        self._columns = {name: i for i, name in enumerate(vocabulary.categories)}
+        self._rules = fold_rules(
+            settings.half_lives_s, vocabulary.categories, vocabulary.maps
+        )
+        self._columns = vocabulary.columns
         self._lives = encoded_lives(settings.half_lives_s)
         self._restoring = Restoring(codec, self._lives)
         self._partitions: dict[int, PreferencePartition] = {}

@@ -62,6 +62,12 @@ COLUMNS: Mapping[type[Record], tuple[str, ...]] = {
     Feedback: SEEN,
 }
 
+FIRST_PLACEMENT = next(
+    (one for one in deployed().placements if one == "feed-card"),
+    next(iter(deployed().placements)),
+)
+"""`feed-card`, or the first one of a vocabulary without it."""
+
 MAX_SECTION_BYTES = 800_000
 """A record batch stays below Kafka's default limit of 1 MB."""
 
@@ -72,7 +78,8 @@ class Requests:
     Args:
         settings: thresholds, cooldown and deadline.
         expiry_s: a creative's life, seconds.
-        first_placements: where a person is shown something until it is known better.
+        first_placements: where a person is shown something until it is known better;
+            none: `FIRST_PLACEMENT`.
         active_s: a person counts as active this long after their last event.
         forget_s: a person without an event for this long is forgotten.
         frame: zero byte and schema id of CreativeRequest; requests then leave encoded.
@@ -87,7 +94,7 @@ class Requests:
         settings: RequestsSettings,
         *,
         expiry_s: float = 3_600.0,
-        first_placements: Sequence[str] = ("feed-card",),
+        first_placements: Sequence[str] = (),
         active_s: float = 3_600.0,
         forget_s: float = 7 * 86_400.0,
         frame: bytes | None = None,
@@ -108,7 +115,12 @@ class Requests:
             forget_ms=int(forget_s * 1000),
         )
         deadline_ms = int(settings.deadline_s * 1000)
-        asking = Asking(self._rules, tuple(first_placements), deadline_ms, frame)
+        asking = Asking(
+            self._rules,
+            tuple(first_placements) or (FIRST_PLACEMENT,),
+            deadline_ms,
+            frame,
+        )
         self._learning = Learning(self._rules, asking)
         self._n_categories = len(deployed().categories)
         self._tables: dict[int, People] = {}
