@@ -36,7 +36,7 @@ format: setup ## Format the code
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
 
-generate: setup ## Write what is derived: tables of docs/, compose services, asyncapi.yaml
+generate: setup ## Write what is derived: records, asyncapi.yaml, compose, tables and pictures of docs
 	$(BIN)/python -m schemas
 	$(BIN)/python -m tests.generated
 

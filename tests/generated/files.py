@@ -4,14 +4,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.docs import tables
-from tests.generated import stages
+from tests.generated import asyncapi, house, records, stages
 
 ROOT = Path(__file__).resolve().parents[2]
 
 FILES: dict[str, Callable[[str], str]] = {
     "README.md": stages.names,
+    "asyncapi.yaml": asyncapi.contract,
     "deploy/compose.yaml": stages.services,
     "docs/flow.md": stages.rows,
+    "docs/house.md": house.table,
+    "docs/house.svg": house.picture,
+    "schemas/records.py": records.dataclasses,
     **{f"docs/{page.name}": tables.rewritten for page in tables.PAGES},
 }
 

@@ -1,18 +1,14 @@
 """asyncapi.yaml is valid, and says what the code does."""
 
 import json
-import tomllib
 from pathlib import Path
 
 import jsonschema
 import pytest
 import yaml
 
-from schemas.avro import schema_file
-from streams.kafka.dead_letters import MAX_REASON_CHARS, dead_letter, dead_letter_topic
-from streams.kafka.topic_admin import specs
+from streams.kafka.dead_letters import MAX_REASON_CHARS, dead_letter
 from streams.kafka.topics import TOPICS
-from streams.settings import KafkaSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 SPECIFICATION = Path(__file__).parent / "asyncapi" / "3.0.0.json"
@@ -42,47 +38,6 @@ def test_the_validator_refuses_a_wrong_contract(contract):
         jsonschema.Draft7Validator(schema).validate(wrong)
 
 
-def test_every_topic_is_a_channel_and_nothing_else(contract):
-    addresses = [channel["address"] for channel in contract["channels"].values()]
-    assert sorted(addresses) == sorted(["dlq.{topic}", *(t.name for t in TOPICS)])
-
-
-@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
-def test_a_channel_carries_its_record_by_its_avsc(contract, topic):
-    channel = channel_of(contract, topic.name)
-    (reference,) = channel["messages"].values()
-    message = resolved(contract, reference)
-    assert message["name"] == topic.record.__name__
-    path = (ROOT / message["payload"]["schema"]["$ref"]).resolve()
-    assert path == schema_file(topic.record)
-    assert message["bindings"]["kafka"]["key"]["description"] == topic.key
-
-
-@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
-def test_a_channel_is_configured_as_topics_are_made(contract, topic):
-    made = {spec.name: spec for spec in specs(KafkaSettings())}
-    assert_configured(channel_of(contract, topic.name), made[topic.name])
-    dead_letters = contract["channels"]["deadLetters"]
-    assert_configured(dead_letters, made[dead_letter_topic(topic.name)])
-
-
-def assert_configured(channel, spec):
-    kafka = channel["bindings"]["kafka"]
-    assert kafka["partitions"] == spec.partitions
-    assert kafka["replicas"] == spec.replication
-    config = {
-        name: ",".join(value) if isinstance(value, list) else str(value)
-        for name, value in kafka["topicConfiguration"].items()
-    }
-    assert config == spec.config
-
-
-def test_every_topic_has_dead_letters(contract):
-    channel = contract["channels"]["deadLetters"]
-    assert channel["address"].format(topic="x") == dead_letter_topic("x")
-    assert channel["parameters"]["topic"]["enum"] == [t.name for t in TOPICS]
-
-
 def test_dead_letters_have_the_headers_that_are_sent(contract):
     headers = contract["components"]["messages"]["DeadLetter"]["headers"]
     sent = dead_letter("t", 3, 14, b"k", b"v", "texts", "x" * 5_000)
@@ -109,13 +64,3 @@ def test_every_channel_has_an_operation(contract):
 def test_every_tag_is_declared(contract):
     used = {tag["name"] for o in contract["operations"].values() for tag in o["tags"]}
     assert used == {tag["name"] for tag in contract["info"]["tags"]}
-
-
-def test_the_contract_has_the_version_of_the_project(contract):
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    assert contract["info"]["version"] == project["project"]["version"]
-
-
-def channel_of(contract, address):
-    (found,) = (c for c in contract["channels"].values() if c["address"] == address)
-    return found
