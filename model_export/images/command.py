@@ -120,7 +120,7 @@ def _parser(name: str, description: str, epochs: int) -> argparse.ArgumentParser
     parser.add_argument(
         "--data",
         type=Path,
-        help="zip of <class>/<picture>; left out: 80 bundled photographs (CC0)",
+        help="zip of <class>/<picture>; left out: pictures drawn here",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--seed", type=int, default=0)

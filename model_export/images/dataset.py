@@ -1,8 +1,6 @@
-"""A zip of photographs, one folder per class -> pixels and categories.
+"""A zip of photographs, a folder per class, or a drawn sample -> pixels and categories.
 
-The classic example's data: product photographs at 64x64x3, or 28x28x1 in grey. Without
-a zip of their own, tests and commands read `clothing_sample.zip` beside this module: 80
-photographs from clothing-dataset-small (CC0; the notice is inside the zip).
+The classic example's data: product pictures at 64x64x3, or 28x28x1 in grey.
 """
 
 import hashlib
@@ -17,9 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from model_export.images.products import PRODUCTS, draw_product
+
 ImageSize = Literal[28, 64]
 
-SAMPLE: Final = Path(__file__).with_name("clothing_sample.zip")
+N_OF_A_PRODUCT: Final = 160
+"""Drawings of each product in the sample."""
 N_CHANNELS: Final[dict[ImageSize, int]] = {28: 1, 64: 3}
 """Grey at 28, as in the classic digit and clothing sets; colour at 64."""
 SUFFIXES: Final = (".jpg", ".jpeg", ".png")
@@ -46,7 +47,7 @@ class Photographs:
     names: tuple[str, ...]
     """Class names, sorted."""
     sha256: str
-    """Of the file they came from."""
+    """Of the file they came from, or of the drawn pixels."""
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -104,15 +105,16 @@ def load_photographs(path: Path | None, size: ImageSize) -> Photographs:
     """Read every picture of a zip; its class is the folder it lies in.
 
     Args:
-        path: zip of JPEG or PNG files as `<class>/<name>`; None reads the sample.
+        path: zip of JPEG or PNG files as `<class>/<name>`; None draws the sample.
         size: side in pixels; 28 gives grey pictures, 64 gives colour.
 
     Raises:
         ImageDataError: no such file, no zip, no picture, or a picture that is broken.
     """
-    source = path or SAMPLE
+    if path is None:
+        return drawn_sample(size)
     try:
-        content = source.read_bytes()
+        content = path.read_bytes()
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = sorted(
                 (member for member in archive.infolist() if _is_picture(member)),
@@ -121,12 +123,12 @@ def load_photographs(path: Path | None, size: ImageSize) -> Photographs:
             pictures = [_pixels(archive, member, size) for member in members]
     except (OSError, zipfile.BadZipFile) as error:
         raise ImageDataError(
-            f"expected a zip of photographs at {source}, got: {error}; "
-            "pass --data, or leave it out to use the bundled sample"
+            f"expected a zip of photographs at {path}, got: {error}; "
+            "pass --data, or leave it out to use drawn pictures"
         ) from error
     if not pictures:
         raise ImageDataError(
-            f"{source} holds no <class>/<name> ending in {', '.join(SUFFIXES)}"
+            f"{path} holds no <class>/<name> ending in {', '.join(SUFFIXES)}"
         )
     folders = [_folder(member) for member in members]
     names = tuple(sorted(set(folders)))
@@ -136,6 +138,21 @@ def load_photographs(path: Path | None, size: ImageSize) -> Photographs:
         names,
         hashlib.sha256(content).hexdigest(),
     )
+
+
+def drawn_sample(
+    size: ImageSize, n: int = N_OF_A_PRODUCT, seed: int = 0
+) -> Photographs:
+    """Draw `n` pictures of each product; a larger sample begins with a smaller one."""
+    names = tuple(PRODUCTS)
+    pixels = []
+    for category, name in enumerate(names):
+        rng = np.random.default_rng((seed, category))
+        pixels += [_array(draw_product(name, size, rng), size) for _ in range(n)]
+    stacked = np.stack(pixels)
+    categories = np.repeat(np.arange(len(names)), n)
+    digest = hashlib.sha256(stacked.tobytes()).hexdigest()
+    return Photographs(stacked, categories, names, digest)
 
 
 def _is_picture(member: zipfile.ZipInfo) -> bool:
@@ -161,10 +178,21 @@ def _pixels(
                     f"{member.filename} has {picture.width} x {picture.height} "
                     f"pixels; at most {MAX_PIXELS}"
                 )
-            plain = picture.convert("L" if N_CHANNELS[size] == 1 else "RGB")
-            resized = plain.resize((size, size), Image.Resampling.LANCZOS)
+            resized = _plain(picture, size).resize(
+                (size, size), Image.Resampling.LANCZOS
+            )
     except (UnidentifiedImageError, OSError) as error:
         raise ImageDataError(
             f"{member.filename} is not a readable picture: {error}; remove it"
         ) from error
-    return np.asarray(resized).reshape(size, size, -1).transpose(2, 0, 1)  # (C, S, S)
+    return _array(resized, size)
+
+
+def _plain(picture: Image.Image, size: ImageSize) -> Image.Image:
+    return picture.convert("L" if N_CHANNELS[size] == 1 else "RGB")
+
+
+def _array(picture: Image.Image, size: ImageSize) -> NDArray[np.uint8]:
+    """Return a picture of that size as [C, S, S]."""
+    pixels = np.asarray(_plain(picture, size))
+    return pixels.reshape(size, size, -1).transpose(2, 0, 1)

@@ -1,17 +1,18 @@
 """`adloom bench images` reads what was trained and says what is better and worse."""
 
 import json
-import shutil
+import zipfile
 
 import numpy as np
 import pytest
+from PIL import Image
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
 from benchmarks.figures import UnavailableError  # noqa: E402 - needs torch
 from benchmarks.measures import images  # noqa: E402
 from benchmarks.session import Options, Session  # noqa: E402
-from model_export.images.dataset import SAMPLE  # noqa: E402
+from model_export.images.dataset import drawn_sample  # noqa: E402
 from model_export.images.export import export_generator  # noqa: E402
 from model_export.images.networks import ImageGenerator  # noqa: E402
 from model_export.images.quality import Judged  # noqa: E402
@@ -33,7 +34,12 @@ def test_a_generator_farther_than_the_baseline_does_not():
 
 
 def test_what_was_trained_is_read_and_every_figure_has_its_row(tmp_path, monkeypatch):
-    shutil.copy(SAMPLE, tmp_path / images.PHOTOGRAPHS)
+    products = drawn_sample(28, 8)
+    with zipfile.ZipFile(tmp_path / images.PHOTOGRAPHS, "w") as archive:
+        for number, pixels in enumerate(products.pixels):
+            name = products.names[products.categories[number]]
+            with archive.open(f"{name}/{number}.png", "w") as file:
+                Image.fromarray(pixels[0]).save(file, "PNG")
     monkeypatch.setenv("ADLOOM_BENCH_DATA", str(tmp_path))
     monkeypatch.setattr(images, "SIZES", (28,))
     monkeypatch.setattr(images, "RECIPES", ("gan",))

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model_export.images.dataset import SAMPLE, ImageDataError, load_photographs
+from model_export.images.dataset import (
+    N_OF_A_PRODUCT,
+    ImageDataError,
+    drawn_sample,
+    load_photographs,
+)
+from model_export.images.products import PRODUCTS, draw_product
 
 
 def zip_of(path: Path, **pictures: bytes) -> Path:
@@ -23,19 +29,31 @@ def png(width: int, height: int, colour: tuple[int, int, int]) -> bytes:
 
 
 @pytest.mark.parametrize(("size", "channels"), [(28, 1), (64, 3)])
-def test_the_bundled_sample_has_ten_classes_of_eight(size, channels):
+def test_without_a_zip_ten_products_are_drawn(size, channels):
     photographs = load_photographs(None, size)
-    assert photographs.pixels.shape == (80, channels, size, size)
+    n = N_OF_A_PRODUCT
+    assert photographs.pixels.shape == (10 * n, channels, size, size)
     assert photographs.size == size
-    assert len(photographs.names) == 10
-    assert np.bincount(photographs.categories).tolist() == [8] * 10
+    assert photographs.names == tuple(sorted(photographs.names))
+    assert np.bincount(photographs.categories).tolist() == [n] * 10
     assert photographs.pixels.std() > 30
+    assert len({picture.tobytes() for picture in photographs.pixels}) == 10 * n
 
 
-def test_the_bundled_sample_is_small_and_carries_its_notice():
-    assert SAMPLE.stat().st_size <= 300 * 1024
-    with zipfile.ZipFile(SAMPLE) as archive:
-        assert "CC0" in archive.read("NOTICE.txt").decode()
+def test_the_same_seed_draws_the_same_products():
+    first, again, other = (drawn_sample(64, 2, seed) for seed in (1, 1, 2))
+    assert first.sha256 == again.sha256 != other.sha256
+    assert np.array_equal(first.pixels[:2], drawn_sample(64, 5, 1).pixels[:2])
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_a_product_stands_out_from_its_background(name):
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        pixels = np.asarray(draw_product(name, 64, rng), float)
+        edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+        distance = np.abs(pixels - edge.mean(0)).mean(2)
+        assert (distance > 40).mean() > 0.03
 
 
 def test_a_picture_of_any_size_is_resized_and_labelled_by_its_folder(tmp_path):
@@ -49,7 +67,7 @@ def test_a_picture_of_any_size_is_resized_and_labelled_by_its_folder(tmp_path):
 
 
 def test_batches_hold_every_photograph_once_between_minus_one_and_one():
-    photographs = load_photographs(None, 28)
+    photographs = drawn_sample(28, 8)
     batches = list(photographs.batches(16, np.random.default_rng(0)))
     assert [len(labels) for _, labels in batches] == [16] * 5
     assert sum(np.bincount(labels, minlength=10) for _, labels in batches).tolist() == (
@@ -61,7 +79,7 @@ def test_batches_hold_every_photograph_once_between_minus_one_and_one():
 
 
 def test_the_same_seed_gives_the_same_batches():
-    photographs = load_photographs(None, 28)
+    photographs = drawn_sample(28, 8)
     first, second = (
         next(photographs.batches(16, np.random.default_rng(4))) for _ in range(2)
     )
@@ -69,13 +87,13 @@ def test_the_same_seed_gives_the_same_batches():
 
 
 def test_a_batch_larger_than_the_set_is_the_whole_set():
-    photographs = load_photographs(None, 28)
+    photographs = drawn_sample(28, 8)
     ((pixels, _),) = photographs.batches(500, np.random.default_rng(0))
     assert len(pixels) == 80
 
 
 def test_every_fifth_photograph_of_a_class_is_held_out():
-    every = load_photographs(None, 28)
+    every = drawn_sample(28, 8)
     taught, held_out = every.split()
     assert np.bincount(taught.categories).tolist() == [7] * 10
     assert np.bincount(held_out.categories).tolist() == [1] * 10

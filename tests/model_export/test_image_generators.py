@@ -2,6 +2,8 @@ import json
 import math
 import subprocess
 import sys
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from model_export.images.command import (  # noqa: E402
     MeanLosses,
     TrainingDivergedError,
 )
-from model_export.images.dataset import Photographs, load_photographs  # noqa: E402
+from model_export.images.dataset import Photographs, drawn_sample  # noqa: E402
 from model_export.images.export import (  # noqa: E402
     MAX_DIFFERENCE,
     ImageExportError,
@@ -50,12 +52,8 @@ def _one_thread():
 
 
 def few(size: int, n: int = 20) -> Photographs:
-    """Return some photographs of every class of the bundled sample."""
-    every = load_photographs(None, size)
-    chosen = np.arange(0, len(every), len(every) // n)
-    return Photographs(
-        every.pixels[chosen], every.categories[chosen], every.names, every.sha256
-    )
+    """Return some pictures of every class of the drawn sample."""
+    return drawn_sample(size, n // 10)
 
 
 @pytest.mark.parametrize(("size", "channels"), [(28, 1), (64, 3)])
@@ -151,10 +149,21 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def zip_of(photographs: Photographs, path: Path) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for number, pixels in enumerate(photographs.pixels):
+            name = photographs.names[photographs.categories[number]]
+            picture = Image.fromarray(pixels.transpose(1, 2, 0))
+            with archive.open(f"{name}/{number:04}.png", "w") as file:
+                picture.save(file, "PNG")
+    return path
+
+
 def test_the_command_writes_grids_a_model_and_one_json_line(tmp_path):
+    data = zip_of(drawn_sample(64, 8), tmp_path / "pictures.zip")
     done = command(
         *("--size", "28", "--epochs", "2", "--threads", "1", "--json"),
-        *("--out", str(tmp_path)),
+        *("--data", str(data), "--out", str(tmp_path / "out")),
     )
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.splitlines()
@@ -168,13 +177,26 @@ def test_the_command_writes_grids_a_model_and_one_json_line(tmp_path):
     assert "epoch 2/2" in done.stderr
     with Image.open(report["last_grid"]) as grid:
         assert grid.height == 10 * 30 + 2
-    written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")}
+    out = tmp_path / "out"
+    written = {path.relative_to(out).as_posix() for path in out.rglob("*.*")}
     assert written == {
         "generator.onnx",
         "card.json",
         "samples/epoch_0001.png",
         "samples/epoch_0002.png",
     }
+
+
+@pytest.mark.slow
+def test_the_products_of_the_commands_own_sample_are_recognised(tmp_path):
+    done = command(
+        *("--size", "28", "--epochs", "14", "--threads", "1", "--json"),
+        *("--out", str(tmp_path)),
+    )
+    assert done.returncode == 0, done.stderr
+    quality = json.loads(done.stdout)["quality"]
+    assert quality["drawn"]["recognised"] >= 0.5
+    assert quality["photographs"]["recognised"] > 0.9
 
 
 def test_a_wrong_zip_ends_the_command_with_one_sentence(tmp_path):

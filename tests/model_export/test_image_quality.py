@@ -1,18 +1,18 @@
 import numpy as np
 import pytest
 
-from model_export.images.dataset import load_photographs
+from model_export.images.dataset import drawn_sample
 from model_export.images.quality import Judge
 
 
 @pytest.fixture(scope="module")
 def judge() -> Judge:
-    return Judge(*load_photographs(None, 28).split())
+    return Judge(*drawn_sample(28, 8).split())
 
 
 @pytest.fixture(scope="module")
 def taught() -> np.ndarray:
-    return load_photographs(None, 28).split()[0].floats()
+    return drawn_sample(28, 8).split()[0].floats()
 
 
 def test_copies_of_what_was_taught_are_found_out(judge, taught):

@@ -9,7 +9,7 @@ from model_export.images.adversary import OBJECTIVES, R1_EVERY, Adversary  # noq
 from model_export.images.augmentation import augmented  # noqa: E402 - needs torch
 from model_export.images.autoencoder import pyramid_distance  # noqa: E402
 from model_export.images.class_gaussians import ClassGaussians  # noqa: E402
-from model_export.images.dataset import load_photographs  # noqa: E402
+from model_export.images.dataset import drawn_sample  # noqa: E402
 from model_export.images.networks import ImageGenerator  # noqa: E402
 from model_export.images.weight_average import WeightAverage  # noqa: E402
 
@@ -76,7 +76,7 @@ def test_the_pyramid_forgives_a_moved_edge_more_than_a_missing_one(side):
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_a_discriminator_learns_to_tell_photographs_from_noise(objective):
-    photographs = load_photographs(None, 28)
+    photographs = drawn_sample(28, 8)
     adversary = Adversary(photographs, 1e-3, objective)
     real = torch.from_numpy(photographs.floats()[:80:8])
     category = torch.from_numpy(photographs.categories[:80:8])
@@ -85,7 +85,8 @@ def test_a_discriminator_learns_to_tell_photographs_from_noise(objective):
         float(adversary.learn(real, fake, category).detach())
         for _ in range(R1_EVERY + 4)
     ]
-    assert np.mean(losses[-4:]) < np.mean(losses[:4]) - 0.3
+    # Each penalty, the sixteenth step, throws it back for a few steps.
+    assert np.median(losses) < losses[0] - 0.3
     assert float(adversary.answer(fake, category)) > float(
         adversary.answer(real, category)
     )

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from model_export.images.dataset import Photographs, load_photographs
+from model_export.images.dataset import Photographs, drawn_sample
 from model_export.images.linear_baseline import PrincipalComponents
 
 
 @pytest.fixture(scope="module")
 def photographs() -> Photographs:
-    return load_photographs(None, 28)
+    return drawn_sample(28, 8)
 
 
 def test_the_baseline_has_the_mean_and_spread_of_the_photographs(photographs):

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from model_export.images.dataset import load_photographs
+from model_export.images.dataset import drawn_sample
 from model_export.images.patch_distance import sliced_wasserstein
 
 
 @pytest.fixture(scope="module")
 def real() -> np.ndarray:
-    return load_photographs(None, 28).floats()
+    return drawn_sample(28, 8).floats()
 
 
 def distance(left: np.ndarray, right: np.ndarray) -> float:
