@@ -1,6 +1,7 @@
 """Decoded fields of many records, side by side, pointing into what was fetched."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +55,19 @@ class Columns:
             slots=self.slots[:, :n],
             names=self.names,
             odd=self.odd[self.odd[:, 1] < offset],
+        )
+
+    def without(self, rows: Sequence[int]) -> "Columns":
+        """Return the columns but for some rows."""
+        kept = np.ones(len(self), np.bool_)
+        kept[rows] = False
+        starts = np.concatenate([[0], np.cumsum(kept)])
+        return replace(
+            self,
+            row_starts=starts[self.row_starts],
+            offsets=self.offsets[kept],
+            keys=self.keys[kept],
+            slots=np.ascontiguousarray(self.slots[:, kept]),
         )
 
     def slot(self, name: str) -> Ints:

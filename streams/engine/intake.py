@@ -8,13 +8,20 @@ from faust.types import TP
 
 from schemas.avro import AvroError
 from schemas.records import Record
+from streams.admission.categories import unknown_category
 from streams.columns.columns import Columns
 from streams.columns.decoder import Decoder
 from streams.columns.from_records import record_columns
 from streams.columns.payload import Payload
 from streams.columns.vocabulary import translated_record
 from streams.engine.admit import admit
-from streams.engine.stage import ColumnarStage, Incoming, Output, Stage
+from streams.engine.stage import (
+    ColumnarStage,
+    Incoming,
+    Output,
+    Stage,
+    WeighingStage,
+)
 from streams.kafka.batch_header import CorruptBatchError
 from streams.kafka.messages import Message, messages
 from streams.kafka.record_batches import RecordSet
@@ -125,6 +132,8 @@ class Intake:
         partition = records.tp.partition
         for group in _groups(records.payloads):
             columns = decoder.decode(group, position, now)
+            if isinstance(stage, WeighingStage) and len(columns):
+                columns = self._known(records.tp, columns, now, taken, incoming)
             if len(columns):
                 taken.outgoing += stage.fold(topic.record, partition, columns, now)
                 taken.n_records += len(columns)
@@ -132,6 +141,26 @@ class Intake:
                 message = Message(*records.tp, offset, 0, key, value, [])
                 self._admit(message, now, taken, incoming)
             taken.rejected += _broken(records.tp, columns)
+
+    def _known(
+        self,
+        tp: TP,
+        columns: Columns,
+        now: int,
+        taken: Taken,
+        incoming: list[Incoming],
+    ) -> Columns:
+        """Return the rows whose category is known; the others are dead letters."""
+        stage, rows = self._stage, tuple[int, ...]()
+        if isinstance(stage, WeighingStage):
+            rows = tuple(stage.unknown_categories(columns))
+        for row in rows:
+            at = int(columns.row_starts.searchsorted(row, side="right")) - 1
+            offset = int(columns.offsets[row])
+            for message in messages(tp, columns.payloads[at], offset):
+                self._admit(message, now, taken, incoming)
+                break
+        return columns.without(rows) if rows else columns
 
     # -- single records -----------------------------------------------------------
 
@@ -178,6 +207,10 @@ class Intake:
             return Incoming(topic.record, key, None, partition, offset)
         codec = self._wire.codec(topic.record)
         value = admit(topic, codec, message.key, message.value, now)
+        if isinstance(self._stage, WeighingStage):
+            reason = unknown_category(value)
+            if reason is not None:
+                raise AvroError(reason)
         value = translated_record(value)
         return Incoming(topic.record, key, value, partition, offset)
 

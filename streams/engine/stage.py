@@ -121,6 +121,14 @@ class ColumnarStage(Protocol):
 
 
 @runtime_checkable
+class WeighingStage(Protocol):
+    """A stage that weighs categories: records that name unknown ones are refused."""
+
+    def unknown_categories(self, columns: Columns) -> Sequence[int]:
+        """Return the rows of columns of Behavior that name an unknown category."""
+
+
+@runtime_checkable
 class SnapshottedStage(Protocol):
     """A stage whose state can also be kept in a local file."""
 

@@ -352,3 +352,21 @@ def recall(Window window, columns):
                     break
         if failed:
             raise MemoryError
+
+
+def unknown(Folder rules, columns):
+    """Return the rows of Behavior columns whose category is none of `rules`."""
+    cdef const int64_t[::1] starts = columns.row_starts
+    cdef const int64_t[::1] categories = columns.slot("category")
+    cdef const uint8_t[::1] view
+    cdef int64_t i
+    cdef int payload
+    found = []
+    for payload in range(len(columns.payloads)):
+        if starts[payload + 1] <= starts[payload]:
+            continue
+        view = columns.payloads[payload].records
+        for i in range(starts[payload], starts[payload + 1]):
+            if categories[i] != NULL_VALUE and rules.column_of(&view[0], categories[i]) < 0:
+                found.append(i)
+    return found

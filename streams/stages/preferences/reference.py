@@ -21,6 +21,7 @@ from schemas.records import Behavior, Preference, Profile, TextSignal
 from schemas.vocabulary import Vocabulary, VocabularyError, mark
 from streams.admission.checks import DAY_MS
 from streams.admission.records import reason_to_reject
+from streams.columns.columns import Columns
 from streams.columns.rows import N_UNCLICKED, SURFACES, instant, tick
 from streams.columns.rules import (
     BURST_HALF_LIFE_MS,
@@ -158,6 +159,10 @@ class ReferencePreferences:
                 case None:
                     self._erase(partition, one.key, one.offset)
         return []
+
+    def unknown_categories(self, columns: Columns) -> Sequence[int]:  # noqa: ARG002 - no columns come here
+        """Return nothing: records come one by one, and are judged so."""
+        return ()
 
     def tick(self, now: int) -> list[Outgoing]:  # noqa: ARG002 - decay needs no clock
         """Return nothing: weights decay by being read later."""

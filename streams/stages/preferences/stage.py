@@ -63,6 +63,7 @@ class Preferences:
             settings.half_lives_s, vocabulary.categories, vocabulary.maps
         )
         self._columns = vocabulary.columns
+        self._folder: Any = KERNEL.Folder(self._rules) if KERNEL else None
         self._lives = encoded_lives(settings.half_lives_s)
         self._restoring = Restoring(codec, self._lives)
         self._partitions: dict[int, PreferencePartition] = {}
@@ -81,6 +82,11 @@ class Preferences:
         """Fold Behavior columns in. Nothing goes out: the changelog is the output."""
         self._partition(partition).fold_behavior(columns)
         return []
+
+    def unknown_categories(self, columns: Columns) -> Sequence[int]:
+        """Return the rows that name a category which is not in the vocabulary."""
+        found: Sequence[int] = KERNEL.unknown(self._folder, columns) if KERNEL else ()
+        return found
 
     def recall(self, source: type[Record], partition: int, columns: Columns) -> None:  # noqa: ARG002 - only behaviour comes in columns
         """See the ids of behaviour again that the rows include."""

@@ -57,9 +57,8 @@ def category_shifts(
 
 
 def _known(category: str | None) -> list[str]:
-    if category is None or deployed().column(category) is None:
-        return []
-    return [category]
+    column = None if category is None else deployed().column(category)
+    return [] if column is None else [deployed().categories[column]]
 
 
 def _clear(judged: dict[str, float], weight: float) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from schemas.records import Text, TextSignal
+from streams.columns.columns import Columns
 from streams.engine.stage import Incoming, Outgoing, StateRow
 from streams.kafka.wire import Wire
 from streams.settings import Settings
@@ -30,6 +31,10 @@ class TextSignals:
 
     def __init__(self, counts: TermCounts | None = None) -> None:
         self._counts = counts or TermCounts()
+
+    def unknown_categories(self, columns: Columns) -> Sequence[int]:  # noqa: ARG002 - no columns come here
+        """Return nothing: texts come one by one, and are judged so."""
+        return ()
 
     def step(self, incoming: Sequence[Incoming], now: int) -> list[Outgoing]:
         """Return the signal of each text; a tombstone has none."""
