@@ -1,8 +1,12 @@
-"""`adloom …`: every command. Data goes to stdout, everything else to stderr."""
+"""`adloom …`: every command. Data goes to stdout, everything else to stderr.
 
+Each command imports what it runs, so that none waits for what another one needs.
+"""
+
+import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -19,14 +23,34 @@ app = typer.Typer(
     add_completion=True,
 )
 
-_AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
+if TYPE_CHECKING:
+    from streams.commands.models import Models
+    from streams.settings import Settings
+
+
+def _loaded() -> "Settings":
+    """Read the settings; imported here because parsing them takes a while to load."""
+    from streams import settings
+
+    return settings.load()
+
+
+def _service() -> "Settings":
+    """Begin a process that runs until it is told to stop: settings and logs."""
+    from streams.runtime import logs
+
+    logs.configure()
+    return _loaded()
+
+
+_AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
 class _WorkerCommand(TyperCommand):
     """`adloom worker --help` names the stages; nothing else waits for their import."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        from streams import stages  # noqa: PLC0415 - start fast
+        from streams import stages
 
         self.epilog = "\n\n".join(
             f"{stage.name}: {stage.help}" for stage in stages.catalogue()
@@ -35,63 +59,56 @@ class _WorkerCommand(TyperCommand):
 
 
 def _stage_names() -> list[str]:
-    from streams import stages  # noqa: PLC0415 - start fast
+    from streams import stages
 
     return stages.names()
 
 
 @app.command(cls=_WorkerCommand)
 def worker(
-    stage: Annotated[str, typer.Argument(help="A stage.", autocompletion=_stage_names)],
+    stage: Annotated[
+        str, typer.Argument(help="Name of the stage.", autocompletion=_stage_names)
+    ],
 ) -> None:
-    """Run one stage until it is told to stop."""
+    """Run one stage until it receives SIGINT or SIGTERM."""
     garbage.pause()
-    from streams import settings, stages  # noqa: PLC0415 - start fast
-    from streams.engine import early_snapshots  # noqa: PLC0415
+    from streams import stages
+    from streams.engine import early_snapshots
 
     if stage not in stages.names():
         raise typer.BadParameter(
             f"expected one of {', '.join(stages.names())}, got {stage!r}"
         )
-    loaded, declared = settings.load(), stages.declared(stage)
+    loaded, declared = _loaded(), stages.declared(stage)
     begun = early_snapshots.begin(declared, loaded)
-    from streams.engine import worker as process  # noqa: PLC0415 - takes as long
+    from streams.engine import worker as process
 
     sys.exit(process.run(declared, loaded, begun))
 
 
 @app.command()
 def trainer() -> None:
-    """Run fine-tune jobs as they are triggered (needs the extra `train`)."""
-    from streams import settings  # noqa: PLC0415
-    from streams.engine import worker as stages  # noqa: PLC0415
-    from streams.training import trainer as training  # noqa: PLC0415
+    """Run fine-tune jobs as they arrive (requires the extra `train`)."""
+    from streams.training import trainer as training
 
-    stages.configure_logs()
-    sys.exit(training.run(settings.load()))
+    sys.exit(training.run(_service()))
 
 
 @app.command()
 def learner() -> None:
-    """Let the critics that serve learn from feedback within seconds."""
-    from streams import settings  # noqa: PLC0415 - start fast
-    from streams.engine import worker as stages  # noqa: PLC0415
-    from streams.training import learner as process  # noqa: PLC0415
+    """Update the serving critics from feedback within seconds."""
+    from streams.training import learner as process
 
-    stages.configure_logs()
-    sys.exit(process.run(settings.load()))
+    sys.exit(process.run(_service()))
 
 
 @app.command()
 def deliver() -> None:
-    """Run the ad server: creatives out, impressions and clicks back."""
-    from streams import settings  # noqa: PLC0415 - start fast
-    from streams.ad_server import server  # noqa: PLC0415
-    from streams.engine import worker as stages  # noqa: PLC0415
-    from streams.kafka.connection import bootstrap_servers  # noqa: PLC0415
+    """Run the ad server: serve creatives, collect impressions and clicks."""
+    from streams.ad_server import server
+    from streams.kafka.connection import bootstrap_servers
 
-    stages.configure_logs()
-    loaded = settings.load()
+    loaded = _service()
     server.run(
         loaded,
         bootstrap=bootstrap_servers(loaded),
@@ -102,122 +119,141 @@ def deliver() -> None:
 
 @app.command()
 def sink() -> None:
-    """Write every topic to ClickHouse; in process, answer its HTTP interface too."""
-    from streams import settings  # noqa: PLC0415 - start fast
-    from streams.engine import worker as stages  # noqa: PLC0415
-    from streams.kafka.schema_ids import schema_ids  # noqa: PLC0415
-    from streams.sink import warehouse  # noqa: PLC0415
+    """Write every topic to ClickHouse; without a server, run it in this process."""
+    from streams.kafka.schema_ids import schema_ids
+    from streams.sink import warehouse
 
-    stages.configure_logs()
-    loaded = settings.load()
+    loaded = _service()
     sys.exit(warehouse.run(loaded, schema_ids(loaded)))
 
 
 @app.command()
 def demo(*, as_json: _AsJson = False) -> None:
-    """Run the whole loop on real input and report what came of it."""
-    from streams import settings  # noqa: PLC0415 - start fast
-    from streams.demo import command  # noqa: PLC0415
+    """Run the whole loop on real input and print a report."""
+    from streams.demo import command
 
-    sys.exit(command.run(settings.load(), as_json=as_json))
+    sys.exit(command.run(_loaded(), as_json=as_json))
 
 
 @app.command()
 def up() -> None:
-    """Run the whole system on this machine until Ctrl-C."""
-    from streams import settings  # noqa: PLC0415 - start fast
-    from streams.engine import worker as stages  # noqa: PLC0415
-    from streams.local import up as stack  # noqa: PLC0415
+    """Run the whole system on this machine; Ctrl-C stops it."""
+    from streams.local import up as stack
 
-    stages.configure_logs()
-    sys.exit(stack.run(settings.load()))
+    sys.exit(stack.run(_service()))
 
 
-topics = typer.Typer(help="The topics of the contract.", no_args_is_help=True)
+topics = typer.Typer(help="Manage Kafka topics.", no_args_is_help=True)
 app.add_typer(topics, name="topics")
 
 
 @topics.command()
 def apply(
     *,
-    dry_run: Annotated[bool, typer.Option(help="Only say what would be made.")] = False,
+    as_json: _AsJson = False,
+    dry_run: Annotated[
+        bool, typer.Option(help="List the topics without creating any.")
+    ] = False,
 ) -> None:
-    """Make the topics that are missing; change none that is there."""
-    from streams import settings, stages  # noqa: PLC0415 - start fast
-    from streams.kafka import topic_admin  # noqa: PLC0415
-    from streams.kafka.connection import bootstrap_servers  # noqa: PLC0415
+    """Create missing topics; existing topics are left unchanged."""
+    from streams import stages
+    from streams.kafka import topic_admin
+    from streams.kafka.connection import bootstrap_servers
 
-    loaded = settings.load()
+    loaded = _loaded()
     changelogs = stages.changelogs(loaded)
     act = topic_admin.plan if dry_run else topic_admin.create_topics
-    for topic in act(bootstrap_servers(loaded), loaded.kafka, changelogs):
-        state = "exists" if topic.exists else "missing" if dry_run else "made"
-        typer.echo(f"{topic.spec.name}\t{topic.spec.partitions}\t{state}")
+    made = "missing" if dry_run else "made"
+    rows = [
+        {
+            "topic": topic.spec.name,
+            "partitions": topic.spec.partitions,
+            "state": "exists" if topic.exists else made,
+        }
+        for topic in act(bootstrap_servers(loaded), loaded.kafka, changelogs)
+    ]
+    lines = "\n".join("\t".join(map(str, row.values())) for row in rows)
+    typer.echo(json.dumps(rows) if as_json else lines)
 
 
 @app.command()
 def report(*, as_json: _AsJson = False) -> None:
-    """Print the effect by arm, the gates and the dead letters, from ClickHouse."""
-    from streams import settings  # noqa: PLC0415 - start fast
-    from streams.commands import report as report_command  # noqa: PLC0415
+    """Print effect by arm, gate verdicts and dead letters from ClickHouse."""
+    from streams.commands import report as report_command
 
-    sys.exit(report_command.run(settings.load(), as_json=as_json))
+    sys.exit(report_command.run(_loaded(), as_json=as_json))
 
 
 @app.command()
 def regenerate(
-    creative_id: Annotated[str, typer.Argument(help="Id of a creative on the topic.")],
+    creative_id: Annotated[
+        str, typer.Argument(help="Id of a creative on ads.creative.v1.")
+    ],
+    *,
+    as_json: _AsJson = False,
 ) -> None:
-    """Make a creative again from its receipt and compare it byte for byte."""
-    import asyncio  # noqa: PLC0415 - start fast
+    """Recreate a creative from its receipt and compare it byte for byte."""
+    import asyncio
 
-    from streams import settings  # noqa: PLC0415
-    from streams.commands import regenerate as audit  # noqa: PLC0415
+    from streams.commands import regenerate as audit
 
-    result = asyncio.run(audit.audit(settings.load(), creative_id))
+    result = asyncio.run(audit.audit(_loaded(), creative_id))
     receipt = result.creative.receipt
-    typer.echo(
+    found = {
+        "creative_id": creative_id,
+        "equal": result.equal,
+        "arm": receipt.arm,
+        "model_name": receipt.model_name,
+        "model_version": receipt.model_version,
+        "propensity": receipt.propensity,
+    }
+    text = (
         f"{creative_id}: {receipt.arm}, {receipt.model_name} {receipt.model_version}, "
         f"propensity {receipt.propensity:.4f}: "
         f"{'the same, byte for byte' if result.equal else 'DIFFERENT'}"
     )
+    typer.echo(json.dumps(found) if as_json else text)
     sys.exit(0 if result.equal else 1)
 
 
-models = typer.Typer(help="Versions of the model in use.", no_args_is_help=True)
+models = typer.Typer(
+    help="Inspect, import, promote and roll back model versions.", no_args_is_help=True
+)
 app.add_typer(models, name="models")
 
-_Reason = Annotated[str, typer.Option(help="Why, for the promotion log.")]
+_Reason = Annotated[str, typer.Option(help="Reason to record in the promotion log.")]
+
+
+def _versions() -> "Models":
+    from streams.commands.models import Models
+
+    return Models(_loaded())
 
 
 @models.command("list")
 def list_models(*, as_json: _AsJson = False) -> None:
-    """List versions, and which one serves."""
-    from streams import settings  # noqa: PLC0415
-    from streams.commands import models as models_command, models_page  # noqa: PLC0415
+    """List versions and show which one is serving."""
+    from streams.commands import model_tables
 
-    rows = models_command.Models(settings.load()).listed()
-    models_page.print_list(rows, as_json=as_json)
+    model_tables.print_list(_versions().listed(), as_json=as_json)
 
 
 @models.command("show")
 def show_model(version: int, *, as_json: _AsJson = False) -> None:
     """Show a version's model card and lineage."""
-    from streams import settings  # noqa: PLC0415
-    from streams.commands import models as models_command, models_page  # noqa: PLC0415
+    from streams.commands import model_tables
 
-    card = models_command.Models(settings.load()).shown(version)
-    models_page.print_card(card, as_json=as_json)
+    model_tables.print_card(_versions().shown(version), as_json=as_json)
 
 
 @models.command("diff")
 def diff_models(before: int, after: int, *, as_json: _AsJson = False) -> None:
-    """Show what differs between two versions."""
-    from streams import settings  # noqa: PLC0415
-    from streams.commands import models as models_command, models_page  # noqa: PLC0415
+    """Compare two versions."""
+    from streams.commands import model_tables
 
-    found = models_command.Models(settings.load()).differences(before, after)
-    models_page.print_differences(found, as_json=as_json)
+    model_tables.print_differences(
+        _versions().differences(before, after), as_json=as_json
+    )
 
 
 @models.command("import")
@@ -225,42 +261,36 @@ def import_model(
     folder: Path,
     *,
     name: Annotated[
-        str | None, typer.Option(help="Model that it becomes a version of.")
+        str | None,
+        typer.Option(help="Model to add the version to; by default the one in use."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the taste model behind `person`.")] = 0,
     as_json: _AsJson = False,
 ) -> None:
     """Add a generator.onnx that you trained yourself, and judge it by the gates."""
-    from streams import settings  # noqa: PLC0415
-    from streams.commands import models as models_command, models_page  # noqa: PLC0415
+    from streams.commands import model_tables
 
-    found = models_command.Models(settings.load()).imported(folder, name, seed)
-    models_page.print_import(found, as_json=as_json)
+    model_tables.print_import(_versions().imported(folder, name, seed), as_json=as_json)
 
 
 @models.command("promote")
 def promote_model(version: int, *, reason: _Reason = "by hand") -> None:
-    """Make a version the champion, live; refused when a gate refused it."""
-    from streams import settings  # noqa: PLC0415
-    from streams.commands import models as models_command  # noqa: PLC0415
-
-    entry = models_command.Models(settings.load()).promote(version, reason)
+    """Make a version the champion; versions that failed a gate are refused."""
+    entry = _versions().promote(version, reason)
     said = "announced again" if entry is None else f"entry {entry.number} of the log"
     typer.echo(f"version {version} is the champion: {said}")
 
 
 @models.command("rollback")
 def roll_back_model(*, reason: _Reason = "by hand") -> None:
-    """Go back to the champion before this one, live."""
-    from streams import settings  # noqa: PLC0415
-    from streams.commands import models as models_command  # noqa: PLC0415
-
-    entry = models_command.Models(settings.load()).roll_back(reason)
+    """Make the previous champion the champion again."""
+    entry = _versions().roll_back(reason)
     typer.echo(f"version {entry.version} is the champion again: entry {entry.number}")
 
 
 vocabulary = typer.Typer(
-    help="Categories, placements, surfaces, sizes and languages.", no_args_is_help=True
+    help="Check and show categories, placements, surfaces, sizes, languages.",
+    no_args_is_help=True,
 )
 app.add_typer(vocabulary, name="vocabulary")
 
@@ -269,8 +299,8 @@ _File = Annotated[Path, typer.Argument(help="A vocabulary file.")]
 
 @vocabulary.command("check")
 def check_vocabulary(file: _File) -> None:
-    """List every mistake of a file with its line; status 1 when there are any."""
-    from streams.commands import vocabulary as command  # noqa: PLC0415 - start fast
+    """List all errors of a file by line; exit with status 1 if there are any."""
+    from streams.commands import vocabulary as command
 
     mistakes = command.check(file)
     for mistake in mistakes:
@@ -281,24 +311,23 @@ def check_vocabulary(file: _File) -> None:
 @vocabulary.command("show")
 def show_vocabulary(
     file: Annotated[
-        Path | None, typer.Argument(help="A file; this deployment's own if left out.")
+        Path | None, typer.Argument(help="Vocabulary file; default: the one in use.")
     ] = None,
     *,
     as_json: _AsJson = False,
 ) -> None:
     """Print a vocabulary and its digest."""
-    from streams.commands import vocabulary as command  # noqa: PLC0415 - start fast
+    from streams.commands import vocabulary as command
 
     typer.echo(command.text(file, as_json=as_json))
 
 
 @vocabulary.command("keep")
 def keep_vocabulary(file: _File) -> None:
-    """Keep a file's ids in the model store, so that what it stored can be read."""
-    from streams import settings  # noqa: PLC0415 - start fast
-    from streams.commands import vocabulary as command  # noqa: PLC0415
+    """Store a file's ids in the model store, so that old data stays readable."""
+    from streams.commands import vocabulary as command
 
-    typer.echo(f"kept {command.keep(settings.load(), file)}")
+    typer.echo(f"kept {command.keep(_loaded(), file)}")
 
 
 @app.command(
@@ -306,15 +335,15 @@ def keep_vocabulary(file: _File) -> None:
     add_help_option=False,
 )
 def bench(context: typer.Context) -> None:
-    """Measure this machine, beside the peers (needs a checkout; --help, --list)."""
-    from streams.commands import bench as bench_command  # noqa: PLC0415 - start fast
+    """Run benchmarks (requires a checkout; see --help and --list)."""
+    from streams.commands import bench as bench_command
 
     sys.exit(bench_command.run(context.args))
 
 
 def _version(*, wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version  # noqa: PLC0415 - start fast
+        from importlib.metadata import version
 
         typer.echo(f"adloom {version('adloom')}")
         raise typer.Exit
@@ -325,7 +354,12 @@ def options(
     *,
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Say which."),
+        typer.Option(
+            "--version",
+            callback=_version,
+            is_eager=True,
+            help="Show the version and exit.",
+        ),
     ] = False,
 ) -> None:
     """Personalised ad creatives from a stream of behaviour."""

@@ -12,7 +12,7 @@ from rich.table import Table
 from streams.demo import run as demo
 from streams.demo.progress import TerminalProgress
 from streams.demo.report import DemoReport
-from streams.engine.worker import configure_logs
+from streams.runtime import logs
 from streams.settings import Settings
 
 INTERRUPTED = 130
@@ -20,7 +20,7 @@ INTERRUPTED = 130
 
 def run(settings: Settings, *, as_json: bool) -> int:
     """Run the demo and print its report; return the exit status."""
-    configure_logs()
+    logs.configure()
     stop = Event()
 
     def end(*_: Any) -> None:

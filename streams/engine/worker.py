@@ -1,7 +1,6 @@
 """`adloom worker <stage>`: one stage, one process, until it is told to stop."""
 
 import logging
-import sys
 
 import faust
 import structlog
@@ -11,7 +10,7 @@ from streams.engine.app import StageApp
 from streams.engine.declaration import Declaration
 from streams.engine.early_snapshots import EarlySnapshots
 from streams.kafka.connection import bootstrap_servers
-from streams.runtime import garbage, heap
+from streams.runtime import garbage, heap, logs
 from streams.runtime.health import serve_health
 from streams.settings import Settings
 
@@ -32,7 +31,7 @@ def run(
         ConfigurationError, UnavailableError: it cannot start.
     """
     bootstrap_servers(settings)
-    configure_logs()
+    logs.configure()
     if compiled.missing():
         LOG.warning(
             "references in Python instead of compiled kernels: preferences take about "
@@ -58,19 +57,3 @@ def run(
     except SystemExit as ended:
         return int(ended.code or 0)
     return 0
-
-
-def configure_logs() -> None:
-    """Write logs to stderr: lines for a terminal, JSON for everything else."""
-    terminal = sys.stderr.isatty()
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.dev.ConsoleRenderer()
-            if terminal
-            else structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )

@@ -1,5 +1,6 @@
 """A new stage is one folder: everything that lists stages finds it there."""
 
+import json
 import sys
 
 import pytest
@@ -106,7 +107,11 @@ def test_its_state_topic_is_planned(new_stage, monkeypatch, local_broker, topic_
     monkeypatch.setenv("ADLOOM_KAFKA__TOPIC_PREFIX", topic_prefix)
     planned = CliRunner().invoke(app, ["topics", "apply", "--dry-run"])
     assert planned.exit_code == 0, planned.output
-    assert f"{topic_prefix}adloom-tally-v1-changelog\t4\tmissing" in planned.output
+    name = f"{topic_prefix}adloom-tally-v1-changelog"
+    assert f"{name}\t4\tmissing" in planned.output
+    planned = CliRunner().invoke(app, ["topics", "apply", "--dry-run", "--json"])
+    row = {"topic": name, "partitions": 4, "state": "missing"}
+    assert row in json.loads(planned.output)
 
 
 def test_the_help_names_it(new_stage):

@@ -10,7 +10,7 @@ from model_export.store.registry import Registry
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import ModelRelease
-from streams.commands import models_page
+from streams.commands import model_tables
 from streams.commands.models import Models
 from streams.errors import ConfigurationError, StateError
 from streams.settings import KafkaSettings, ModelSettings, Settings
@@ -77,14 +77,14 @@ def announced(local_broker, topic_prefix, n):
 def test_a_list_says_who_serves(models, capsys):
     rows = models.listed()
     assert [row["stage"] for row in rows] == ["champion", "candidate", "refused"]
-    models_page.print_list(rows, as_json=False)
+    model_tables.print_list(rows, as_json=False)
     assert "champion" in capsys.readouterr().out
-    models_page.print_list(rows, as_json=True)
+    model_tables.print_list(rows, as_json=True)
     assert json.loads(capsys.readouterr().out) == rows
 
 
 def test_an_empty_list_says_where_versions_come_from(capsys):
-    models_page.print_list([], as_json=False)
+    model_tables.print_list([], as_json=False)
     said = capsys.readouterr()
     assert (said.out, "adloom up" in said.err) == ("", True)
 
@@ -92,7 +92,7 @@ def test_an_empty_list_says_where_versions_come_from(capsys):
 def test_a_card_has_its_lineage(models, capsys):
     card = models.shown(3)
     assert card["lineage"] == [3, 2, 1]
-    models_page.print_card(card, as_json=False)
+    model_tables.print_card(card, as_json=False)
     assert "diversity" in capsys.readouterr().out
     with pytest.raises(StateError, match="9"):
         models.shown(9)
