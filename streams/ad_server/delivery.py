@@ -14,6 +14,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from model_export.space import conditioning
 from schemas.avro import AvroError, Codec, SchemaIds
 from schemas.records import Creative
 from schemas.vocabulary import deployed
@@ -248,8 +249,16 @@ def ready(
         expires_at=creative.expires_at,
         explanation=receipt.explanation,
         arm=receipt.arm,
-        is_contextual=not any(receipt.condition[:_PREFERENCE_BYTES]),
+        is_contextual=_is_contextual(receipt.condition),
         is_fallback=fallback,
         json_fields=encoded[1:-1],
         message=message,
     )
+
+
+def _is_contextual(condition: bytes) -> bool:
+    """Return whether no preference of the person's went into a condition."""
+    try:
+        return not conditioning.from_bytes(condition)[: conditioning.N_CATEGORIES].any()
+    except ValueError:  # of the control arm's fallback, or of no vocabulary we know
+        return not any(condition[:_PREFERENCE_BYTES])

@@ -8,7 +8,7 @@ from clickhouse_connect.driver.client import Client
 
 from schemas.preference_vector import from_bytes, mixed
 from schemas.records import Asset
-from schemas.vocabulary import deployed
+from schemas.vocabulary import VocabularyError, ids_of
 from streams.clickhouse.queries import rows
 
 N_TOP = 5
@@ -74,13 +74,15 @@ SELECT
     made.design_categorical, made.design_continuous, made.assets,
     ifNull(asked.reason, ''), ifNull(seen.impressions, 0), ifNull(seen.clicks, 0),
     ifNull(asked.snapshot, ''), ifNull(person.weights, ''),
-    ifNull(person.n_half_lives, 0)
+    ifNull(person.n_half_lives, 0),
+    ifNull(asked.vocabulary, ''), ifNull(person.vocabulary, '')
 FROM (
     SELECT * FROM creative
     WHERE creative_id IN %(chosen)s LIMIT 1 BY creative_id
 ) AS made
 LEFT JOIN (
-    SELECT request_id, toString(reason) AS reason, hex(preferences) AS snapshot
+    SELECT request_id, toString(reason) AS reason, hex(preferences) AS snapshot,
+        vocabulary
     FROM creative_request LIMIT 1 BY request_id
 ) AS asked ON asked.request_id = made.request_id
 LEFT JOIN (
@@ -90,7 +92,8 @@ LEFT JOIN (
     WHERE valid AND creative_id IN %(chosen)s GROUP BY creative_id
 ) AS seen ON seen.creative_id = made.creative_id
 LEFT JOIN (
-    SELECT user_id, hex(weights) AS weights, length(half_lives_s) AS n_half_lives
+    SELECT user_id, hex(weights) AS weights, length(half_lives_s) AS n_half_lives,
+        vocabulary
     FROM preference FINAL
 ) AS person ON person.user_id = made.user_id
 """
@@ -146,10 +149,16 @@ def _asset(values: Any) -> Asset:
 
 
 def _top(
-    snapshot: str, weights: str, n_half_lives: int
+    snapshot: str, weights: str, n_half_lives: int, asked: str, known: str
 ) -> tuple[tuple[str, float], ...]:
-    """Return the strongest categories of a snapshot, or else of rolling weights."""
-    categories = deployed().categories
+    """Return the strongest categories of a snapshot, or else of rolling weights.
+
+    The last two are their vocabularies; what nobody knows the vocabulary of is left out.
+    """
+    try:
+        categories = ids_of((asked if snapshot else known) or None).categories
+    except VocabularyError:
+        return ()
     if snapshot:
         vector = from_bytes(bytes.fromhex(snapshot))
     elif weights:

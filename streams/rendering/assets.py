@@ -1,8 +1,10 @@
 """Design + words -> the assets of a surface, ready for the creative topic."""
 
+from collections.abc import Iterator
 from zlib import crc32
 
 from schemas.records import Asset, Copy, Design, Surface
+from schemas.vocabulary import deployed
 from streams.errors import RejectedRecordError
 from streams.rendering.brand import BrandKit
 from streams.rendering.card import draw_card
@@ -19,10 +21,11 @@ from streams.rendering.wording import Language
 
 CARD = (300, 250)
 """IAB medium rectangle, CSS pixels."""
-LEADERBOARD = (728, 90)
-"""IAB leaderboard, CSS pixels."""
 END_CARD = (640, 360)
 """Shown after a video, 16:9, CSS pixels."""
+
+_MOST_SIZES = 3
+"""Two forms of each, and the others: 8 assets at most."""
 
 _SVG = "image/svg+xml"
 _HTML = "text/html"
@@ -55,26 +58,26 @@ class Studio:
     def assets(self, surface: Surface) -> tuple[Asset, ...]:
         """Return the assets for one surface, at most 8, under 60 KB together.
 
-        - search: search text ad, Native, cards 300x250 and 728x90 (SVG and HTML)
-        - social: cards 300x250 and 728x90 (SVG and HTML), Native
+        - search: search text ad, Native, cards of its sizes (SVG and HTML)
         - video: end card 640x360 (SVG and HTML), VAST 4.2 companion, Native, card
         - device: spoken line (SSML and text), card for a device with a screen, Native
+        - social, and what else a vocabulary names: cards of its sizes, Native
 
         Raises:
-            RejectedRecordError: the surface is not one of the four.
+            RejectedRecordError: the surface is not in the vocabulary.
         """
         makers = {
             "search": self._search,
-            "social": self._social,
             "video": self._video,
             "device": self._device,
         }
-        if surface not in makers:
+        if surface not in deployed().surfaces:
             raise RejectedRecordError(
-                f"expected a surface of {', '.join(makers)}, got {surface!r}; "
-                "correct the request"
+                f"expected a surface of {', '.join(deployed().surfaces)}, got "
+                f"{surface!r}; correct the request"
             )
-        return makers[surface]()
+        make = makers.get(surface)
+        return make() if make else (*self._cards(surface), self._native())
 
     def _svg(self, size: tuple[int, int]) -> str:
         if size not in self._drawn:
@@ -121,20 +124,16 @@ class Studio:
         return (
             _asset("search-ad.json", _JSON, text_ad),
             self._native(),
-            self._picture("card", CARD),
-            self._page("card", CARD),
-            self._picture("card", LEADERBOARD),
-            self._page("card", LEADERBOARD),
+            *self._cards("search"),
         )
 
-    def _social(self) -> tuple[Asset, ...]:
-        return (
-            self._picture("card", CARD),
-            self._page("card", CARD),
-            self._picture("card", LEADERBOARD),
-            self._page("card", LEADERBOARD),
-            self._native(),
-        )
+    def _cards(self, surface: Surface) -> Iterator[Asset]:
+        """Yield a picture and a page in each of a surface's sizes, three at most."""
+        sizes = [one for one in deployed().sizes.values() if surface in one.surfaces]
+        for one in sizes[:_MOST_SIZES]:
+            size = one.width_px, one.height_px
+            yield self._picture("card", size)
+            yield self._page("card", size)
 
     def _video(self) -> tuple[Asset, ...]:
         width, height = END_CARD

@@ -18,6 +18,7 @@ parent = "culture"
 en = "Chess"
 zh = "国际象棋"
 title_en = "Chess"
+words_en = ["chess"]
 title_zh = "国际象棋"
 """
 
@@ -62,11 +63,12 @@ def run(*words, vocabulary=None, store):
     return done.stdout
 
 
-def with_a_surface():
+def with_a_surface(before=TEXT):
     """A kiosk after the first surface: the column of each of these moves."""
     kiosk = '[[surface]]\nid = "kiosk"\nname = "At a kiosk"\n\n'
     placed = '[[placement]]\nid = "kiosk-screen"\nsurface = "kiosk"\n\n'
-    text = TEXT.replace('surfaces = ["search", "social"]', 'surfaces = ["kiosk"]')
+    both = 'surfaces = ["search", "social"]'
+    text = before.replace(both, both[:-1] + ', "kiosk"]')
     at = text.index('[[surface]]\nid = "social"')
     text = text[:at] + kiosk + text[at:]
     at = text.index("[[group]]")
