@@ -153,7 +153,7 @@ def _top(
 ) -> tuple[tuple[str, float], ...]:
     """Return the strongest categories of a snapshot, or else of rolling weights.
 
-    The last two are their vocabularies; what nobody knows the vocabulary of is left out.
+    The last two are their vocabularies; nothing is told under one that nobody knows.
     """
     try:
         categories = ids_of((asked if snapshot else known) or None).categories
