@@ -39,7 +39,7 @@ OWN_KAFKA = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
 """Read before `default_settings` hides it from the tests."""
 
 _OUR_NAMES = re.compile(
-    r"ADLOOM_.*|KAFKA_BOOTSTRAP_SERVERS|CLICKHOUSE_URL|SCHEMA_REGISTRY_URL"
+    r"ADLOOM_.*|KAFKA_BOOTSTRAP_SERVERS|CLICKHOUSE_.*|SCHEMA_REGISTRY_URL"
 )
 
 

@@ -4,11 +4,14 @@ The same client, SQL and migrations serve a server (`http(s)://`) and the engine
 process (`chdb://`). One process at a time owns a folder of the latter.
 """
 
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.binding import quote_identifier
@@ -28,6 +31,7 @@ from clickhouse_migrations.migration import (
 )
 from clickhouse_migrations.migrator import Migrator
 
+from streams.clickhouse.access import load_access
 from streams.errors import (
     AdloomError,
     ConfigurationError,
@@ -39,6 +43,13 @@ DATABASE = "adloom"
 """Database of every table and view, unless the URL names another."""
 
 _NO_SPACE = 243
+_ACCESS_DENIED = 497
+_AUTHENTICATION_FAILED = 516
+_GRANT = re.compile(r"have the grant (.+? ON [^\s]+?)\.?(?: \(|$)")
+_WANTS_CERTIFICATE = re.compile(
+    "EOF occurred|certificate[ _]required|unknown[ _]ca|bad[ _]certificate",
+    re.IGNORECASE,
+)
 _RETRIABLE_CODES = frozenset(
     {
         159,  # TIMEOUT_EXCEEDED
@@ -63,7 +74,8 @@ def connect(url: str | None, folder: Path) -> Client:
         folder: where the engine in this process keeps its data.
 
     Raises:
-        ConfigurationError: the URL is none, or the engine is not installed.
+        ConfigurationError: the URL is none, the server refuses the user or the
+            certificate, or the engine is not installed.
         UnavailableError: the server does not answer, another process owns the
             folder, or the disk is full.
     """
@@ -135,6 +147,12 @@ def explain(error: ClickHouseError) -> AdloomError:
         return UnavailableError(f"ClickHouse has no disk space left: free some. {text}")
     if _code(error) in _RETRIABLE_CODES:
         return UnavailableError(f"ClickHouse is overloaded or read-only: {text}")
+    if _code(error) == _ACCESS_DENIED:
+        grant = _GRANT.search(text)
+        return ConfigurationError(
+            "the ClickHouse user has not the right that this needs: grant it "
+            f"{grant[1] if grant else text}, as deploy/clickhouse/users/*.sql do"
+        )
     if isinstance(error, OperationalError) and _code(error) is None:
         return UnavailableError(f"ClickHouse does not answer: {text}")
     return StateError(f"ClickHouse refused: {text}")
@@ -144,7 +162,7 @@ def connect_to_read(url: str) -> Client:
     """Return a client of a server's database `adloom`, which must be there.
 
     Raises:
-        ConfigurationError: the URL is none.
+        ConfigurationError: the URL is none, or the server refuses this client.
         UnavailableError: the server does not answer.
     """
     client, database = _server(url)
@@ -159,18 +177,47 @@ def _server(url: str) -> tuple[Client, str]:
             "CLICKHOUSE_URL: expected http://host:8123 or "
             f"https://user:password@host:8443/database, got scheme {parts.scheme!r}"
         )
+    arguments: dict[str, Any] = {**load_access(os.environ).arguments(parts)}
     try:
         client = clickhouse_connect.get_client(
             dsn=parts._replace(path="", query="", fragment="").geturl(),
             # A session would forbid two queries at a time.
             autogenerate_session_id=False,
+            # The driver takes https from its own ports only.
+            interface=parts.scheme,
+            **arguments,
         )
     except (ClickHouseError, OSError) as error:
-        raise UnavailableError(
-            f"no ClickHouse answers at {parts.scheme}://{parts.hostname}:{parts.port}: "
-            f"start it, or correct CLICKHOUSE_URL ({error})"
-        ) from error
+        raise _not_let_in(error, parts) from error
     return client, parts.path.strip("/") or DATABASE
+
+
+def _not_let_in(error: Exception, url: SplitResult) -> AdloomError:
+    """Return why there is no connection, in one sentence."""
+    where, text = f"{url.scheme}://{url.hostname}:{url.port}", str(error)
+    if isinstance(error, ClickHouseError) and _code(error) == _AUTHENTICATION_FAILED:
+        return ConfigurationError(
+            f"ClickHouse at {where} does not know this user with this password: "
+            "correct CLICKHOUSE_USER, CLICKHOUSE_PASSWORD or CLICKHOUSE_PASSWORD_FILE"
+        )
+    if isinstance(error, ClickHouseError) and _code(error) == _ACCESS_DENIED:
+        return explain(error)
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return ConfigurationError(
+            f"the certificate of ClickHouse at {where} is not trusted: set "
+            "CLICKHOUSE_CA_FILE to a PEM file of its authority "
+            f"({text[text.index('CERTIFICATE_VERIFY_FAILED') :][:120]})"
+        )
+    if _WANTS_CERTIFICATE.search(text):
+        return ConfigurationError(
+            f"ClickHouse at {where} refuses this client's certificate: set "
+            "CLICKHOUSE_CERT_FILE and CLICKHOUSE_KEY_FILE to those it trusts"
+        )
+    hint = ", or set CLICKHOUSE_CERT_FILE if it wants one" * (url.scheme == "https")
+    return UnavailableError(
+        f"no ClickHouse answers at {where}: start it, or correct CLICKHOUSE_URL{hint} "
+        f"({error})"
+    )
 
 
 def engine_options() -> dict[str, str]:
