@@ -94,6 +94,14 @@ def schema_fields(record):
     return json.loads(schema_file(record).read_text("utf-8"))["fields"]
 
 
+def statements(table, missing, wanted):
+    """Return the SQL that gives a table the columns that it lacks."""
+    return " ".join(
+        f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {name} {wanted[name]};"
+        for name in sorted(missing)
+    )
+
+
 @pytest.mark.parametrize("record", TABLES, ids=TABLES.get)
 def test_a_table_has_the_fields_of_its_record_and_where_it_came_from(
     clickhouse, record
@@ -102,9 +110,12 @@ def test_a_table_has_the_fields_of_its_record_and_where_it_came_from(
     found = columns_in_clickhouse(clickhouse, TABLES[record])
     meta = {name: found.pop(name) for name in META}
 
-    assert {
-        name: without_dictionaries(kind) for name, kind in found.items()
-    } == columns_in_avro(fields)
+    held = {name: without_dictionaries(kind) for name, kind in found.items()}
+    wanted = columns_in_avro(fields)
+    assert held == wanted, (
+        f"add a migration to {MIGRATIONS.name}: "
+        f"{statements(TABLES[record], set(wanted) - set(held), wanted)}"
+    )
     assert meta["_ingested_at"] == "DateTime64(3, 'UTC')"
 
 
