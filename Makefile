@@ -43,6 +43,7 @@ generate: setup ## Write what is derived: records, asyncapi.yaml, compose, table
 check: setup ## Format check, lint, types, import order, schemas, tests
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
+	PATH="$(BIN):$$PATH" cython-lint streams
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas --check

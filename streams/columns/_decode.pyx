@@ -43,7 +43,10 @@ cdef inline int64_t schema_id_of(const uint8_t* base, int64_t value) noexcept no
     return <int64_t>p[1] << 24 | <int64_t>p[2] << 16 | <int64_t>p[3] << 8 | p[4]
 
 
-cdef inline int read_message(CompiledPlan plan, const uint8_t* base, const uint8_t* end, int64_t key, int64_t value, int64_t now, const Decoded* to) noexcept nogil:
+cdef inline int read_message(
+        CompiledPlan plan, const uint8_t* base, const uint8_t* end, int64_t key, int64_t value, int64_t now, const
+        Decoded* to
+) noexcept nogil:
     """Decode a message into the next column of slots; 0 when it is not ordinary."""
     cdef const uint8_t* body = base + (value >> LENGTH_BITS)
     if not decode_value(plan, body + 5, body + (value & MAX_LENGTH), base, end, now, &to.slots[to.n], to.stride):

@@ -19,7 +19,10 @@ cdef inline int read_string(CStep* step, const uint8_t** at, const uint8_t* end,
     return 1
 
 
-cdef inline int read_value(CStep* step, const uint8_t** at, const uint8_t* end, const uint8_t* base, const uint8_t* limit, int64_t now, int64_t* out) noexcept nogil:
+cdef inline int read_value(
+        CStep* step, const uint8_t** at, const uint8_t* end, const uint8_t* base, const uint8_t* limit, int64_t now,
+        int64_t* out
+) noexcept nogil:
     """Read one field; 0 when it is not ordinary."""
     cdef int64_t value
     cdef double number
@@ -75,7 +78,10 @@ cdef inline int read_value(CStep* step, const uint8_t** at, const uint8_t* end, 
     return 0
 
 
-cdef inline int decode_value(CompiledPlan plan, const uint8_t* p, const uint8_t* end, const uint8_t* base, const uint8_t* limit, int64_t now, int64_t* slots, int64_t stride) noexcept nogil:
+cdef inline int decode_value(
+        CompiledPlan plan, const uint8_t* p, const uint8_t* end, const uint8_t* base, const uint8_t* limit, int64_t
+        now, int64_t* slots, int64_t stride
+) noexcept nogil:
     """Decode one message's fields behind its frame into a column of slots."""
     cdef int i
     cdef int64_t value

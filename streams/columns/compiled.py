@@ -44,11 +44,10 @@ def missing() -> list[str]:
 def _built(name: str) -> ModuleType | None:
     try:
         return importlib.import_module(name)
-    except ImportError:
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
         return None
-
-
-WORTH = built("streams.stages.creatives._worth")
 
 
 def main() -> int:

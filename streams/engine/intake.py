@@ -19,6 +19,7 @@ from streams.engine.stage import (
     ColumnarStage,
     Incoming,
     Output,
+    RecallingStage,
     Stage,
     WeighingStage,
 )
@@ -94,8 +95,24 @@ class Intake:
             taken.outgoing += self._stage.step(incoming, now)
         return taken
 
-    def recall(self, stage: ColumnarStage, records: RecordSet, end: int) -> None:
+    def recall(
+        self, stage: ColumnarStage | RecallingStage, records: RecordSet, end: int
+    ) -> None:
         """Show a stage records before `end` again that its state includes."""
+        if isinstance(stage, ColumnarStage):
+            self._recall_columns(stage, records, end)
+            return
+        for payload in records.payloads:
+            with suppress(CorruptBatchError):
+                for message in messages(records.tp, payload):
+                    if message.offset >= end:
+                        return
+                    with suppress(AvroError):  # it is in the dead letters
+                        stage.see(self._record(message, _ANY_TIME))
+
+    def _recall_columns(
+        self, stage: ColumnarStage, records: RecordSet, end: int
+    ) -> None:
         record = self._wire.topic(records.tp.topic).record
         decoder = self._decoders[records.tp.topic]
         for group in _groups(records.payloads):

@@ -10,7 +10,13 @@ from schemas.records import Record
 from streams.engine.intake import Intake
 from streams.engine.snapshot_file import SnapshotMeta
 from streams.engine.snapshots import Snapshots
-from streams.engine.stage import ColumnarStage, SectionedStage, Stage, StateRow
+from streams.engine.stage import (
+    ColumnarStage,
+    RecallingStage,
+    SectionedStage,
+    Stage,
+    StateRow,
+)
 from streams.kafka.log_reader import EARLIEST, BeyondEndError, read_batches
 from streams.kafka.messages import messages
 from streams.kafka.record_batches import RecordSet
@@ -80,7 +86,7 @@ class Restorer:
                 self._stage.restored(
                     partition, self._of_partition(partition, positions)
                 )
-        if isinstance(self._stage, ColumnarStage):
+        if isinstance(self._stage, ColumnarStage | RecallingStage):
             await self._recall(self._stage, connection, positions, loaded)
         return ends
 
@@ -132,7 +138,7 @@ class Restorer:
 
     async def _recall(
         self,
-        stage: ColumnarStage,
+        stage: ColumnarStage | RecallingStage,
         connection: dict[str, Any],
         positions: Mapping[TP, int],
         loaded: Mapping[int, SnapshotMeta | None],
@@ -141,13 +147,20 @@ class Restorer:
         starts = {}
         for tp, position in positions.items():
             record = self._wire.topic(tp.topic).record
-            if record not in stage.columnar or position <= 0:
+            n_recalled = _n_recalled(stage, record)
+            if not n_recalled or position <= 0:
                 continue
             meta = loaded[tp.partition]
             known = 0 if meta is None else meta.positions.get(tp.topic, 0)
-            start = max(0, known, position - stage.n_recalled(record))
+            start = max(0, known, position - n_recalled)
             if start < position:
                 starts[tp] = start
         with suppress(BeyondEndError):  # a source that was made anew repeats nothing
             async for records in read_batches(connection, starts, positions):
                 self._intake.recall(stage, records, positions[records.tp])
+
+
+def _n_recalled(stage: ColumnarStage | RecallingStage, source: type[Record]) -> int:
+    if isinstance(stage, ColumnarStage) and source not in stage.columnar:
+        return 0
+    return stage.n_recalled(source)

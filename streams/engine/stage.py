@@ -129,6 +129,17 @@ class WeighingStage(Protocol):
 
 
 @runtime_checkable
+class RecallingStage(Protocol):
+    """A stage of single records that sees some again which its state includes."""
+
+    def n_recalled(self, source: type[Record]) -> int:
+        """Return how many records before a restored position are seen again."""
+
+    def see(self, incoming: Incoming) -> None:
+        """See a record again: from now on its id is known."""
+
+
+@runtime_checkable
 class SnapshottedStage(Protocol):
     """A stage whose state can also be kept in a local file."""
 

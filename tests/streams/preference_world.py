@@ -6,16 +6,21 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 
 from schemas.avro import AvroError, Codec, schema_of
+from schemas.lock import LockedIds
 from schemas.records import Behavior, Preference
 from schemas.registry import RegistryIds
 from schemas.vocabulary import deployed
 from streams.engine.admit import admit
+from streams.engine.stage import Incoming
 from streams.kafka.log_reader import read_to_end
 from streams.kafka.topics import BEHAVIOR
+from streams.settings import PreferencesSettings
+from streams.stages.preferences.reference import ReferencePreferences
 from tests.streams.writer_schemas import message, newer, older, values_of
 
 N_PARTITIONS = 2
@@ -243,3 +248,40 @@ async def dead_letters(world):
         found[place] = (letter.key, letter.value)
         count[place] += 1
     return found, count
+
+
+def recomputed(events):
+    """User id -> what the reference says of the events, in the log's order."""
+    codec = Codec(Preference, LockedIds())
+    settings = PreferencesSettings(duplicate_window=10**6)
+    stage = ReferencePreferences(settings, deployed(), codec)
+    stage.step(
+        [
+            Incoming(Behavior, event.user_id, event, 0, offset)
+            for offset, event in enumerate(events)
+        ],
+        0,
+    )
+    return {row.key: codec.decode(row.value) for row in stage.take_dirty()}
+
+
+def differing(records, expected):
+    """The user ids whose record is not what the reference says."""
+    users = records.keys() | expected.keys()
+    return sorted(
+        user
+        for user in users
+        if user not in records
+        or user not in expected
+        or not _is_equal(records[user], expected[user])
+    )
+
+
+def _is_equal(one, other):
+    """Whether sums are close, and all else but the offsets is the same."""
+    for name in ("weights", "exposures", "bursts"):
+        sums = (np.frombuffer(getattr(record, name), "<f4") for record in (one, other))
+        if not np.allclose(*sums, rtol=1e-4, atol=1e-5):
+            return False
+    counts = ("as_of", "n_events", "n_unclicked", "consent", "last_click_at")
+    return all(getattr(one, name) == getattr(other, name) for name in counts)

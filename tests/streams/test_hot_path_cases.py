@@ -2,7 +2,7 @@
 
 All compressions, a committed and an aborted transaction, duplicates, permuted times,
 poison, an older and a newer writer schema; `kill -9`; another worker, with the other
-kernels, goes on. What it wrote is held against a model that knows none of its code.
+kernels, goes on. What it wrote is held against the reference.
 """
 
 import asyncio
@@ -19,15 +19,16 @@ from streams.errors import StateError
 from streams.kafka.log_reader import read_to_end
 from tests.schemas.registry_server import serve
 from tests.streams.hostile_records import generator
-from tests.streams.preference_model import differing, people
 from tests.streams.preference_world import (
     N_PARTITIONS,
     USERS,
     World,
     admitted,
     dead_letters,
+    differing,
     latest,
     of_other_writers,
+    recomputed,
 )
 from tests.streams.writer_schemas import newer, older
 
@@ -116,7 +117,7 @@ async def test_whatever_a_topic_brings_the_state_is_what_the_log_says(
     second.terminate()
     assert second.wait(20) == 0
 
-    expected = people(await admitted(world))
+    expected = recomputed(await admitted(world))
     assert len(expected) == len(USERS)
     assert differing(await latest(world), expected) == []
     letters, count = await dead_letters(world)

@@ -7,7 +7,6 @@ from hypothesis import given, strategies as st
 from model_export.critic.layout import Layout
 from model_export.critic.posterior import best_designs
 from model_export.space import design_space
-from streams.columns import compiled
 from streams.stages.creatives import worth as looks
 from streams.stages.creatives.briefs import Briefs
 from streams.stages.creatives.candidates import Proposer
@@ -15,15 +14,15 @@ from streams.stages.creatives.counter_random import seeds_of
 
 SPACE = design_space.load()
 needs_compiled = pytest.mark.skipif(
-    compiled.WORTH is None, reason="the compiled modules are not built"
+    looks.KERNEL is None, reason="the compiled modules are not built"
 )
 SCORES = [
     looks.scores_in_numpy,
-    pytest.param(getattr(compiled.WORTH, "scores", None), marks=needs_compiled),
+    pytest.param(getattr(looks.KERNEL, "scores", None), marks=needs_compiled),
 ]
 BEST = [
     looks.best_in_numpy,
-    pytest.param(getattr(compiled.WORTH, "best", None), marks=needs_compiled),
+    pytest.param(getattr(looks.KERNEL, "best", None), marks=needs_compiled),
 ]
 
 
@@ -66,12 +65,11 @@ def test_the_compiled_module_gives_the_same_bits(layout, seed, n, k, n_draws):
     worth, base = some_worth(layout, seed, n, n_draws)
     chosen, continuous = some_designs(layout, seed, n, k)
     given_ = (layout, chosen, continuous, worth, base)
-    ours, pure = compiled.WORTH.scores(*given_), looks.scores_in_numpy(*given_)
+    ours, pure = looks.KERNEL.scores(*given_), looks.scores_in_numpy(*given_)
     assert ours.tobytes() == pure.tobytes()
     draws = np.random.default_rng(seed).integers(-1, n_draws, (n, k))
     ours, pure = (
-        find(layout, worth, draws)
-        for find in (compiled.WORTH.best, looks.best_in_numpy)
+        find(layout, worth, draws) for find in (looks.KERNEL.best, looks.best_in_numpy)
     )
     assert ours[0].tolist() == pure[0].tolist()
     assert ours[1].tobytes() == pure[1].tobytes()

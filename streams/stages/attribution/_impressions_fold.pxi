@@ -69,6 +69,21 @@ cdef class Folded(Timed):
         shown.flags = ROBOT if robot else 0
         return self.show_hashed(&shown, self.hashed(shown.key), now, listener)
 
+    cdef void hash_shown(
+        self, const uint8_t* base, const int64_t[::1] kinds, const int64_t[::1] impressions,
+        const int64_t[::1] events, int64_t first, int64_t m, Text* ids, uint32_t* hashes
+    ) noexcept nogil:
+        """Find the ids of the impressions among m events, and hash them [m]."""
+        cdef int64_t i, j
+        for j in range(m):
+            i = first + j
+            if kinds[i] == IMPRESSION:
+                ids[j] = text_at(base, impressions[i])
+                if ids[j].n <= 0:
+                    ids[j] = text_at(base, events[i])
+                hashes[j] = self.hashed(ids[j])
+                PREFETCH(&self.entries[hashes[j] & self.entries_mask])
+
     def fold(self, columns, int64_t now, listener):
         cdef const int64_t[::1] starts = columns.row_starts
         cdef const int64_t[::1] events = columns.slot("event_id")
@@ -99,14 +114,7 @@ cdef class Folded(Timed):
             first = starts[payload]
             while first < starts[payload + 1]:
                 last = min(first + BLOCK, starts[payload + 1])
-                for j in range(last - first):
-                    i = first + j
-                    if kinds[i] == IMPRESSION:
-                        ids[j] = text_at(base, impressions[i])
-                        if ids[j].n <= 0:
-                            ids[j] = text_at(base, events[i])
-                        hashes[j] = self.hashed(ids[j])
-                        PREFETCH(&self.entries[hashes[j] & self.entries_mask])
+                self.hash_shown(base, kinds, impressions, events, first, last - first, ids, hashes)
                 for j in range(last - first):
                     if kinds[first + j] == IMPRESSION:
                         entry = self.entries[hashes[j] & self.entries_mask]
@@ -117,10 +125,8 @@ cdef class Folded(Timed):
                     self.newest = max(self.newest, times[i])
                     if kinds[i] == IMPRESSION:
                         shown.key, shown.user = ids[j], text_at(base, users[i])
-                        shown.creative = text_at(base, creatives[i])
-                        shown.placement = text_at(base, placements[i])
-                        shown.category = text_at(base, categories[i])
-                        shown.item = text_at(base, items[i])
+                        shown.creative, shown.placement = text_at(base, creatives[i]), text_at(base, placements[i])
+                        shown.category, shown.item = text_at(base, categories[i]), text_at(base, items[i])
                         shown.at, shown.arrived_at = times[i], now
                         shown.surface = NO_SURFACE if surfaces[i] == NULL_VALUE else <uint8_t>surfaces[i]
                         shown.flags = ROBOT if self.is_robot(text_at(base, agents[i])) else 0

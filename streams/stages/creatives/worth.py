@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from model_export.critic.layout import Layout
 from model_export.critic.posterior import best_designs
-from streams.columns import compiled
+from streams.columns.compiled import built
+
+KERNEL = built("streams.stages.creatives._worth")
 
 Floats = npt.NDArray[np.float32]
 Columns = npt.NDArray[np.intp]
@@ -36,7 +38,7 @@ def scores(
     Raises:
         ValueError: the arrays do not fit each other or the layout.
     """
-    score = compiled.WORTH.scores if compiled.WORTH else scores_in_numpy
+    score = KERNEL.scores if KERNEL else scores_in_numpy
     found: Floats = score(
         layout,
         np.ascontiguousarray(chosen, np.intp),
@@ -58,7 +60,7 @@ def best(layout: Layout, worth: Floats, draws: Columns) -> tuple[Columns, Floats
     Raises:
         ValueError: the arrays do not fit each other or the layout.
     """
-    find = compiled.WORTH.best if compiled.WORTH else best_in_numpy
+    find = KERNEL.best if KERNEL else best_in_numpy
     chosen, continuous = find(
         layout,
         np.ascontiguousarray(worth, np.float32),

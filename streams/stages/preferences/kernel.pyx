@@ -7,13 +7,13 @@ One extension of some parts, so that they call each other as C. A person is a ro
 
 import numpy as np
 
-from cpython.buffer cimport PyBuffer_FillInfo
+from cpython.buffer cimport PyBuffer_FillInfo  # no-cython-lint: for the parts
 from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.math cimport fabs
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free, realloc  # no-cython-lint: for the parts
 from libc.string cimport memcmp, memcpy, memset
 
-from streams.columns._memory cimport free_table, huge_pages, map_space, new_table, open_space, touch_pages, unmap_space
+from streams.columns._memory cimport free_table, huge_pages, map_space, new_table, open_space, touch_pages, unmap_space  # no-cython-lint: for the parts
 from streams.columns._read cimport hash_bytes, power_of_two
 
 cdef extern from *:

@@ -118,7 +118,24 @@ cdef inline void fetch_row(const uint8_t* row, int64_t stride) noexcept nogil:
     PREFETCH(row + stride - 1)
 
 
-def sections(Folder rules, KeyIndex index, rows, const int64_t[::1] numbers, const uint8_t[::1] frame, const uint8_t[::1] lives, list profiles, const uint8_t[::1] positions, int64_t max_bytes, Blocks blocks=None):
+cdef inline uint8_t* put_record(
+        uint8_t* p, Folder rules, const uint8_t* key, const Row* row, int64_t number, int64_t n_value, const Written*
+        alike
+) noexcept nogil:
+    """Write a record behind its length: the place in its section, key and value."""
+    p[0] = 0  # attributes
+    p[1] = 0  # timestamp delta
+    p = put_varint(p + 2, number)
+    p = put_bytes(p, key, row.key_length)
+    p = put_preference(rules, key, row, put_varint(p, n_value), alike)
+    p[0] = 0  # headers
+    return p + 1
+
+
+def sections(
+        Folder rules, KeyIndex index, rows, const int64_t[::1] numbers, const uint8_t[::1] frame, const uint8_t[::1]
+        lives, list profiles, const uint8_t[::1] positions, int64_t max_bytes, Blocks blocks=None
+):
     """Return records sections (bytes, number of records) of rows, a little over `max_bytes`.
 
     Args:
@@ -131,7 +148,6 @@ def sections(Folder rules, KeyIndex index, rows, const int64_t[::1] numbers, con
     """
     cdef const uint8_t[::1] memory = rows.view(np.uint8)
     cdef const uint8_t* table = &memory[0] if memory.shape[0] else NULL
-    cdef const uint8_t* key
     cdef const Row* row
     cdef int64_t stride = rules.stride, n_rows = rows.shape[0], n_profiles = len(profiles), n = numbers.shape[0]
     if rows.itemsize != stride:
@@ -144,7 +160,6 @@ def sections(Folder rules, KeyIndex index, rows, const int64_t[::1] numbers, con
     alike.frame, alike.n_frame = &frame[0], frame.shape[0]
     alike.lives, alike.n_lives = &lives[0], lives.shape[0]
     alike.positions, alike.n_positions = &positions[0], positions.shape[0]
-    cdef uint8_t* out
     if blocks is None:
         blocks = Blocks()
     cdef int64_t i, number, n_value, n_body, n_records = 0
@@ -160,7 +175,6 @@ def sections(Folder rules, KeyIndex index, rows, const int64_t[::1] numbers, con
         row = <const Row*>(table + number * stride)
         if row.profile >= n_profiles or row.key_start + <uint64_t>row.key_length > index.arena_used:
             raise IndexError(f"row {number} is broken")
-        key = index.arena + row.key_start
         alike.profile, alike.n_profile = suffixes + starts[row.profile], starts[row.profile + 1] - starts[row.profile]
         n_value = preference_size(rules, row, &alike)
         n_body = 3 + varint_size(n_records) + varint_size(row.key_length) + row.key_length + varint_size(n_value) + n_value
@@ -170,14 +184,7 @@ def sections(Folder rules, KeyIndex index, rows, const int64_t[::1] numbers, con
             blocks.make_room(max_bytes, n_body + 10)
             n_body += 1 - varint_size(n_records)
             n_records = 0
-        out = put_varint(blocks.out, n_body)
-        out[0] = 0  # attributes
-        out[1] = 0  # timestamp delta
-        out = put_varint(out + 2, n_records)
-        out = put_bytes(out, key, row.key_length)
-        out = put_preference(rules, key, row, put_varint(out, n_value), &alike)
-        out[0] = 0  # headers
-        blocks.out = out + 1
+        blocks.out = put_record(put_varint(blocks.out, n_body), rules, index.arena + row.key_start, row, n_records, n_value, &alike)
         n_records += 1
     if n_records:
         found.append((blocks.taken(), n_records))
@@ -222,19 +229,19 @@ def restore(Folder rules, KeyIndex index, rows, columns, const uint8_t[::1] live
     cdef const int64_t[:, :] slots = columns.slots
     cdef const int64_t[:] users = columns.slot("user_id")
     cdef int64_t name[17]
-    for i, field in enumerate((
+    for k, field in enumerate((
         "user_id", "as_of", "half_lives_s", "weights", "n_events", "consent",
         "behavior_offset", "profile_offset", "text_offset", "last_click_at",
         "withdrawn_at", "unclicked_at", "exposures", "bursts",
     )):
-        name[i] = columns.names.index(field)
+        name[k] = columns.names.index(field)
     cdef const int64_t[::1] profiles = profile_numbers
     cdef const uint8_t[::1] view
     cdef const uint8_t* base
-    cdef uint64_t hashes[BLOCK], h
+    cdef uint64_t hashes[BLOCK]
     cdef uint64_t* place
-    cdef int64_t row_number, j, first, last, span, payload
-    cdef int64_t stride = rules.stride, wide = rules.n_lives * rules.n_categories * 4
+    cdef uint64_t h
+    cdef int64_t row_number, i, j, first, last, span, payload, stride = rules.stride, wide = rules.n_lives * rules.n_categories * 4
     cdef Row* row
     for payload in range(len(columns.payloads)):
         if starts[payload + 1] <= starts[payload]:
@@ -248,8 +255,7 @@ def restore(Folder rules, KeyIndex index, rows, columns, const uint8_t[::1] live
                 index.touch(table, memory.shape[0], stride, last - first)
                 fetch_people(index, base, users, first, last, table, stride, hashes)
                 for j in range(first, last):
-                    span = users[j]
-                    h = hashes[j - first]
+                    span, h = users[j], hashes[j - first]
                     row_number = index.find_hashed(base + (span >> LENGTH_BITS), span & LENGTH_MASK, h, table, stride, &place)
                     if row_number < 0:
                         with gil:
@@ -262,15 +268,19 @@ def restore(Folder rules, KeyIndex index, rows, columns, const uint8_t[::1] live
                     row.last_click = tick_of(slots[name[9], j])
                     row.withdrawn = tick_of(slots[name[10], j])
                     row.profile = <uint32_t>profiles[j]
-                    replayed[0, row_number] = slots[name[6], j]
-                    replayed[1, row_number] = slots[name[7], j]
-                    replayed[2, row_number] = slots[name[8], j]
-                    restore_sums(rules, row, base, slots[name[2], j], slots[name[3], j], slots[name[11], j], slots[name[12], j], slots[name[13], j], lives, wide)
+                    for i in range(3):
+                        replayed[i, row_number] = slots[name[6 + i], j]
+                    restore_sums(
+                        rules, row, base, slots[name[2], j], slots[name[3], j], slots[name[11], j], slots[name[12], j], slots[name[13], j], lives, wide
+                    )
                 first = last
 
 
-cdef void fetch_people(KeyIndex index, const uint8_t* base, const int64_t[:] users, int64_t first, int64_t last, const uint8_t* table, int64_t stride, uint64_t* hashes) noexcept nogil:
-    """Hash user ids `first` to `last` [BLOCK]; have their rows, where there are any, on their way."""
+cdef void fetch_people(
+        KeyIndex index, const uint8_t* base, const int64_t[:] users, int64_t first, int64_t last, const uint8_t*
+        table, int64_t stride, uint64_t* hashes
+) noexcept nogil:
+    """Hash user ids `first` to `last` [BLOCK]; have the rows that they have on their way."""
     cdef int64_t j, number
     for j in range(first, last):
         hashes[j - first] = hash_bytes(base + (users[j] >> LENGTH_BITS), users[j] & LENGTH_MASK, 0)
@@ -285,7 +295,10 @@ cdef void fetch_people(KeyIndex index, const uint8_t* base, const int64_t[:] use
             PREFETCH(index.arena + (<const Row*>(table + number * stride)).key_start)
 
 
-cdef void restore_sums(Folder rules, Row* row, const uint8_t* base, int64_t lived, int64_t weighed, int64_t unclicked, int64_t exposed, int64_t burst, const uint8_t[::1] lives, int64_t wide) noexcept nogil:
+cdef void restore_sums(
+        Folder rules, Row* row, const uint8_t* base, int64_t lived, int64_t weighed, int64_t unclicked, int64_t
+        exposed, int64_t burst, const uint8_t[::1] lives, int64_t wide
+) noexcept nogil:
     """Take back what decays; weights of other half-lives or categories start anew."""
     cdef float* weights = exposures_of(row) + rules.n_surfaces
     cdef double age = <double>(row.as_of - (EPOCH_MS + (<int64_t>row.landmark << TICK_BITS)))

@@ -178,7 +178,10 @@ cdef inline void hash_events(KeyIndex index, Window window, const uint8_t* base,
         window.prefetch(ahead.event_hash[j])
 
 
-cdef inline int see_events(Folder rules, KeyIndex index, Window window, const uint8_t* base, const Events* events, int64_t first, int64_t m, Ahead* ahead, const uint8_t* table) noexcept nogil:
+cdef inline int see_events(
+        Folder rules, KeyIndex index, Window window, const uint8_t* base, const Events* events, int64_t first, int64_t
+        m, Ahead* ahead, const uint8_t* table
+) noexcept nogil:
     """See the ids of events, have their rows on their way; -1 without memory."""
     cdef int64_t j
     cdef int seen
@@ -204,7 +207,10 @@ cdef inline void fetch_keys(KeyIndex index, const uint8_t* table, int64_t stride
             PREFETCH(index.arena + row.key_start + row.key_length - 1)
 
 
-cdef inline int64_t fold_new(Folder rules, KeyIndex index, const uint8_t* base, const Events* events, int64_t first, int64_t m, const Ahead* ahead, uint8_t* table, const int64_t[::1] replayed, Dirty* dirty) noexcept nogil:
+cdef inline int64_t fold_new(
+        Folder rules, KeyIndex index, const uint8_t* base, const Events* events, int64_t first, int64_t m, const
+        Ahead* ahead, uint8_t* table, const int64_t[::1] replayed, Dirty* dirty
+) noexcept nogil:
     """Fold the events whose id is new into their rows; return how many there were."""
     cdef int64_t i, j, number, surface, length, n_folded = 0, stride = rules.stride
     cdef const uint8_t* key

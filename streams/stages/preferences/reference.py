@@ -5,8 +5,7 @@ definition, and the stage itself where there is no compiler. All sums are as of 
 person's newest event and halve with their half-life: an event adds what is left of it
 by then, and a newer one lets what was there before shrink.
 
-It keeps no snapshots, and after a restart it recognises repeated event ids only of the
-events that it has seen since.
+It keeps no snapshots.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.avro import AvroError, Codec
-from schemas.records import Behavior, Preference, Profile, TextSignal
+from schemas.records import Behavior, Preference, Profile, Record, TextSignal
 from schemas.vocabulary import Vocabulary, VocabularyError, mark
 from streams.admission.checks import DAY_MS
 from streams.admission.records import reason_to_reject
@@ -163,6 +162,17 @@ class ReferencePreferences:
     def unknown_categories(self, columns: Columns) -> Sequence[int]:  # noqa: ARG002 - no columns come here
         """Return nothing: records come one by one, and are judged so."""
         return ()
+
+    def n_recalled(self, source: type[Record]) -> int:
+        """Return the window of events among which a repeated id is recognised."""
+        return self._window if source is Behavior else 0
+
+    def see(self, incoming: Incoming) -> None:
+        """See the id of behaviour again that the state includes."""
+        if isinstance(incoming.value, Behavior):
+            event = incoming.value
+            seen = self._partition(incoming.partition).seen
+            seen.is_new((event.user_id, event.event_id))
 
     def tick(self, now: int) -> list[Outgoing]:  # noqa: ARG002 - decay needs no clock
         """Return nothing: weights decay by being read later."""

@@ -8,12 +8,12 @@ What the rows mean: `streams.stages.requests.reference`.
 
 import numpy as np
 
-from cpython.buffer cimport PyBuffer_FillInfo
+from cpython.buffer cimport PyBuffer_FillInfo  # no-cython-lint: for the parts
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport calloc, free, realloc  # no-cython-lint: for the parts
 from libc.string cimport memcmp, memcpy, memset
 
-from streams.columns._memory cimport free_table, huge_pages, map_space, new_table, open_space, touch_pages, unmap_space
+from streams.columns._memory cimport free_table, huge_pages, map_space, new_table, open_space, touch_pages, unmap_space  # no-cython-lint: for the parts
 from streams.columns._read cimport hash_bytes, read_varint
 
 from streams.stages.requests.person import PLACES, Person, Place
@@ -56,8 +56,8 @@ cdef enum:
 
 cdef int64_t NULL_VALUE = <int64_t>(<uint64_t>1 << 63)
 
+# So near to the threshold, the rounding of a distance is left to Python.
 cdef double MARGIN = 1e-4
-"""So near to the threshold, the rounding of a distance is left to Python."""
 
 MOST_PLACES = N_PLACES
 

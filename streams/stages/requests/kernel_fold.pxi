@@ -93,7 +93,10 @@ cdef inline void note_click(Row* row, uint32_t n_unclicked, bint* changed) noexc
             changed[0] = True
 
 
-cdef void find_block(KeyIndex index, VectorPool pool, const uint8_t* table, const uint8_t* base, const int64_t* users, int n, uint64_t* hashes, int64_t* numbers) noexcept nogil:
+cdef void find_block(
+        KeyIndex index, VectorPool pool, const uint8_t* table, const uint8_t* base, const int64_t* users, int n,
+        uint64_t* hashes, int64_t* numbers
+) noexcept nogil:
     """Find the rows of a few user ids; what they point at is on its way to the cache."""
     cdef int i, k, line
     cdef uint64_t* place
@@ -184,7 +187,10 @@ cdef class Folded(People):
         row.is_pending = 1
         return FLAGGED
 
-    cdef int fold_payload(self, const Fields* fields, const uint8_t[::1] content, int64_t first, int64_t last, int64_t[::1] flagged, float[:, ::1] vectors, float[::1] liked, int64_t now) except -1:
+    cdef int fold_payload(
+            self, const Fields* fields, const uint8_t[::1] content, int64_t first, int64_t last, int64_t[::1] flagged,
+            float[:, ::1] vectors, float[::1] liked, int64_t now
+    ) except -1:
         """Fold rows `first` to `last`, which lie in one payload."""
         cdef int64_t size = content.shape[0], wide = 4 * <int64_t>self.pool.n_categories, j
         cdef const uint8_t* base = &content[0]
