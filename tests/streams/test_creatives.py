@@ -89,7 +89,7 @@ def stage_of(model, released="champion", **settings):
 
 
 def ask(number, *, likes="running", **changes):
-    vector = np.zeros(64, np.float32)
+    vector = np.zeros(len(deployed().categories), np.float32)
     if likes:
         vector[deployed().column(likes)] = 1.0
     placement = list(deployed().placements.values())[number % 4]
@@ -218,7 +218,7 @@ def test_who_likes_nothing_known_sees_any_category_and_who_likes_one_sees_that(s
     assert len({creative.category for creative in anything}) == len(
         deployed().categories
     )
-    half = np.zeros(64, np.float32)
+    half = np.zeros(len(deployed().categories), np.float32)
     half[[deployed().column("coffee"), deployed().column("wine")]] = 3.0, 1.0
     mixed = [
         ask(i, preferences=to_bytes(half), request_id=f"mixed{i}") for i in range(1_000)
@@ -242,7 +242,7 @@ def test_the_partition_follows_the_user_and_the_key_the_placement(stage):
 
 
 def test_latest_preferences_fill_a_request_that_brings_none(stage):
-    weights = np.zeros((2, 64), "<f4")
+    weights = np.zeros((2, len(deployed().categories)), "<f4")
     weights[:, deployed().column("coffee")] = 2.0
     preference = good(Preference, user_id="u7", weights=weights.tobytes())
     told = Incoming(Preference, "u7", preference, 0, 0)

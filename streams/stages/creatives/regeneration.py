@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+from model_export.space.conditioning import from_bytes
 from schemas.avro import Codec
 from schemas.lock import LockedIds
-from schemas.preference_vector import from_bytes
 from schemas.records import Creative
 from schemas.vocabulary import Vocabulary
 from streams.rendering.renderer import Renderer
