@@ -163,9 +163,9 @@ def _generator_delays(seen: Seen, registry: Registry) -> list[float]:
     if _TUNED not in seen.version:
         raise RuntimeError(f"no tuned generator in serving within {GENERATOR_S:g} s")
     card = registry.card(MODEL, _TUNED)
-    (honesty,) = (one for one in card["verdicts"] if one["gate"] == "reward_honesty")
-    if honesty["result"] != "pass":
-        raise RuntimeError(f"the job did not tune the generator: {honesty['detail']}")
+    (ranking,) = (one for one in card["verdicts"] if one["gate"] == "reward_honesty")
+    if ranking["result"] != "pass":
+        raise RuntimeError(f"the job did not tune the generator: {ranking['detail']}")
     learnt: Iterable[OffsetRange] = [OffsetRange(**part) for part in card["ranges"]]
     return [
         1e3 * (seen.version[_TUNED] - seen.sent[part.partition, offset])

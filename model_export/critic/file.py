@@ -1,4 +1,4 @@
-"""Knowledge <-> critic.safetensors: what learning goes on from. No torch.
+"""State of a critic <-> critic.safetensors: what learning goes on from. No torch.
 
 Only the upper triangle of the information matrix is kept: it is symmetric.
 """
@@ -12,16 +12,15 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors, save as save_tensors
 
-from model_export.critic.calibration import Calibration
-from model_export.critic.honesty import Honesty
-from model_export.critic.knowledge import Knowledge
+from model_export.critic.critic_state import CriticState
+from model_export.critic.delayed_feedback import ExpectedClicks
 from model_export.critic.layout import Layout
-from model_export.critic.ledger import Ledger
+from model_export.critic.learnt_labels import LearntLabels
 from model_export.critic.poison import Suspects
+from model_export.critic.predictive_checks import Calibration, RankingCheck
 from model_export.critic.prior import Prior
 from model_export.critic.selector import ClickCritic
 from model_export.critic.taste import TasteModel
-from model_export.critic.to_come import ToCome
 from model_export.space.design_space import DesignSpace
 from model_export.store.onnx_file import ModelFileError
 from schemas.vocabulary import Ids, ids_of
@@ -29,10 +28,10 @@ from schemas.vocabulary import Ids, ids_of
 _FORMAT = "adloom-critic-3"
 
 
-def to_bytes(knowledge: Knowledge) -> bytes:
+def to_bytes(critic_state: CriticState) -> bytes:
     """Return it as the content of critic.safetensors."""
-    taste, critic = knowledge.taste, knowledge.critic
-    suspects = knowledge.suspects
+    taste, critic = critic_state.taste, critic_state.critic
+    suspects = critic_state.suspects
     upper = np.triu_indices_from(critic.precision)
     tensors: dict[str, NDArray[Any]] = {
         "taste.base": taste.base,
@@ -47,13 +46,13 @@ def to_bytes(knowledge: Knowledge) -> bytes:
         "prior.relevance": critic.prior.relevance,
         "suspects.shown": suspects.shown,
         "suspects.clicked": suspects.clicked,
-        "ledger.key": knowledge.ledger.key,
-        "ledger.clicked": knowledge.ledger.clicked.astype(np.uint8),
-        "ledger.shown_at": knowledge.ledger.shown_at,
-        "ledger.delay": knowledge.ledger.delay,
-        "to_come.shown_at": knowledge.to_come.shown_at,
-        "to_come.share": knowledge.to_come.share,
-        "to_come.rows": knowledge.to_come.rows,
+        "ledger.key": critic_state.labels.key,
+        "ledger.clicked": critic_state.labels.clicked.astype(np.uint8),
+        "ledger.shown_at": critic_state.labels.shown_at,
+        "ledger.delay": critic_state.labels.delay,
+        "to_come.shown_at": critic_state.expected_clicks.shown_at,
+        "to_come.share": critic_state.expected_clicks.share,
+        "to_come.rows": critic_state.expected_clicks.rows,
     }
     header = {
         "format": _FORMAT,
@@ -61,16 +60,16 @@ def to_bytes(knowledge: Knowledge) -> bytes:
         "vocabulary": taste.ids.to_json(),
         "n_examples": critic.n_examples,
         "n_clicks": critic.n_clicks,
-        "honesty": asdict(knowledge.honesty),
-        "calibration": asdict(knowledge.calibration),
-        "follows": knowledge.follows,
+        "honesty": asdict(critic_state.ranking),
+        "calibration": asdict(critic_state.calibration),
+        "follows": critic_state.follows,
         "suspects": {"n": suspects.n, "n_clicks": suspects.n_clicks},
     }
     return save(tensors, header)
 
 
-def from_bytes(content: bytes, space: DesignSpace) -> Knowledge:
-    """Return the knowledge in a file.
+def from_bytes(content: bytes, space: DesignSpace) -> CriticState:
+    """Return the state in a file.
 
     Raises:
         ModelFileError: not such a file, or of another creative space.
@@ -103,18 +102,18 @@ def from_bytes(content: bytes, space: DesignSpace) -> Knowledge:
             n_examples=header["n_examples"],
             n_clicks=header["n_clicks"],
         )
-        knowledge = Knowledge(
+        critic_state = CriticState(
             taste=taste,
             critic=critic,
-            honesty=Honesty(**header["honesty"]),
+            ranking=RankingCheck(**header["honesty"]),
             suspects=Suspects(
                 shown=tensors["suspects.shown"],
                 clicked=tensors["suspects.clicked"],
                 **header["suspects"],
             ),
             calibration=Calibration(**header["calibration"]),
-            ledger=_ledger(tensors),
-            to_come=_to_come(tensors, layout.n_weights),
+            labels=_labels(tensors),
+            expected_clicks=_expected_clicks(tensors, layout.n_weights),
             follows=header.get("follows", True),
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -124,35 +123,37 @@ def from_bytes(content: bytes, space: DesignSpace) -> Knowledge:
             f"critic file with {len(critic.eta)} weights: expected {layout.n_weights}, "
             f"for the creative space {space.name}"
         )
-    return knowledge
+    return critic_state
 
 
-def _to_come(tensors: dict[str, NDArray[Any]], n_weights: int) -> ToCome:
+def _expected_clicks(
+    tensors: dict[str, NDArray[Any]], n_weights: int
+) -> ExpectedClicks:
     """Return the clicks to come; versions of earlier releases have none."""
     if "to_come.rows" not in tensors:
-        return ToCome.none(n_weights)
+        return ExpectedClicks.none(n_weights)
     rows, share = tensors["to_come.rows"], tensors["to_come.share"]
     shown_at = tensors["to_come.shown_at"]
     if rows.shape != (len(share), n_weights) or len(shown_at) != len(share):
         raise ValueError("clicks to come of one row of weights a job were expected")
-    return ToCome(shown_at, share, rows)
+    return ExpectedClicks(shown_at, share, rows)
 
 
-def _ledger(tensors: dict[str, NDArray[Any]]) -> Ledger:
-    """Return the ledger; versions of earlier releases have none, or no delays."""
+def _labels(tensors: dict[str, NDArray[Any]]) -> LearntLabels:
+    """Return the labels; versions of earlier releases have none, or no delays."""
     if "ledger.key" not in tensors:
-        return Ledger.none()
+        return LearntLabels.none()
     shown_at = tensors["ledger.shown_at"]
-    ledger = Ledger(
+    labels = LearntLabels(
         tensors["ledger.key"],
         tensors["ledger.clicked"].astype(np.float32),
         shown_at,
         tensors.get("ledger.delay", np.zeros_like(shown_at)),
     )
-    lengths = {len(ledger.key), len(ledger.clicked), len(shown_at), len(ledger.delay)}
+    lengths = {len(labels.key), len(labels.clicked), len(shown_at), len(labels.delay)}
     if len(lengths) != 1:
-        raise ValueError("a ledger of columns of one length was expected")
-    return ledger
+        raise ValueError("labels in columns of one length were expected")
+    return labels
 
 
 def save(tensors: dict[str, NDArray[Any]], header: dict[str, Any]) -> bytes:

@@ -7,7 +7,7 @@ run farther from those of the version than any prior lets feedback move them.
 
 import numpy as np
 
-from model_export.critic.knowledge import Knowledge
+from model_export.critic.critic_state import CriticState
 from model_export.critic.posterior import Floats
 
 MOST_MOVE = 3.0
@@ -20,7 +20,7 @@ MOST_CONTEXT_MOVE = 8.0
 _LARGEST_HALF = float(np.finfo(np.float16).max)
 
 
-def refusal(version: Knowledge, learnt: Knowledge, draws: Floats) -> str | None:
+def refusal(version: CriticState, learnt: CriticState, draws: Floats) -> str | None:
     """Return why a posterior must not serve, or None.
 
     Args:

@@ -9,8 +9,8 @@ from itertools import compress
 import numpy as np
 from numpy.typing import NDArray
 
-from model_export.critic.knowledge import Lessons
-from model_export.critic.ledger import Keys, Ledger, keys_of
+from model_export.critic.critic_state import LabelledImpressions
+from model_export.critic.learnt_labels import Keys, LearntLabels, keys_of
 from model_export.space import conditioning
 from model_export.space.design_space import DesignSpace, SpaceError
 from schemas.records import Design, Feedback
@@ -60,7 +60,7 @@ class FeedbackArrays:
     skipped: dict[str, int]
     """Reason -> records that were left out."""
     key: Keys | None = None
-    """uint64[n], of `ledger.keys_of`; None: a log that nothing will correct."""
+    """uint64[n], of `learnt_labels.keys_of`; None: a log that nothing will correct."""
 
     def __len__(self) -> int:
         return len(self.clicked)
@@ -72,9 +72,9 @@ class FeedbackArrays:
         return np.minimum(1.0 / known, MAX_WEIGHT).astype(np.float32)
 
     @property
-    def lessons(self) -> Lessons:
+    def labelled(self) -> LabelledImpressions:
         """What there is to learn."""
-        return Lessons(
+        return LabelledImpressions(
             self.design,
             self.condition,
             self.clicked,
@@ -105,7 +105,7 @@ def from_feedback(
     records: Iterable[Feedback],
     space: DesignSpace,
     max_clicks: int = MAX_CLICKS_PER_PERSON,
-    learnt: Ledger | None = None,
+    learnt: LearntLabels | None = None,
 ) -> FeedbackArrays:
     """Return what can be learnt from feedback.
 
@@ -124,7 +124,7 @@ def from_feedback(
     skipped: Counter[str] = Counter()
     latest = _latest(records, skipped)
     keys = keys_of([record.impression_id for record in latest])
-    before = (learnt or Ledger.none()).find(keys)
+    before = (learnt or LearntLabels.none()).find(keys)
     rows = _Rows(skipped, max_clicks)
     for record, label, key in zip(latest, before.tolist(), keys.tolist(), strict=True):
         rows.take(record, label, key, space)

@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_export.critic import laplace
-from model_export.critic.delays import Delays
-from model_export.critic.knowledge import Knowledge, Lessons
+from model_export.critic.critic_state import CriticState, LabelledImpressions
+from model_export.critic.delayed_feedback import Delays
 from model_export.critic.laplace import CountedImpressions, Gaussian
-from model_export.critic.ledger import MOST, keys_of
+from model_export.critic.learnt_labels import MOST, keys_of
 from model_export.critic.selector import ClickCritic
 from model_export.feedback import dataset
 from model_export.feedback.live_rows import LiveRows, within_cap
@@ -44,7 +44,7 @@ _FIT_TRIES = 20
 class Learnt:
     """What is known by now."""
 
-    knowledge: Knowledge
+    critic_state: CriticState
     n_held: int
     """Reactions that wait for a none as young as they are."""
 
@@ -63,7 +63,7 @@ class LiveCritic:
 
     def __init__(
         self,
-        base: Knowledge,
+        base: CriticState,
         space: DesignSpace,
         seed: int,
         horizon_ms: int,
@@ -80,7 +80,7 @@ class LiveCritic:
         self._most_rows = most_rows
         self._rows = LiveRows(space.size, base.taste)
         self._known = dict(
-            zip(base.ledger.key.tolist(), base.ledger.clicked.tolist(), strict=True)
+            zip(base.labels.key.tolist(), base.labels.clicked.tolist(), strict=True)
         )
         self._revisions: dict[int, int] = {}
         """Of the impressions of the version that were corrected."""
@@ -138,10 +138,10 @@ class LiveCritic:
             calibration = calibration.after(
                 chance, rows["clicked"][counted & rows["served"]]
             )
-        knowledge = replace(
+        critic_state = replace(
             base, critic=critic, suspects=suspects, calibration=calibration
         )
-        return Learnt(knowledge, int((~seen).sum()))
+        return Learnt(critic_state, int((~seen).sum()))
 
     # -- what comes in -------------------------------------------------------------
 
@@ -164,7 +164,7 @@ class LiveCritic:
             if self._corrected[record.user_id] > dataset.MAX_CLICKS_PER_PERSON:
                 self.skipped["over the click cap"] += 1
                 return
-        lesson = Lessons(
+        lesson = LabelledImpressions(
             design=read[0][None],
             condition=read[1][None],
             clicked=np.array([clicked], np.float32),

@@ -8,7 +8,7 @@ from typing import cast
 import torch
 
 from model_export.critic import file as critic_file
-from model_export.critic.knowledge import Knowledge, Lessons
+from model_export.critic.critic_state import CriticState, LabelledImpressions
 from model_export.generators.catalogue import IMPORTED, RECIPES
 from model_export.generators.recipe import Networks, Recipe
 from model_export.space.design_space import DesignSpace, Vectors
@@ -32,7 +32,7 @@ class Model:
     """float32[n, D]: the advertiser's past designs."""
     networks: Networks | None
     """None: somebody else trained it."""
-    knowledge: Knowledge
+    critic_state: CriticState
     foreign: bytes = b""
     """generator.onnx of an imported model."""
 
@@ -47,9 +47,9 @@ class Model:
             raise ModelFileError(f"{self.kind} model: expected one trained here")
         return self.networks
 
-    def taught(self, lessons: Lessons) -> "Model":
+    def taught(self, labelled: LabelledImpressions) -> "Model":
         """Return the model whose critic has learnt; its generator stays."""
-        return replace(self, knowledge=self.knowledge.after(lessons, self.space))
+        return replace(self, critic_state=self.critic_state.after(labelled, self.space))
 
 
 def recipe_of(kind: str) -> Recipe:
@@ -87,7 +87,7 @@ def to_files(model: Model) -> dict[str, bytes]:
     }
     return {
         CHECKPOINT: critic_file.save(tensors, header),
-        CRITIC_STATE: critic_file.to_bytes(model.knowledge),
+        CRITIC_STATE: critic_file.to_bytes(model.critic_state),
     }
 
 
@@ -100,7 +100,7 @@ def from_files(files: Mapping[str, bytes], space: DesignSpace) -> Model:
     missing = {CHECKPOINT, CRITIC_STATE} - files.keys()
     if missing:
         raise ModelFileError(f"version without {sorted(missing)}: it cannot be trained")
-    knowledge = critic_file.from_bytes(files[CRITIC_STATE], space)
+    critic_state = critic_file.from_bytes(files[CRITIC_STATE], space)
     header, tensors = critic_file.load(files[CHECKPOINT], _FORMAT)
     try:
         if header["space_sha256"] != space.digest:
@@ -111,8 +111,8 @@ def from_files(files: Mapping[str, bytes], space: DesignSpace) -> Model:
         kind, seed, library = header["kind"], header["seed"], tensors[_LIBRARY]
         if kind == IMPORTED:
             foreign = files[GENERATOR]
-            return Model(kind, space, seed, library, None, knowledge, foreign)
-        networks = build(kind, space, knowledge.taste.n_features, seed)
+            return Model(kind, space, seed, library, None, critic_state, foreign)
+        networks = build(kind, space, critic_state.taste.n_features, seed)
         for name, network in networks.modules().items():
             prefix = f"{name}."
             network.load_state_dict(
@@ -122,7 +122,7 @@ def from_files(files: Mapping[str, bytes], space: DesignSpace) -> Model:
                     if key.startswith(prefix)
                 }
             )
-        model = Model(kind, space, seed, library, networks, knowledge)
+        model = Model(kind, space, seed, library, networks, critic_state)
     except (KeyError, ValueError, RuntimeError) as error:
         raise ModelFileError(f"checkpoint cannot be used: {error}") from error
     return model

@@ -45,19 +45,19 @@ def export(model: Model) -> dict[str, bytes]:
         "adloom": code_version(),
         "kind": model.kind,
         "space_sha256": model.space.digest,
-        VOCABULARY: model.knowledge.taste.ids.to_json(),
+        VOCABULARY: model.critic_state.taste.ids.to_json(),
     }
     return {
-        PERSON: network_graphs.person_model(model.knowledge.taste, metadata),
+        PERSON: network_graphs.person_model(model.critic_state.taste, metadata),
         GENERATOR: model.foreign
         or network_graphs.generator_model(
             model.trained.generator,
             model.space,
-            model.knowledge.taste.n_features,
+            model.critic_state.taste.n_features,
             metadata,
         ),
-        CRITIC: network_graphs.critic_model(model.knowledge.critic.layout, metadata),
-        POSTERIOR: posterior.to_bytes(model.knowledge.draws(model.seed)),
+        CRITIC: network_graphs.critic_model(model.critic_state.critic.layout, metadata),
+        POSTERIOR: posterior.to_bytes(model.critic_state.draws(model.seed)),
         SPACE: model.space.source.encode(),
         **checkpoint.to_files(model),
     }
@@ -78,11 +78,11 @@ def parity(model: Model, served: "Served", condition: Floats, seed: int) -> floa
     design = model.space.random(len(both), rng)
     person = served.person(both)
     torch_person = torch.from_numpy(person)
-    draws = model.knowledge.draws(model.seed)
+    draws = model.critic_state.draws(model.seed)
     with torch.no_grad():
         logits, continuous = model.trained.generator(torch.from_numpy(z), torch_person)
         score = [
-            ClickScore(model.knowledge.critic.layout, draw)(
+            ClickScore(model.critic_state.critic.layout, draw)(
                 torch.from_numpy(design), torch_person
             )
             for draw in draws.T.astype(np.float64)
@@ -99,7 +99,7 @@ def taste_parity(model: Model, served: "Served", condition: Floats, seed: int) -
     """Return the largest |numpy - onnxruntime| of person features."""
     rng = np.random.default_rng(seed)
     both = np.concatenate([condition, random_people(len(condition), rng)])
-    difference = served.person(both) - model.knowledge.taste.features(both)
+    difference = served.person(both) - model.critic_state.taste.features(both)
     return float(np.abs(difference).max(initial=0.0))
 
 

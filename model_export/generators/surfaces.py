@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model_export.critic.knowledge import Knowledge
+from model_export.critic.critic_state import CriticState
 from model_export.critic.layout import Layout
 from model_export.generators import checkpoint
 from model_export.generators.checkpoint import Model
@@ -30,13 +30,13 @@ def on_our_surfaces(model: Model) -> Model:
 
     A generator of somebody else's keeps its inputs, and so its surfaces.
     """
-    before, now = model.knowledge.taste.ids.surfaces, deployed().surfaces
+    before, now = model.critic_state.taste.ids.surfaces, deployed().surfaces
     if before == now or model.networks is None:
         return model
-    person = _person_moves(model.knowledge.critic.layout, before, now)
-    knowledge = _knowledge(model.knowledge, person, now)
-    networks = _networks(model, model.networks, knowledge, person)
-    return replace(model, knowledge=knowledge, networks=networks)
+    person = _person_moves(model.critic_state.critic.layout, before, now)
+    critic_state = _critic_state(model.critic_state, person, now)
+    networks = _networks(model, model.networks, critic_state, person)
+    return replace(model, critic_state=critic_state, networks=networks)
 
 
 def _person_moves(
@@ -52,7 +52,9 @@ def _person_moves(
     return np.array(pairs, np.intp).T
 
 
-def _knowledge(known: Knowledge, person: Moves, now: tuple[str, ...]) -> Knowledge:
+def _critic_state(
+    known: CriticState, person: Moves, now: tuple[str, ...]
+) -> CriticState:
     critic, ids = known.critic, replace(known.taste.ids, surfaces=now)
     old, new = critic.layout, replace(critic.layout, n_surfaces=len(now))
     moves = _weight_moves(old, new, person)
@@ -60,13 +62,16 @@ def _knowledge(known: Knowledge, person: Moves, now: tuple[str, ...]) -> Knowled
     precision[np.ix_(moves[1], moves[1])] = critic.precision[np.ix_(moves[0], moves[0])]
     eta = np.zeros(new.n_weights)
     eta[moves[1]] = critic.eta[moves[0]]
-    rows = np.zeros((len(known.to_come.rows), new.n_weights), known.to_come.rows.dtype)
-    rows[:, moves[1]] = known.to_come.rows[:, moves[0]]
+    rows = np.zeros(
+        (len(known.expected_clicks.rows), new.n_weights),
+        known.expected_clicks.rows.dtype,
+    )
+    rows[:, moves[1]] = known.expected_clicks.rows[:, moves[0]]
     return replace(
         known,
         taste=replace(known.taste, ids=ids),
         critic=replace(critic, layout=new, precision=precision, eta=eta),
-        to_come=replace(known.to_come, rows=rows),
+        expected_clicks=replace(known.expected_clicks, rows=rows),
     )
 
 
@@ -87,10 +92,10 @@ def _weight_moves(old: Layout, new: Layout, person: Moves) -> Moves:
 
 
 def _networks(
-    model: Model, before: Networks, known: Knowledge, person: Moves
+    model: Model, before: Networks, known: CriticState, person: Moves
 ) -> Networks:
     """Return networks that read the new features; inputs end in a person's."""
-    n_old = model.knowledge.taste.n_features
+    n_old = model.critic_state.taste.n_features
     built = checkpoint.build(
         model.kind, model.space, known.taste.n_features, model.seed
     )

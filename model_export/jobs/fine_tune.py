@@ -72,7 +72,7 @@ def fine_tune(
     trained = checkpoint.from_files(files, check_files(files).space)
     base = on_our_surfaces(trained)
     feedback = dataset.from_feedback(
-        read.records, base.space, learnt=base.knowledge.ledger
+        read.records, base.space, learnt=base.critic_state.labels
     )
     judged = dataset.held_out_of(base.seed, feedback.users)
     taught = feedback.rows(~judged)
@@ -86,7 +86,7 @@ def fine_tune(
     served, champion = Served(content), Served(files)
     verdicts = [
         *verdicts_of(model, served, champion, taught, feedback.rows(judged), job.seed),
-        *model.knowledge.verdicts(model.space),
+        *model.critic_state.verdicts(model.space),
     ]
     metrics = _metrics(model, served, champion, taught, job.seed)
     details: dict[str, Any] = {
@@ -145,9 +145,9 @@ def tuned(
     model = _refitted(base, feedback)
     if model is not base and feedback.key is not None:
         # What was forgotten needs no correction.
-        feedback = feedback.rows(np.isnan(base.knowledge.ledger.find(feedback.key)))
-    model = model.taught(feedback.lessons)
-    is_trusted = is_trusted or model.knowledge.honesty.is_above_chance
+        feedback = feedback.rows(np.isnan(base.critic_state.labels.find(feedback.key)))
+    model = model.taught(feedback.labelled)
+    is_trusted = is_trusted or model.critic_state.ranking.is_above_chance
     if model.networks is None or not is_trusted:
         return model, 0.0
     networks = Networks(
@@ -197,7 +197,7 @@ def _refitted(base: Model, feedback: FeedbackArrays) -> Model:
     library is taught again, and the critic's sums start anew: numbers
     about the old coordinates mean nothing in the new ones.
     """
-    is_fitted = base.knowledge.taste.origin == "fitted"
+    is_fitted = base.critic_state.taste.origin == "fitted"
     if is_fitted or base.networks is None or len(feedback) < REFIT_EXAMPLES:
         return base
     fitted = taste.fit(feedback.condition, base.seed)
@@ -206,16 +206,18 @@ def _refitted(base: Model, feedback: FeedbackArrays) -> Model:
 
 
 def _tuning_set(model: Model, feedback: FeedbackArrays) -> TuningSet:
-    person = torch.from_numpy(model.knowledge.taste.features(feedback.condition))
+    person = torch.from_numpy(model.critic_state.taste.features(feedback.condition))
     clicked = feedback.clicked > 0
     return TuningSet(
         people=person,
         clicked=Examples(torch.from_numpy(feedback.design[clicked]), person[clicked]),
         clicked_weight=torch.from_numpy(feedback.weight[clicked]),
         library=library_examples(
-            model.library, model.space, model.seed, model.knowledge.taste
+            model.library, model.space, model.seed, model.critic_state.taste
         ),
-        score=ClickScore(model.knowledge.critic.layout, model.knowledge.critic.mean()),
+        score=ClickScore(
+            model.critic_state.critic.layout, model.critic_state.critic.mean()
+        ),
     )
 
 
@@ -233,7 +235,7 @@ def _metrics(
         rng = np.random.default_rng([seed, 6])
         pools = draw_pools(generator, model.space, generator.person(people), rng)
         n, size, _ = pools.shape
-        person = np.repeat(model.knowledge.taste.features(people), size, 0)
-        logits = model.knowledge.critic.logits(pools.reshape(n * size, -1), person)
+        person = np.repeat(model.critic_state.taste.features(people), size, 0)
+        logits = model.critic_state.critic.logits(pools.reshape(n * size, -1), person)
         answer[f"expected_{name}"] = float((1.0 / (1.0 + np.exp(-logits))).mean())
     return answer

@@ -41,8 +41,8 @@ def finite(model: Model, served: Served, condition: Floats) -> Verdict:
         for network in networks
         for parameter in network.state_dict().values()
     )
-    bad += int((~np.isfinite(model.knowledge.critic.precision)).sum())
-    bad += int((~np.isfinite(model.knowledge.critic.eta)).sum())
+    bad += int((~np.isfinite(model.critic_state.critic.precision)).sum())
+    bad += int((~np.isfinite(model.critic_state.critic.eta)).sum())
     rng = np.random.default_rng(0)
     person = served.person(condition)
     pools = draw_pools(served, model.space, person, rng, size=2)

@@ -17,7 +17,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from model_export.critic import taste
-from model_export.critic.knowledge import Knowledge
+from model_export.critic.critic_state import CriticState
 from model_export.generators.catalogue import IMPORTED
 from model_export.generators.checkpoint import Model
 from model_export.generators.export import Served, export, session
@@ -76,7 +76,7 @@ def import_generator(
             '"A generator of your own"'
         )
     library = np.zeros((0, space.size), np.float32)
-    known = Knowledge.none(who, space)
+    known = CriticState.none(who, space)
     model = Model(IMPORTED, space, seed, library, None, known, content)
     files = export(model)
     people = library_people(space, seed)[: gates.N_PEOPLE]

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from model_export.critic import taste
-from model_export.critic.knowledge import Knowledge
+from model_export.critic.critic_state import CriticState
 from model_export.critic.selector import THOMPSON_SCALE
 from model_export.critic.taste import TasteModel
 from model_export.generators.catalogue import MODELS
@@ -78,7 +78,7 @@ def pretrained(
     networks = build(kind, space, who.n_features, seed)
     examples = library_examples(designs, space, seed, who)
     loss = recipe_of(kind).pretrain(networks, examples, seed)
-    known = Knowledge.none(who, space)
+    known = CriticState.none(who, space)
     return Model(kind, space, seed, designs, networks, known), loss
 
 
@@ -95,15 +95,15 @@ def card(
         "opset": OPSET,
         "space": model.space.name,
         "space_sha256": model.space.digest,
-        "vocabulary": model.knowledge.taste.ids.digest,
+        "vocabulary": model.critic_state.taste.ids.digest,
         "library": {"origin": "generated", "seed": model.seed, "n": SIZE},
-        "taste": model.knowledge.taste.origin,
+        "taste": model.critic_state.taste.origin,
         "n_draws": N_DRAWS,
         "thompson_scale": THOMPSON_SCALE,
-        "n_examples": model.knowledge.critic.n_examples,
-        "n_clicks": model.knowledge.critic.n_clicks,
-        "honesty": asdict(model.knowledge.honesty),
-        "calibration_shift": model.knowledge.calibration.shift,
+        "n_examples": model.critic_state.critic.n_examples,
+        "n_clicks": model.critic_state.critic.n_clicks,
+        "honesty": asdict(model.critic_state.ranking),
+        "calibration_shift": model.critic_state.calibration.shift,
         "ranges": [],
         "learnt_to": {},
         "passed": gates.passed(verdicts),

@@ -61,7 +61,7 @@ def warm_start(
     served = Served(content)
     verdicts = [
         *gates.library_gates(model, served, log.condition[: gates.N_PEOPLE]),
-        *model.knowledge.verdicts(model.space),
+        *model.critic_state.verdicts(model.space),
     ]
     details: dict[str, Any] = {
         "parent_version": champion.version,

@@ -101,16 +101,16 @@ class VersionLearner:
         self._learnt_to, self._is_exact = self._tail.n_read, is_quiet
         spent = time.process_time()
         learnt = self._live.learnt(exact=is_quiet)
-        draws = learnt.knowledge.draws(self._seed)
+        draws = learnt.critic_state.draws(self._seed)
         # A refit of many impressions must not starve the reading.
         spent = time.process_time() - spent
         self._due_at = now + max(self._publish_s, 2.0 * spent)
-        why = refusal(self._base, learnt.knowledge, draws)
+        why = refusal(self._base, learnt.critic_state, draws)
         if why is not None:
             REFUSED.inc()
             LOG.error("posterior refused", version=self.version, why=why)
             return None
-        critic = learnt.knowledge.critic
+        critic = learnt.critic_state.critic
         LEARNT.labels(self.version).set(self._learnt_to)
         return PosteriorUpdate(
             model_name=self.name,

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from model_export.critic import taste
-from model_export.critic.knowledge import Knowledge, Lessons
+from model_export.critic.critic_state import CriticState, LabelledImpressions
 from model_export.generators import checkpoint
 from model_export.generators.checkpoint import Model
 from model_export.generators.export import Served, export
@@ -43,11 +43,11 @@ def people():
     return conditioning.condition(weights, places, np.arange(24))
 
 
-def lessons(space, conditions, rng):
+def labelled(space, conditions, rng):
     rows = rng.integers(0, len(conditions), 400)
     design = space.random(400, rng)
     clicked = (rng.random(400) < 0.1 + 0.3 * design[:, 0]).astype(np.float32)
-    return Lessons(design, conditions[rows], clicked, np.ones(400, bool))
+    return LabelledImpressions(design, conditions[rows], clicked, np.ones(400, bool))
 
 
 def write(folder):
@@ -56,9 +56,9 @@ def write(folder):
     who = taste.seeded(rng)
     networks = checkpoint.build("gan", space, who.n_features, 0)
     library = space.random(8, rng)
-    model = Model("gan", space, 0, library, networks, Knowledge.none(who, space))
+    model = Model("gan", space, 0, library, networks, CriticState.none(who, space))
     conditions = people()
-    model = model.taught(lessons(space, conditions, rng))
+    model = model.taught(labelled(space, conditions, rng))
     for name, content in export(model).items():
         (folder / name).write_bytes(content)
     stored = [b64encode(conditioning.to_bytes(row)).decode() for row in conditions]
@@ -79,13 +79,13 @@ def read(folder):
     trained = checkpoint.from_files(files, space)
     model = on_our_surfaces(trained)
     design = space.random(24, np.random.default_rng(1))
-    features = model.knowledge.taste.features(conditions)
+    features = model.critic_state.taste.features(conditions)
     told = {
-        "surfaces": list(model.knowledge.taste.ids.surfaces),
+        "surfaces": list(model.critic_state.taste.ids.surfaces),
         "person": served.person(conditions).tolist(),
         "online": online.person(conditions).tolist(),
-        "numpy": trained.knowledge.taste.features(conditions).tolist(),
-        "logits": model.knowledge.critic.logits(design, features).tolist(),
+        "numpy": trained.critic_state.taste.features(conditions).tolist(),
+        "logits": model.critic_state.critic.logits(design, features).tolist(),
         "generated": Served(export(model))
         .generate(np.ones((24, 8), np.float32), features)[0]
         .tolist(),
@@ -102,9 +102,9 @@ def opset_of(files):
 
 def gained(model, space, conditions):
     """How many examples the model knows after feedback of today."""
-    taught = model.taught(lessons(space, conditions, np.random.default_rng(9)))
-    assert np.isfinite(taught.knowledge.critic.precision).all()
-    return taught.knowledge.critic.n_examples - model.knowledge.critic.n_examples
+    taught = model.taught(labelled(space, conditions, np.random.default_rng(9)))
+    assert np.isfinite(taught.critic_state.critic.precision).all()
+    return taught.critic_state.critic.n_examples - model.critic_state.critic.n_examples
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model_export.critic.calibration import Calibration
+from model_export.critic.predictive_checks import Calibration
 
 
 def logit(chance):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from model_export.critic import file as critic_file, taste
-from model_export.critic.knowledge import Knowledge
+from model_export.critic.critic_state import CriticState
 from model_export.feedback import dataset
 from tests.model_export.feedback_records import feedback
 
@@ -15,14 +15,14 @@ N = 3_000
 
 @pytest.fixture(scope="module")
 def before(travel):
-    """Return knowledge that saw some feedback already, as a version has it."""
-    known = Knowledge.none(taste.seeded(np.random.default_rng(4)), travel)
+    """Return a state that saw some feedback already, as a version has it."""
+    known = CriticState.none(taste.seeded(np.random.default_rng(4)), travel)
     return taught(known, feedback(travel, 2_000, seed=20), travel)
 
 
 def taught(known, records, space):
-    read = dataset.from_feedback(records, space, learnt=known.ledger)
-    return known.after(read.lessons, space)
+    read = dataset.from_feedback(records, space, learnt=known.labels)
+    return known.after(read.labelled, space)
 
 
 def numbered(records, start):
@@ -103,4 +103,4 @@ def test_the_ledger_travels_with_the_version(travel, before, ranges):
     back = critic_file.from_bytes(critic_file.to_bytes(early), travel)
     late = taught(back, second, travel)
     assert late.critic.n_examples == early.critic.n_examples
-    assert len(back.ledger) == len(early.ledger) > N / 2
+    assert len(back.labels) == len(early.labels) > N / 2

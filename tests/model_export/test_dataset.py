@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from model_export.critic.ledger import Ledger, keys_of
+from model_export.critic.learnt_labels import LearntLabels, keys_of
 from model_export.feedback import dataset
 from model_export.space import conditioning
 from schemas.records import Design
@@ -110,17 +110,17 @@ def test_about_the_asked_share_of_people_is_held_out():
     assert (mask != dataset.held_out(users, "b", 0.2)).any()
 
 
-def learnt(ledger, keys, clicked, shown_at, most=1_000):
-    """Return the ledger after labels; a click came a second after its impression."""
+def learnt(labels, keys, clicked, shown_at, most=1_000):
+    """Return the labels learnt; a click came a second after its impression."""
     delay = np.full(len(keys), 1_000)
-    return ledger.after(keys, clicked, shown_at, delay, most)
+    return labels.after(keys, clicked, shown_at, delay, most)
 
 
-def ledger_of(labels):
-    """Return a ledger of impressions by their numbers."""
+def labels_of(labels):
+    """Return labels of impressions by their numbers."""
     keys = keys_of([f"impression-{number}" for number in labels])
     clicked = np.array(list(labels.values()), np.float32)
-    return learnt(Ledger.none(), keys, clicked, np.arange(len(labels)))
+    return learnt(LearntLabels.none(), keys, clicked, np.arange(len(labels)))
 
 
 @pytest.mark.parametrize(
@@ -138,22 +138,24 @@ def test_only_what_changes_a_label_is_learnt_again(
     travel, usable, before, fields, clicked, skipped
 ):
     read = dataset.from_feedback(
-        [record(1, **usable, **fields)], travel, learnt=ledger_of({1: before})
+        [record(1, **usable, **fields)], travel, learnt=labels_of({1: before})
     )
     assert (read.clicked.tolist(), read.skipped) == (clicked, skipped)
 
 
-def test_the_oldest_entries_of_a_full_ledger_go():
+def test_the_oldest_of_too_many_labels_go():
     keys = keys_of(["a", "b", "c"])
     clicked, shown_at = np.array([0, 1, 0], np.float32), np.array([30, 10, 20])
-    full = learnt(Ledger.none(), keys, clicked, shown_at, most=2)
+    full = learnt(LearntLabels.none(), keys, clicked, shown_at, most=2)
     assert np.isnan(full.find(keys)).tolist() == [False, True, False]
 
 
-def test_a_ledger_gives_back_what_was_entered_last():
+def test_labels_that_were_learnt_come_back_as_entered_last():
     keys = keys_of([f"impression-{i}" for i in range(100)])
-    labels = (np.arange(100) % 3 == 0).astype(np.float32)
-    ledger = learnt(Ledger.none(), keys, np.zeros(100, np.float32), np.arange(100))
-    ledger = learnt(ledger, keys[::-1], labels[::-1], np.arange(100)[::-1])
-    assert ledger.find(keys).tolist() == labels.tolist()
-    assert np.isnan(ledger.find(keys_of(["another"])))
+    wanted = (np.arange(100) % 3 == 0).astype(np.float32)
+    labels = learnt(
+        LearntLabels.none(), keys, np.zeros(100, np.float32), np.arange(100)
+    )
+    labels = learnt(labels, keys[::-1], wanted[::-1], np.arange(100)[::-1])
+    assert labels.find(keys).tolist() == wanted.tolist()
+    assert np.isnan(labels.find(keys_of(["another"])))

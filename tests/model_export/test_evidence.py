@@ -4,9 +4,14 @@ import numpy as np
 import pytest
 
 from model_export.critic import file as critic_file
-from model_export.critic.evidence import STRONG, indifferent, is_followed, log_evidence
-from model_export.critic.honesty import Honesty
-from model_export.critic.knowledge import Knowledge, Lessons
+from model_export.critic.critic_state import CriticState, LabelledImpressions
+from model_export.critic.predictive_checks import (
+    STRONG,
+    RankingCheck,
+    indifferent,
+    is_followed,
+    log_evidence,
+)
 from model_export.critic.taste import fit
 from model_export.space.conditioning import random_people
 
@@ -15,18 +20,20 @@ N = 20_000
 
 @pytest.fixture(scope="module")
 def unheard(travel):
-    return Knowledge.none(
+    return CriticState.none(
         fit(random_people(2_000, np.random.default_rng(7)), 0), travel
     )
 
 
-def lessons(space, liking):
+def labelled(space, liking):
     """Return impressions of random designs, clicked by 30 % and by what is liked."""
     rng = np.random.default_rng(3)
     design = space.random(N, rng)
     logit = -0.85 + liking * (design[:, 0] - design[:, 1])
     clicked = (rng.random(N) < 1 / (1 + np.exp(-logit))).astype(np.float32)
-    return Lessons(design, random_people(N, rng), clicked, np.zeros(N, bool))
+    return LabelledImpressions(
+        design, random_people(N, rng), clicked, np.zeros(N, bool)
+    )
 
 
 def test_nothing_heard_is_no_evidence(unheard):
@@ -35,14 +42,14 @@ def test_nothing_heard_is_no_evidence(unheard):
 
 
 def test_clicks_that_designs_explain_are_followed(unheard, travel):
-    known = unheard.after(lessons(travel, 0.5), travel)
+    known = unheard.after(labelled(travel, 0.5), travel)
     assert log_evidence(known.critic) > STRONG
     assert known.follows
     assert known.chooser(known.critic) is known.critic
 
 
 def test_clicks_that_no_design_explains_leave_every_design_as_good(unheard, travel):
-    known = unheard.after(lessons(travel, 0.0), travel)
+    known = unheard.after(labelled(travel, 0.0), travel)
     critic = known.critic
     assert log_evidence(critic) < -STRONG
     assert not known.follows
@@ -56,21 +63,21 @@ def test_clicks_that_no_design_explains_leave_every_design_as_good(unheard, trav
 
 
 def test_what_was_left_aside_is_kept_and_taken_up_when_clicks_say_so(unheard, travel):
-    known = unheard.after(lessons(travel, 0.0), travel)
+    known = unheard.after(labelled(travel, 0.0), travel)
     again = critic_file.from_bytes(critic_file.to_bytes(known), travel)
     assert not again.follows
-    assert again.after(lessons(travel, 0.5), travel).follows
+    assert again.after(labelled(travel, 0.5), travel).follows
 
 
 def test_it_takes_less_to_go_on_than_to_begin_again(unheard):
-    critic, unsure = unheard.critic, Honesty(0.50, 40_000.0)
+    critic, unsure = unheard.critic, RankingCheck(0.50, 40_000.0)
     assert is_followed(critic, unsure, was_followed=True)
     assert not is_followed(critic, unsure, was_followed=False)
-    assert is_followed(critic, Honesty(0.55, 40_000.0), was_followed=False)
+    assert is_followed(critic, RankingCheck(0.55, 40_000.0), was_followed=False)
 
 
 def test_a_critic_that_knows_no_design_knows_the_context(unheard, travel):
-    critic = unheard.after(lessons(travel, 0.5), travel).critic
+    critic = unheard.after(labelled(travel, 0.5), travel).critic
     plain = indifferent(critic)
     n_pairs = critic.layout.n_looks * critic.layout.n_who
     assert not plain.precision[:n_pairs].any()
@@ -79,7 +86,7 @@ def test_a_critic_that_knows_no_design_knows_the_context(unheard, travel):
 
 def test_evidence_is_that_of_the_integrals(unheard, travel):
     """Against the textbook's formula with determinants and inverses."""
-    critic = unheard.after(lessons(travel, 0.5), travel).critic
+    critic = unheard.after(labelled(travel, 0.5), travel).critic
     layout = critic.layout
     n_pairs = layout.n_looks * layout.n_who
     prior = unheard.critic.prior

@@ -21,7 +21,7 @@ PEOPLE = people(100, np.random.default_rng(0))
 
 def with_critic(model, critic):
     """Return a copy of the model with another critic."""
-    return replace(model, knowledge=replace(model.knowledge, critic=critic))
+    return replace(model, critic_state=replace(model.critic_state, critic=critic))
 
 
 def damaged(model, damage):
@@ -53,7 +53,7 @@ def test_weights_that_are_no_numbers_are_refused(models, kind, bad):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_critic_that_is_no_number_is_refused(models, kind):
     model = models[kind]
-    critic = model.knowledge.critic
+    critic = model.critic_state.critic
     eta = critic.eta.copy()
     eta[0] = np.nan
     assert verdicts(with_critic(model, replace(critic, eta=eta)))["finite"] == ("fail")
@@ -115,8 +115,8 @@ def test_the_off_policy_value_finds_the_better_critic(models, travel):
     model = models["vae"]
     taught = dataset.from_feedback(feedback(travel, 3_000, seed=1), travel)
     judged = dataset.from_feedback(feedback(travel, 3_000, seed=2), travel)
-    knowledge = model.knowledge.after(taught.lessons, travel)
-    better = Served(onnx_export.export(replace(model, knowledge=knowledge)))
+    critic_state = model.critic_state.after(taught.labelled, travel)
+    better = Served(onnx_export.export(replace(model, critic_state=critic_state)))
     worse = Served(onnx_export.export(model))
     found = feedback_gates.off_policy_value(better, worse, travel, judged, 0)
     assert found.result == "pass"

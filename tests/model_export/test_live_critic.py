@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from model_export.critic import taste
-from model_export.critic.delays import Delays
-from model_export.critic.knowledge import Knowledge
+from model_export.critic.critic_state import CriticState
+from model_export.critic.delayed_feedback import Delays
 from model_export.critic.posterior_gate import refusal
 from model_export.feedback import dataset
 from model_export.feedback.live_critic import LiveCritic
@@ -20,7 +20,7 @@ DAY_MS = 86_400_000
 
 @pytest.fixture(scope="module")
 def untaught(travel):
-    return Knowledge.none(taste.seeded(np.random.default_rng(4)), travel)
+    return CriticState.none(taste.seeded(np.random.default_rng(4)), travel)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def version(untaught, travel):
     """Return what a version knows that a job has taught."""
     read = dataset.from_feedback(renamed(feedback(travel, N, seed=30), "job"), travel)
     taught = read.rows(~dataset.held_out_of(0, read.users))
-    return untaught.after(taught.lessons, travel)
+    return untaught.after(taught.labelled, travel)
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +67,12 @@ def same(one, other):
 
 def test_it_knows_what_a_job_would_know(version, travel, records):
     read = dataset.from_feedback(records, travel)
-    lessons = read.rows(~dataset.held_out_of(0, read.users)).lessons
-    job = version.after(lessons, travel)
-    knows = live(version, travel, records).learnt(exact=True).knowledge
-    person = version.taste.features(lessons.condition)
+    labelled = read.rows(~dataset.held_out_of(0, read.users)).labelled
+    job = version.after(labelled, travel)
+    knows = live(version, travel, records).learnt(exact=True).critic_state
+    person = version.taste.features(labelled.condition)
     # A job learns a new prior too; between jobs a version keeps its own.
-    critic = version.critic.taught(lessons.design, person, lessons.clicked)
+    critic = version.critic.taught(labelled.design, person, labelled.clicked)
     assert knows.critic.n_examples == job.critic.n_examples
     assert knows.critic.n_clicks == job.critic.n_clicks
     assert np.abs(knows.critic.mean() - critic.mean()).max() < 1e-4
@@ -92,7 +92,9 @@ def test_neither_the_order_of_feedback_nor_when_it_is_asked_matters(
             one.take(records[row], 0)
         one.learnt()
     at_once = live(version, travel, records)
-    assert same(at_once.learnt(exact=True).knowledge, one.learnt(exact=True).knowledge)
+    assert same(
+        at_once.learnt(exact=True).critic_state, one.learnt(exact=True).critic_state
+    )
 
 
 def test_corrected_labels_teach_what_labels_known_from_the_start_do(
@@ -110,7 +112,7 @@ def test_corrected_labels_teach_what_labels_known_from_the_start_do(
     corrected.take(replace(first[late[0]], revision=0), 0)  # sent again: knows less
     known = live(version, travel, records)
     assert same(
-        known.learnt(exact=True).knowledge, corrected.learnt(exact=True).knowledge
+        known.learnt(exact=True).critic_state, corrected.learnt(exact=True).critic_state
     )
 
 
@@ -120,11 +122,11 @@ def test_an_impression_that_the_version_learnt_is_corrected(version, travel):
     none = next(o for o, h in zip(job, held, strict=True) if not h and o.reward == 0)
     click = replace(none, outcome="click", reward=1.0, revision=1)
     critic = live(version, travel, [click, click])
-    learnt = critic.learnt().knowledge.critic
+    learnt = critic.learnt().critic_state.critic
     assert learnt.n_examples == version.critic.n_examples
     assert learnt.n_clicks == version.critic.n_clicks + 1
     critic.take(replace(click, valid=False, revision=2), 0)
-    back = critic.learnt().knowledge.critic
+    back = critic.learnt().critic_state.critic
     assert back.mean() == pytest.approx(version.critic.mean(), abs=1e-6)
 
 
@@ -134,7 +136,7 @@ def test_a_reaction_waits_for_a_none_as_young_as_it(version, travel, records):
     middle = nones[len(nones) // 2].shown_at
     old = [one for one in nones if one.shown_at <= middle]
     critic = live(version, travel, clicks)
-    assert critic.learnt().knowledge.critic.n_examples == version.critic.n_examples
+    assert critic.learnt().critic_state.critic.n_examples == version.critic.n_examples
     for one in old:
         critic.take(one, 0)
     learnt = critic.learnt()
@@ -145,7 +147,9 @@ def test_a_reaction_waits_for_a_none_as_young_as_it(version, travel, records):
         and not dataset.held_out_of(0, [one.user_id])[0]
     ]
     assert learnt.n_held > 0
-    assert learnt.knowledge.critic.n_examples == version.critic.n_examples + len(usable)
+    assert learnt.critic_state.critic.n_examples == version.critic.n_examples + len(
+        usable
+    )
 
 
 def test_a_partition_without_a_none_does_not_speak_for_another(
@@ -155,7 +159,7 @@ def test_a_partition_without_a_none_does_not_speak_for_another(
     for one in records:
         critic.take(one, int(one.reward > 0))  # all clicks on a partition of their own
     learnt = critic.learnt()
-    assert learnt.knowledge.critic.n_clicks == version.critic.n_clicks
+    assert learnt.critic_state.critic.n_clicks == version.critic.n_clicks
     assert learnt.n_held > 50
 
 
@@ -183,16 +187,16 @@ def test_nones_whose_clicks_are_still_to_come_count_for_less(untaught, travel):
     young = now - 300_000
     assert any(one.shown_at > young for one in seen)
 
-    def rate(knowledge):
+    def rate(critic_state):
         read = dataset.from_feedback(truth, travel)
-        logits = knowledge.critic.logits(
-            read.design, knowledge.taste.features(read.condition)
+        logits = critic_state.critic.logits(
+            read.design, critic_state.taste.features(read.condition)
         )
         return float((1 / (1 + np.exp(-logits))).mean())
 
-    known = rate(live(untaught, travel, truth).learnt().knowledge)
-    weighed = rate(live(untaught, travel, seen).learnt().knowledge)
-    naive = rate(live(untaught, travel, seen, horizon_ms=0).learnt().knowledge)
+    known = rate(live(untaught, travel, truth).learnt().critic_state)
+    weighed = rate(live(untaught, travel, seen).learnt().critic_state)
+    naive = rate(live(untaught, travel, seen, horizon_ms=0).learnt().critic_state)
     assert naive < 0.9 * known
     assert abs(weighed - known) < 0.3 * (known - naive)
 
@@ -219,7 +223,9 @@ def test_what_a_job_leaves_out_is_left_out(version, travel, records):
     assert not dataset.held_out_of(0, ["a-robot"])[0]
     rest = [replace(one, valid=False) for one in records[40:60]]
     nones = [one for one in records[60:] if one.reward == 0]
-    learnt = live(version, travel, [*clicks, *rest, *nones]).learnt().knowledge.critic
+    learnt = (
+        live(version, travel, [*clicks, *rest, *nones]).learnt().critic_state.critic
+    )
     usable = sum(
         not held for held in dataset.held_out_of(0, [one.user_id for one in nones])
     )
@@ -236,9 +242,9 @@ def test_what_fake_clicks_are_aimed_at_teaches_nothing(version, travel, records)
         replace(one, outcome="click", reward=1.0) if hit else one
         for one, hit in zip(records, aimed, strict=True)
     ]
-    knows = live(version, travel, fake).learnt().knowledge
+    knows = live(version, travel, fake).learnt().critic_state
     assert travel.slices["palette"].start in knows.suspects.columns()
-    honest = live(version, travel, records).learnt().knowledge
+    honest = live(version, travel, records).learnt().critic_state
     look = knows.critic.mean()[: knows.critic.layout.n_who]
     assert np.abs(look).max() < np.abs(honest.critic.mean()).max()
 
@@ -252,7 +258,7 @@ def test_settled_impressions_are_known_and_can_still_be_corrected(
             small.take(one, 0)
         small.learnt()
     whole = live(version, travel, records)
-    one, other = small.learnt().knowledge, whole.learnt().knowledge
+    one, other = small.learnt().critic_state, whole.learnt().critic_state
     assert one.critic.n_examples == other.critic.n_examples
     spread = 1.0 / np.sqrt(np.diag(other.critic._total()))
     assert np.abs(one.critic.mean() - other.critic.mean()).max() < 0.5 * spread.max()
@@ -261,13 +267,13 @@ def test_settled_impressions_are_known_and_can_still_be_corrected(
         o for o, h in zip(records, held, strict=True) if not h and o.reward == 0
     )
     small.take(replace(none, outcome="click", reward=1.0, revision=1), 0)
-    late = small.learnt().knowledge.critic
+    late = small.learnt().critic_state.critic
     assert late.n_examples == one.critic.n_examples
     assert late.n_clicks == one.critic.n_clicks + 1
 
 
 def test_a_posterior_that_ran_away_or_is_no_number_is_refused(version, travel, records):
-    learnt = live(version, travel, records).learnt().knowledge
+    learnt = live(version, travel, records).learnt().critic_state
     draws = learnt.draws(0)
     assert refusal(version, learnt, draws) is None
     broken = draws.copy()

@@ -117,7 +117,7 @@ def knows_at_once(files, records, settings):
     wire = wire_of(settings)
     for one in records:
         live.take(one, wire.partition_of(FEEDBACK, one.user_id))
-    return live.learnt(exact=True).knowledge.draws(checked.card["seed"])
+    return live.learnt(exact=True).critic_state.draws(checked.card["seed"])
 
 
 @contextlib.contextmanager

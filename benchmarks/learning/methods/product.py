@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from benchmarks.learning.method import Batch, Floats, Setting
 from model_export.critic import taste
-from model_export.critic.ledger import keys_of
+from model_export.critic.learnt_labels import keys_of
 from model_export.critic.pick import click_probability
 from model_export.critic.posterior import best_designs
 from model_export.feedback.dataset import FeedbackArrays
@@ -149,13 +149,13 @@ class Product:
             seed = self._seed * 1_000 + self._jobs
             self._model, _ = tuned(self._model, feedback, seed)
         else:
-            self._model = self._model.taught(feedback.lessons)
+            self._model = self._model.taught(feedback.labelled)
         self._load()
 
     @property
     def set_aside(self) -> list[int]:
         """Return the one-hot columns that teach nothing: the poison alarm's."""
-        columns: list[int] = self._model.knowledge.suspects.columns().tolist()
+        columns: list[int] = self._model.critic_state.suspects.columns().tolist()
         return columns
 
     def _load(self) -> None:

@@ -1,8 +1,8 @@
 """Everything that feedback has taught, and one way to teach it more. No torch.
 
-Each batch is first asked about, then learnt from: how well the critic knew it (honesty,
+Each batch is first asked about, then learnt from: how well the critic knew it (ranking,
 calibration) is evidence only while it has not seen it. Fine-tune jobs and a warm start
-teach through `Knowledge.after`; between jobs `live_critic` goes on from here.
+teach through `CriticState.after`; between jobs `live_critic` goes on from here.
 
 An impression that was learnt before is corrected: its label's difference is learnt.
 """
@@ -13,30 +13,34 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from model_export.critic.calibration import Calibration
-from model_export.critic.evidence import indifferent, is_followed
-from model_export.critic.honesty import Honesty, judge
+from model_export.critic.delayed_feedback import ExpectedClicks, expected
 from model_export.critic.layout import Layout
-from model_export.critic.ledger import Keys, Ledger
+from model_export.critic.learnt_labels import Keys, LearntLabels
 from model_export.critic.poison import Suspects
 from model_export.critic.posterior import posterior_draws
+from model_export.critic.predictive_checks import (
+    Calibration,
+    RankingCheck,
+    indifferent,
+    is_followed,
+    judge,
+)
 from model_export.critic.selector import ClickCritic
 from model_export.critic.taste import TasteModel
-from model_export.critic.to_come import ToCome, expected
 from model_export.space.design_space import DesignSpace
 from schemas.records import Verdict
 
 Floats = NDArray[np.float32]
 
 MOST_AT_ONCE = 10_000
-"""More lessons than that, an advertiser's log, are learnt in parts."""
+"""More impressions than that, an advertiser's log, are learnt in parts."""
 _PART = 2_500
-"""Lessons of a part: the prior takes its steps, and the critic is asked, as often as
-where clicks come in day by day."""
+"""Impressions of a part: the prior takes its steps, and the critic is asked, as often
+as where clicks come in day by day."""
 
 
 @dataclass(frozen=True)
-class Lessons:
+class LabelledImpressions:
     """Impressions to learn from, in order of time."""
 
     design: Floats
@@ -50,16 +54,16 @@ class Lessons:
     shown_at: NDArray[np.int64] | None = None
     """int64[n], epoch ms."""
     key: Keys | None = None
-    """uint64[n], of `ledger.keys_of`; None: nothing will correct these."""
+    """uint64[n], of `learnt_labels.keys_of`; None: nothing will correct these."""
     decided_at: NDArray[np.int64] | None = None
     """int64[n], epoch ms: of the click, or when it was taken for a none."""
 
     def __len__(self) -> int:
         return len(self.clicked)
 
-    def rows(self, mask: NDArray[np.bool_]) -> "Lessons":
+    def rows(self, mask: NDArray[np.bool_]) -> "LabelledImpressions":
         """Return the rows where `mask` is True."""
-        return Lessons(
+        return LabelledImpressions(
             self.design[mask],
             self.condition[mask],
             self.clicked[mask],
@@ -69,8 +73,8 @@ class Lessons:
             None if self.decided_at is None else self.decided_at[mask],
         )
 
-    def parts(self) -> "Iterator[Lessons]":
-        """Yield lessons that are learnt one after the other."""
+    def parts(self) -> "Iterator[LabelledImpressions]":
+        """Yield impressions that are learnt one after the other."""
         size = _PART if len(self) > MOST_AT_ONCE else MOST_AT_ONCE
         place = np.arange(len(self))
         for start in range(0, len(self), size):
@@ -78,23 +82,23 @@ class Lessons:
 
 
 @dataclass(frozen=True)
-class Knowledge:
+class CriticState:
     """Taste, critic, and how far the critic is to be believed."""
 
     taste: TasteModel
     critic: ClickCritic
-    honesty: Honesty
+    ranking: RankingCheck
     suspects: Suspects
     calibration: Calibration
-    to_come: ToCome
+    expected_clicks: ExpectedClicks
     """Clicks that the critic has learnt in advance."""
-    ledger: Ledger = field(default_factory=Ledger.none)
+    labels: LearntLabels = field(default_factory=LearntLabels.none)
     """What was learnt as what."""
     follows: bool = True
     """Whether designs are chosen by what was learnt about them."""
 
     @classmethod
-    def none(cls, taste: TasteModel, space: DesignSpace) -> "Knowledge":
+    def none(cls, taste: TasteModel, space: DesignSpace) -> "CriticState":
         """Return what is known before any feedback."""
         critic = ClickCritic.untaught(
             Layout.of(space, taste.n_tastes, len(taste.ids.surfaces))
@@ -102,13 +106,13 @@ class Knowledge:
         return cls(
             taste=taste,
             critic=critic,
-            honesty=Honesty(),
+            ranking=RankingCheck(),
             suspects=Suspects.none(space.n_logits),
             calibration=Calibration(),
-            to_come=ToCome.none(critic.layout.n_weights),
+            expected_clicks=ExpectedClicks.none(critic.layout.n_weights),
         )
 
-    def after(self, lessons: Lessons, space: DesignSpace) -> "Knowledge":
+    def after(self, labelled: LabelledImpressions, space: DesignSpace) -> "CriticState":
         """Return what is known after a batch of feedback.
 
         Impressions of a design value that fake clicks seem aimed at teach nothing, and
@@ -116,89 +120,99 @@ class Knowledge:
         another label, are corrected. Nones that may be clicked yet are learnt as such.
         """
         known = self
-        for part in lessons.parts():
+        for part in labelled.parts():
             known = known._after(part, space)
         return known
 
-    def _after(self, lessons: Lessons, space: DesignSpace) -> "Knowledge":
-        if lessons.key is None:
-            return self.taught(lessons, np.ones(len(lessons)), space)
-        before = self.ledger.find(lessons.key)
+    def _after(
+        self, labelled: LabelledImpressions, space: DesignSpace
+    ) -> "CriticState":
+        if labelled.key is None:
+            return self.taught(labelled, np.ones(len(labelled)), space)
+        before = self.labels.find(labelled.key)
         is_new = np.isnan(before)
-        known, heard = self._heard(lessons)
-        known = known.corrected(lessons.rows(~is_new), before[~is_new])
+        known, heard = self._heard(labelled)
+        known = known.corrected(labelled.rows(~is_new), before[~is_new])
         if not is_new.any():
             return known
-        return known.taught(lessons.rows(is_new), heard[is_new], space)
+        return known.taught(labelled.rows(is_new), heard[is_new], space)
 
-    def corrected(self, lessons: Lessons, before: Floats) -> "Knowledge":
+    def corrected(self, labelled: LabelledImpressions, before: Floats) -> "CriticState":
         """Return what is known once labels that were learnt are other ones.
 
-        Honesty stays: the critic was asked about these impressions when they came.
+        The ranking stays: the critic was asked about these impressions when they came.
         So does calibration, but for clicks that are taken back: it was asked for the
         clicks that had come by then, not for all.
 
         Args:
-            lessons: impressions that were learnt, with the labels that hold now.
+            labelled: impressions that were learnt, with the labels that hold now.
             before: float32[n], the labels that were learnt.
         """
-        if not len(lessons):
+        if not len(labelled):
             return self
-        clean = ~self.suspects.taints(lessons.design)
-        person = self.taste.features(lessons.condition[clean])
-        change = lessons.clicked - before
+        clean = ~self.suspects.taints(labelled.design)
+        person = self.taste.features(labelled.condition[clean])
+        change = labelled.clicked - before
         return replace(
             self,
-            critic=self.critic.corrected(lessons.design[clean], person, change[clean]),
-            suspects=self.suspects.corrected(lessons.design, change),
+            critic=self.critic.corrected(labelled.design[clean], person, change[clean]),
+            suspects=self.suspects.corrected(labelled.design, change),
             calibration=self.calibration.corrected(
-                np.minimum(change[~lessons.random], 0.0)
+                np.minimum(change[~labelled.random], 0.0)
             ),
-            ledger=self._entered(lessons),
+            labels=self._entered(labelled),
         )
 
     def taught(
-        self, lessons: Lessons, heard: NDArray[np.float64], space: DesignSpace
-    ) -> "Knowledge":
+        self,
+        labelled: LabelledImpressions,
+        heard: NDArray[np.float64],
+        space: DesignSpace,
+    ) -> "CriticState":
         """Return what is known after impressions that are new.
 
         Args:
-            lessons: impressions.
+            labelled: impressions.
             heard: float64[n], the share of their clicks that come by their age now.
             space: creative space.
         """
-        suspects = self.suspects.after(lessons.design, lessons.clicked)
-        clean = ~suspects.taints(lessons.design)
-        design, clicked = lessons.design[clean], lessons.clicked[clean]
-        person = self.taste.features(lessons.condition[clean])
+        suspects = self.suspects.after(labelled.design, labelled.clicked)
+        clean = ~suspects.taints(labelled.design)
+        design, clicked = labelled.design[clean], labelled.clicked[clean]
+        person = self.taste.features(labelled.condition[clean])
         asked = self._asked(len(design))
-        known, to_come = self._without(suspects)
+        known, expected_clicks = self._without(suspects)
         critic = known
         if not critic.n_examples:  # nobody to ask yet: half of the batch teaches first
             critic = critic.update(design[~asked], person[~asked], clicked[~asked])
-        honesty = judge(critic, space, design[asked], person[asked], clicked[asked])
-        picked = ~lessons.random[clean]
+        ranking = judge(critic, space, design[asked], person[asked], clicked[asked])
+        picked = ~labelled.random[clean]
         chance = _sigmoid(self.chooser(known).logits(design, person))
         by_now = (chance * heard[clean])[picked]
-        pooled = self.honesty.pooled(honesty)
+        pooled = self.ranking.pooled(ranking)
         label = expected(clicked, chance, heard[clean])
         taught = known.update(design, person, label)
         return replace(
             self,
             critic=replace(taught, n_clicks=known.n_clicks + int(clicked.sum())),
-            honesty=pooled,
+            ranking=pooled,
             suspects=suspects,
             calibration=self.calibration.after(by_now, clicked[picked])
             if known.n_examples
             else self.calibration,
-            ledger=self._entered(lessons.rows(clean)),
-            to_come=_with_job(
-                to_come, taught, lessons.rows(clean), person, label, heard[clean]
+            labels=self._entered(labelled.rows(clean)),
+            expected_clicks=_with_job(
+                expected_clicks,
+                taught,
+                labelled.rows(clean),
+                person,
+                label,
+                heard[clean],
             ),
             follows=is_followed(taught, pooled, was_followed=self.follows),
         )
 
-    def _without(self, suspects: Suspects) -> tuple[ClickCritic, ToCome]:
+    def _without(self, suspects: Suspects) -> tuple[ClickCritic, ExpectedClicks]:
         """Return the critic without what it learnt about values now set aside.
 
         Clicks that are still expected are taken back before, for later on nobody could
@@ -206,30 +220,34 @@ class Knowledge:
         """
         fresh = np.setdiff1d(suspects.columns(), self.suspects.columns())
         if not len(fresh):
-            return self.critic, self.to_come
-        critic = self.critic.moved(-self.to_come.total()).without(fresh)
-        return critic, ToCome.none(critic.layout.n_weights)
+            return self.critic, self.expected_clicks
+        critic = self.critic.moved(-self.expected_clicks.total()).without(fresh)
+        return critic, ExpectedClicks.none(critic.layout.n_weights)
 
-    def _entered(self, lessons: Lessons) -> Ledger:
-        key, shown_at, decided_at = lessons.key, lessons.shown_at, lessons.decided_at
+    def _entered(self, labelled: LabelledImpressions) -> LearntLabels:
+        key, shown_at, decided_at = labelled.key, labelled.shown_at, labelled.decided_at
         if key is None or shown_at is None or decided_at is None:
-            return self.ledger
+            return self.labels
         delay = decided_at - shown_at
-        return self.ledger.after(key, lessons.clicked, shown_at, delay)
+        return self.labels.after(key, labelled.clicked, shown_at, delay)
 
-    def _heard(self, lessons: Lessons) -> "tuple[Knowledge, NDArray[np.float64]]":
+    def _heard(
+        self, labelled: LabelledImpressions
+    ) -> "tuple[CriticState, NDArray[np.float64]]":
         """Return what is known without clicks that were expected to have come by now.
 
-        And the share of each lesson's clicks that come by its age: float64[n].
+        And the share of each impression's clicks that come by its age: float64[n].
         """
-        if lessons.shown_at is None or lessons.decided_at is None:
-            return self, np.ones(len(lessons))
-        now = int(lessons.decided_at.max())
-        delays = self._entered(lessons).heard(now)
-        to_come = self.to_come.by(now, delays)
-        critic = self.critic.moved(to_come.total() - self.to_come.total())
-        known = replace(self, critic=critic, to_come=to_come)
-        return known, delays.by(now - lessons.shown_at)
+        if labelled.shown_at is None or labelled.decided_at is None:
+            return self, np.ones(len(labelled))
+        now = int(labelled.decided_at.max())
+        delays = self._entered(labelled).heard(now)
+        expected_clicks = self.expected_clicks.by(now, delays)
+        critic = self.critic.moved(
+            expected_clicks.total() - self.expected_clicks.total()
+        )
+        known = replace(self, critic=critic, expected_clicks=expected_clicks)
+        return known, delays.by(now - labelled.shown_at)
 
     def draws(self, seed: int) -> Floats:
         """Return posterior draws float32[P, S] of what is followed, calibrated."""
@@ -239,8 +257,8 @@ class Knowledge:
 
     def verdicts(self, space: DesignSpace) -> list[Verdict]:
         """Return the rows that say what the critic is worth, and who seems to cheat."""
-        honesty = self.honesty.verdict(is_followed=self.follows)
-        return [honesty, self.suspects.verdict(space)]
+        ranking = self.ranking.verdict(is_followed=self.follows)
+        return [ranking, self.suspects.verdict(space)]
 
     def chooser(self, critic: ClickCritic) -> ClickCritic:
         """Return the critic that chooses designs when this one is what is known."""
@@ -254,29 +272,29 @@ class Knowledge:
 
 
 def _with_job(
-    to_come: ToCome,
+    expected_clicks: ExpectedClicks,
     critic: ClickCritic,
-    lessons: Lessons,
+    labelled: LabelledImpressions,
     person: Floats,
     label: Floats,
     heard: NDArray[np.float64],
-) -> ToCome:
+) -> ExpectedClicks:
     """Return what is to come, with what a critic has just learnt in advance.
 
     Args:
-        to_come: before.
+        expected_clicks: before.
         critic: knows the layout of rows.
-        lessons: what it learnt, n of them.
+        labelled: what it learnt, n of them.
         person: float32[n, N].
         label: float32[n], as what they were learnt.
         heard: float64[n], the share of their clicks that come by their age now.
     """
     young = heard < 1.0
-    if lessons.shown_at is None or not young.any():
-        return to_come
-    ahead = (label - lessons.clicked)[young]
-    rows = critic.summed(lessons.design[young], person[young], ahead)
-    return to_come.with_job(lessons.shown_at[young], 1.0 - heard[young], rows)
+    if labelled.shown_at is None or not young.any():
+        return expected_clicks
+    ahead = (label - labelled.clicked)[young]
+    rows = critic.summed(labelled.design[young], person[young], ahead)
+    return expected_clicks.with_job(labelled.shown_at[young], 1.0 - heard[young], rows)
 
 
 def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:

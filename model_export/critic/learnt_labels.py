@@ -2,10 +2,10 @@
 
 A label may change after it was learnt: a click comes after the window had closed with a
 `none`, or a click turns out to be a robot's. Learnt as one more impression it would
-count twice. The ledger remembers, for the newest impressions, which label was learnt;
-the difference is then learnt instead (`Knowledge.after`).
+count twice. So the label that was learnt is kept for the newest impressions, and the
+difference is then learnt instead (`CriticState.after`).
 
-It also remembers how long each click took: that tells how many are still to come.
+How long each click took is kept too: that tells how many are still to come.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model_export.critic.delays import Delays, Instants
+from model_export.critic.delayed_feedback import Delays, Instants
 
 MOST = 200_000
 """Impressions remembered; of more the oldest go, and their corrections are new rows."""
@@ -34,7 +34,7 @@ def keys_of(impressions: Sequence[str]) -> Keys:
 
 
 @dataclass(frozen=True)
-class Ledger:
+class LearntLabels:
     """Impressions that were learnt, in the order of their keys."""
 
     key: Keys
@@ -47,8 +47,8 @@ class Ledger:
     """int64[n], ms from the impression to its click; of a none, anything."""
 
     @classmethod
-    def none(cls) -> "Ledger":
-        """Return a ledger without entries."""
+    def none(cls) -> "LearntLabels":
+        """Return none."""
         instants = np.zeros(0, np.int64)
         return cls(np.zeros(0, np.uint64), np.zeros(0, np.float32), instants, instants)
 
@@ -80,8 +80,8 @@ class Ledger:
         shown_at: Instants,
         delay: Instants,
         most: int = MOST,
-    ) -> "Ledger":
-        """Return the ledger with labels that were learnt; they replace older ones.
+    ) -> "LearntLabels":
+        """Return the labels with others that were learnt; they replace older ones.
 
         Args:
             key: uint64[n], each once.
@@ -101,4 +101,4 @@ class Ledger:
             keys, labels = keys[newest], labels[newest]
             instants, delays = instants[newest], delays[newest]
         order = np.argsort(keys)
-        return Ledger(keys[order], labels[order], instants[order], delays[order])
+        return LearntLabels(keys[order], labels[order], instants[order], delays[order])

@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training: extra [train] is missing")
 
-from model_export.critic.honesty import Honesty, pairwise_accuracy  # noqa: E402
+from model_export.critic.predictive_checks import RankingCheck, pairwise_accuracy  # noqa: E402
 from model_export.feedback import dataset  # noqa: E402
 from model_export.jobs import fine_tune  # noqa: E402
 from tests.model_export.feedback_records import feedback  # noqa: E402
@@ -30,21 +30,21 @@ def test_the_interval_covers_the_true_accuracy():
 
 
 def test_evidence_of_several_jobs_adds_up():
-    small = Honesty(0.54, 900.0)
+    small = RankingCheck(0.54, 900.0)
     assert not small.is_above_chance
     pooled = small.pooled(small).pooled(small)
     assert pooled.accuracy == pytest.approx(0.54)
     assert pooled.is_above_chance
-    assert Honesty().pooled(Honesty()) == Honesty()
+    assert RankingCheck().pooled(RankingCheck()) == RankingCheck()
 
 
 @pytest.mark.parametrize("kind", ["gan", "vae"])
 def test_with_real_clicks_the_generator_moves(models, travel, kind):
     taught = dataset.from_feedback(feedback(travel, 3_000, seed=1), travel)
     model, _ = fine_tune.tuned(models[kind], taught, 2)
-    honesty = model.knowledge.honesty
-    assert honesty.is_above_chance
-    assert honesty.verdict().result == "pass"
+    ranking = model.critic_state.ranking
+    assert ranking.is_above_chance
+    assert ranking.verdict().result == "pass"
     assert (weights(model) != weights(models[kind])).any()
 
 
@@ -54,9 +54,9 @@ def test_with_shuffled_clicks_it_stays_and_the_verdict_says_so(models, travel, k
         feedback(travel, 3_000, seed=1, shuffled=True), travel
     )
     model, _ = fine_tune.tuned(models[kind], taught, 2)
-    honesty = model.knowledge.honesty
+    ranking = model.critic_state.ranking
     assert (weights(model) == weights(models[kind])).all()
-    assert model.knowledge.critic.n_examples == len(
+    assert model.critic_state.critic.n_examples == len(
         taught
     )  # the critic itself goes on learning
-    assert honesty.verdict().result == "unsure"
+    assert ranking.verdict().result == "unsure"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from model_export.critic import file as critic_file, taste
-from model_export.critic.knowledge import Knowledge, Lessons
+from model_export.critic.critic_state import CriticState, LabelledImpressions
 from tests.model_export.feedback_records import Truth, people
 
 UPDATES, PER_UPDATE = 8, 2_500
@@ -15,16 +15,16 @@ LATE = 0.4
 
 @pytest.fixture(scope="module")
 def untaught(travel):
-    return Knowledge.none(taste.seeded(np.random.default_rng(4)), travel)
+    return CriticState.none(taste.seeded(np.random.default_rng(4)), travel)
 
 
-def lessons(space, rng, update, rate):
+def labelled(space, rng, update, rate):
     """Return impressions of random designs, all shown at one instant."""
     design, crowd = space.random(PER_UPDATE, rng), people(PER_UPDATE, rng)
     clicked = rng.random(PER_UPDATE) < rate(design, crowd)
     number = np.arange(PER_UPDATE, dtype=np.uint64)
     now = np.full(PER_UPDATE, update)
-    return Lessons(
+    return LabelledImpressions(
         design=design,
         condition=crowd,
         clicked=clicked.astype(np.float32),
@@ -36,10 +36,10 @@ def lessons(space, rng, update, rate):
 
 
 def joined(*parts):
-    return Lessons(
+    return LabelledImpressions(
         *(
             np.concatenate([getattr(part, one.name) for part in parts])
-            for one in fields(Lessons)
+            for one in fields(LabelledImpressions)
         )
     )
 
@@ -49,7 +49,7 @@ def heard(space, rate, share):
     rng = np.random.default_rng(3)
     held = None
     for update in range(UPDATES):
-        batch = lessons(space, rng, update, rate)
+        batch = labelled(space, rng, update, rate)
         is_late = batch.clicked > 0
         is_late &= np.random.default_rng([update, 1]).random(PER_UPDATE) < share
         said = replace(batch, clicked=np.where(is_late, np.float32(0), batch.clicked))
@@ -74,7 +74,9 @@ def test_scores_are_of_all_clicks_not_of_those_that_have_come(travel, untaught):
         design, crowd = travel.random(4_000, rng), people(4_000, rng)
         logits = known.critic.logits(design, known.taste.features(crowd))
         scores[share] = 1 / (1 + np.exp(-(logits + known.calibration.shift)))
-        assert (known.to_come.total()[-1] > 30) == (share > 0)  # of 125, 50 are late
+        assert (known.expected_clicks.total()[-1] > 30) == (
+            share > 0
+        )  # of 125, 50 are late
     assert scores[LATE].mean() == pytest.approx(scores[0.0].mean(), rel=0.03)
 
 
@@ -88,7 +90,7 @@ def test_once_all_have_come_as_much_is_known_as_if_they_had_never_been_late(
         for batch in heard(travel, rate, share):
             known[share] = known[share].after(batch, travel)
     at_once, late = known[0.0], known[LATE]
-    assert not len(late.to_come.rows)
+    assert not len(late.expected_clicks.rows)
     assert late.critic.n_clicks == at_once.critic.n_clicks
     assert late.critic.n_examples == at_once.critic.n_examples
     rng = np.random.default_rng(9)
@@ -106,8 +108,8 @@ def test_what_is_to_come_travels_with_the_version(travel, untaught):
     for batch in batches[:6]:
         known = known.after(batch, travel)
     back = critic_file.from_bytes(critic_file.to_bytes(known), travel)
-    assert (back.to_come.rows == known.to_come.rows).all()
-    assert len(back.to_come.rows)
+    assert (back.expected_clicks.rows == known.expected_clicks.rows).all()
+    assert len(back.expected_clicks.rows)
     after = [each.after(batches[6], travel).critic for each in (known, back)]
     assert (after[0].eta == after[1].eta).all()
 
@@ -124,8 +126,8 @@ def test_a_version_of_before_expects_nothing_and_learns_on(travel, untaught):
         if name != "ledger.delay" and not name.startswith("to_come.")
     }
     back = critic_file.from_bytes(critic_file.save(old, header), travel)
-    assert len(back.to_come.rows) == 0
-    assert len(back.ledger) == len(known.ledger)
+    assert len(back.expected_clicks.rows) == 0
+    assert len(back.labels) == len(known.labels)
     assert back.after(batches[2], travel).critic.n_examples > back.critic.n_examples
 
 
@@ -149,6 +151,6 @@ def test_a_long_log_is_learnt_part_by_part(travel, untaught):
     whole = replace(joined(*batches), decided_at=joined(*batches).shown_at)
     at_once = untaught.after(whole, travel)
     assert (at_once.critic.eta == one_by_one.critic.eta).all()
-    assert at_once.honesty == one_by_one.honesty
+    assert at_once.ranking == one_by_one.ranking
     short = untaught.after(joined(*batches[:2]), travel)
-    assert short.honesty.weight < at_once.honesty.weight / 2
+    assert short.ranking.weight < at_once.ranking.weight / 2
