@@ -16,6 +16,7 @@ from benchmarks.brokers import ROOT, Broker, apache_kafka, local_broker
 from benchmarks.dataset.events import Spec
 from benchmarks.dataset.load import load
 from benchmarks.dataset.store import Dataset, dataset
+from streams.kafka.connection import Connection
 from streams.kafka.topic_admin import create_topics
 from streams.kafka.topics import BEHAVIOR
 from streams.settings import KafkaSettings
@@ -123,7 +124,7 @@ class Session:
             prefix = f"b{secrets.token_hex(4)}."
             settings = KafkaSettings(topic_prefix=prefix, partitions=n_partitions)
             changelogs = [f"{prefix}adloom-{stage}-v1-changelog" for stage in _STATEFUL]
-            made = create_topics(broker.bootstrap, settings, changelogs)
+            made = create_topics(Connection(broker.bootstrap), settings, changelogs)
             yield broker, prefix
             if broker.name != "local broker":
                 _delete(broker.bootstrap, [topic.spec.name for topic in made])

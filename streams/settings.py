@@ -3,14 +3,17 @@
 A setting `requests.cooldown_s` is the variable `ADLOOM_REQUESTS__COOLDOWN_S`; the
 names that Kafka, ClickHouse and schema registry users know are taken as they are.
 Order: environment, `.env`, then the defaults below. A secret may also come from a
-file: `ADLOOM_PRIVACY__PSEUDONYM_KEY_FILE`.
+file: `ADLOOM_PRIVACY__PSEUDONYM_KEY_FILE`, `KAFKA_SASL_PASSWORD_FILE`.
 """
 
+import difflib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -227,11 +230,74 @@ class Settings(BaseSettings):
     kafka_bootstrap_servers: str = Field(
         "", validation_alias="KAFKA_BOOTSTRAP_SERVERS", description="Empty: local."
     )
+    kafka_security_protocol: Literal[
+        "PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"
+    ] = Field(
+        "PLAINTEXT",
+        validation_alias="KAFKA_SECURITY_PROTOCOL",
+        description="With TLS, with a user, with both.",
+    )
+    kafka_sasl_mechanism: (
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None
+    ) = Field(
+        None,
+        validation_alias="KAFKA_SASL_MECHANISM",
+        description="How the user proves who it is.",
+    )
+    kafka_sasl_username: str = Field(
+        "", validation_alias="KAFKA_SASL_USERNAME", description="PLAIN, SCRAM: user."
+    )
+    kafka_sasl_password: str = Field(
+        "",
+        validation_alias="KAFKA_SASL_PASSWORD",
+        description="PLAIN, SCRAM: its password.",
+        repr=False,
+    )
+    kafka_sasl_token_file: Path | None = Field(
+        None,
+        validation_alias="KAFKA_SASL_OAUTHBEARER_TOKEN_FILE",
+        description="OAUTHBEARER: token, read again for each connection.",
+    )
+    kafka_ssl_ca_file: Path | None = Field(
+        None,
+        validation_alias="KAFKA_SSL_CA_FILE",
+        description="PEM of the brokers' authorities; empty: the system's.",
+    )
+    kafka_ssl_cert_file: Path | None = Field(
+        None,
+        validation_alias="KAFKA_SSL_CERT_FILE",
+        description="PEM of the client's certificate and its chain.",
+    )
+    kafka_ssl_key_file: Path | None = Field(
+        None,
+        validation_alias="KAFKA_SSL_KEY_FILE",
+        description="PEM of its key; empty: in the certificate's file.",
+    )
+    kafka_ssl_key_password: str = Field(
+        "",
+        validation_alias="KAFKA_SSL_KEY_PASSWORD",
+        description="Password of an encrypted key.",
+        repr=False,
+    )
     clickhouse_url: str = Field(
         "", validation_alias="CLICKHOUSE_URL", description="Empty: in process."
     )
     schema_registry_url: str = Field(
         "", validation_alias="SCHEMA_REGISTRY_URL", description="Empty: schemas.lock."
+    )
+    schema_registry_username: str = Field(
+        "", validation_alias="SCHEMA_REGISTRY_USERNAME", description="Basic: user."
+    )
+    schema_registry_password: str = Field(
+        "",
+        validation_alias="SCHEMA_REGISTRY_PASSWORD",
+        description="Basic: its password.",
+        repr=False,
+    )
+    schema_registry_ssl_ca_file: Path | None = Field(
+        None,
+        validation_alias="SCHEMA_REGISTRY_SSL_CA_FILE",
+        description="PEM of the registry's authorities; empty: the system's.",
     )
     vocabulary: Path | None = Field(
         None,
@@ -258,14 +324,30 @@ class Settings(BaseSettings):
     local: LocalSettings = LocalSettings()
 
 
+_SECRETS = (
+    "KAFKA_SASL_USERNAME",
+    "KAFKA_SASL_PASSWORD",
+    "KAFKA_SSL_KEY_PASSWORD",
+    "SCHEMA_REGISTRY_USERNAME",
+    "SCHEMA_REGISTRY_PASSWORD",
+    "ADLOOM_PRIVACY__PSEUDONYM_KEY",
+)
+"""Variables of which `<name>_FILE` may name a file with the value instead."""
+
+_KUBERNETES_LINK = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT|PORT)(_[A-Z0-9_]+)?")
+"""Kubernetes sets these for a Service of the name `kafka`: nobody's mistake."""
+
+
 def load() -> Settings:
     """Return the settings of this process.
 
     Raises:
         ConfigurationError: one or more settings are wrong; names all of them.
     """
+    environment = {**_dotenv(), **os.environ}
+    _refuse_unknown(environment)
     try:
-        loaded = Settings(**_secrets_from_files(os.environ))
+        loaded = Settings(**_secrets_from_files(environment))
     except ValidationError as error:
         lines = [
             f"  {'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}, "
@@ -303,14 +385,47 @@ def _keep_vocabulary(store: str) -> None:
             raise UnavailableError(f"model.store: {error}") from error
 
 
-def _secrets_from_files(environment: Mapping[str, str]) -> dict[str, Any]:
-    path = environment.get("ADLOOM_PRIVACY__PSEUDONYM_KEY_FILE")
-    if path is None:
-        return {}
-    try:
-        key = Path(path).read_text("utf-8").strip()
-    except OSError as error:
+def _dotenv() -> dict[str, str]:
+    return {name: value or "" for name, value in dotenv_values(".env").items()}
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    """Refuse a variable about Kafka or the registry that says nothing to us.
+
+    A misspelt KAFKA_SECURITY_PROTOCOL would send passwords in the clear.
+    """
+    known = {str(field.validation_alias) for field in Settings.model_fields.values()}
+    known |= {f"{secret}_FILE" for secret in _SECRETS}
+    problems = [
+        f"  {name}: not known; nearest: "
+        + difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.0)[0]
+        for name in sorted(environment)
+        if name.startswith(("KAFKA_", "SCHEMA_REGISTRY_"))
+        and name not in known
+        and not _KUBERNETES_LINK.fullmatch(name)
+    ]
+    if problems:
         raise ConfigurationError(
-            f"ADLOOM_PRIVACY__PSEUDONYM_KEY_FILE: cannot read {path}: {error.strerror}"
-        ) from error
-    return {"privacy": {"pseudonym_key": key}}
+            "wrong settings:\n" + "\n".join(problems) + "\nsee docs/settings.md"
+        )
+
+
+def _secrets_from_files(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the secrets that are given as files, as arguments of `Settings`."""
+    found: dict[str, Any] = {}
+    for name in _SECRETS:
+        path = environment.get(f"{name}_FILE")
+        if path is None:
+            continue
+        if environment.get(name):
+            raise ConfigurationError(
+                f"{name} and {name}_FILE are both set: expected one; unset the other"
+            )
+        try:
+            found[name] = Path(path).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(
+                f"{name}_FILE: cannot read {path}: {error}"
+            ) from error
+    key = found.pop("ADLOOM_PRIVACY__PSEUDONYM_KEY", None)
+    return found if key is None else {**found, "privacy": {"pseudonym_key": key}}

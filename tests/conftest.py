@@ -38,9 +38,7 @@ OLDEST_JAVA = 17
 OWN_KAFKA = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
 """Read before `default_settings` hides it from the tests."""
 
-_OUR_NAMES = re.compile(
-    r"ADLOOM_.*|KAFKA_BOOTSTRAP_SERVERS|CLICKHOUSE_.*|SCHEMA_REGISTRY_URL"
-)
+_OUR_NAMES = re.compile(r"(ADLOOM|KAFKA|CLICKHOUSE|SCHEMA_REGISTRY)_.*")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

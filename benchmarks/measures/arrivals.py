@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from aiokafka.record.memory_records import MemoryRecords
 from faust.types import TP
 
+from streams.kafka.connection import Connection
 from streams.kafka.fetcher import Fetcher
 
 _WAIT_S = 0.1
@@ -29,7 +30,7 @@ async def watch(
     reader that keeps asking would take the processor from those that it watches.
     """
     found = {topic: Arrivals() for topic in topics}
-    fetcher = Fetcher({"bootstrap_servers": [bootstrap]}, max_wait_ms=100)
+    fetcher = Fetcher(Connection(bootstrap), max_wait_ms=100)
     deadline = time.monotonic() + seconds
     await fetcher.start()
     try:

@@ -10,6 +10,7 @@ import time
 from faust.types import TP
 
 from benchmarks.session import Loaded, note
+from streams.kafka.connection import Connection
 from streams.kafka.fetcher import Fetcher
 
 _LIMIT_S = 300.0
@@ -36,7 +37,7 @@ def bare_read(loaded: Loaded) -> float:
 
 
 async def _read(loaded: Loaded) -> None:
-    connection = {"bootstrap_servers": loaded.bootstrap.split(",")}
+    connection = Connection(loaded.bootstrap)
     fetcher = Fetcher(connection, max_wait_ms=100)
     await fetcher.start()
     try:

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,14 +23,17 @@ from benchmarks.figures import Row, UnavailableError, at_most, row
 from benchmarks.learning.own_world import Own
 from benchmarks.measures.model import MODEL, NOW, champion
 from benchmarks.session import Session, note
-from model_export.feedback.topic import FeedbackRead
+from model_export.jobs import order
+from model_export.jobs.order import FeedbackRead
 from model_export.space.conditioning import to_bytes
 from model_export.space.design_space import load
 from model_export.store.registry import Registry
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Feedback, FineTuneJob, OffsetRange
+from streams.kafka.connection import Connection
 from streams.kafka.topics import FEEDBACK
+from streams.training.feedback import read_ranges
 
 EXAMPLES = 10_000
 _RANDOM_CTR = 0.12
@@ -52,7 +55,7 @@ def fine_tune(session: Session) -> Iterator[Row]:
     with session.topics(1, "local") as (broker, prefix):
         topic = prefix + FEEDBACK.name
         _produce(records, broker.bootstrap, topic)
-        command = _Command(str(own), broker.bootstrap, topic)
+        command = _Command(str(own), broker.bootstrap)
         # The first job also fits the taste model, once in a model's life.
         first = command.run(_job(version.version, topic, 0, n, 0))
         base = int(first["version"])
@@ -114,17 +117,18 @@ def feedback(n: int) -> list[Feedback]:
 class _Command:
     """The trainer's subprocess."""
 
-    def __init__(self, store: str, bootstrap: str, topic: str) -> None:
-        self._order = {"kafka": {"bootstrap_servers": bootstrap}, "topic": topic}
+    def __init__(self, store: str, bootstrap: str) -> None:
+        self._connection = Connection(bootstrap)
         arguments = ("fine-tune", "--store", store)
         self._command = [sys.executable, "-m", "model_export", *arguments]
 
     def run(self, job: FineTuneJob) -> dict[str, Any]:
         """Return the candidate with the seconds that it took."""
         started, before = time.monotonic(), _children()
+        read = read_ranges(self._connection, job.ranges, LockedIds())
         done = subprocess.run(
             self._command,
-            input=json.dumps({**self._order, "job": asdict(job)}),
+            input=order.to_text(job, read),
             capture_output=True,
             text=True,
             check=False,

@@ -5,19 +5,20 @@ python docs/examples/consume.py 127.0.0.1:9092 ads.creative.v1
 
 import sys
 
-from kafka import KafkaConsumer
-
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Creative
+from streams.kafka.blocking_reader import EARLIEST, BlockingReader
+from streams.kafka.connection import Connection
 
 bootstrap, topic = sys.argv[1:]
 codec = Codec(Creative, LockedIds())
-for message in KafkaConsumer(
-    topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest"
-):
-    if message.value is None:
-        print(message.key.decode(), "withdrawn", flush=True)
-        continue
-    creative = codec.decode(message.value)
-    print(creative.user_id, creative.placement, creative.copy.headline, flush=True)
+reader = BlockingReader(Connection(bootstrap))
+reader.assign(dict.fromkeys(reader.partitions_of(topic), EARLIEST))
+while True:
+    for message in reader.read_messages(timeout_s=1.0):
+        if message.value is None:
+            print(message.key.decode(), "withdrawn", flush=True)
+            continue
+        creative = codec.decode(message.value)
+        print(creative.user_id, creative.placement, creative.copy.headline, flush=True)

@@ -7,11 +7,11 @@ import sys
 import time
 import uuid
 
-from kafka import KafkaProducer
-
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior
+from streams.kafka.connection import Connection
+from streams.kafka.producer import BlockingProducer, Sent
 
 bootstrap, topic = sys.argv[1:]
 click = Behavior(
@@ -22,7 +22,7 @@ click = Behavior(
     category="travel",
     consent=True,
 )
-producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all")
 value = Codec(Behavior, LockedIds()).encode(click)
-producer.send(topic, key=click.user_id.encode(), value=value).get(timeout=10)
+producer = BlockingProducer(Connection(bootstrap), "click-example")
+producer.send(Sent(topic, click.user_id.encode(), value))
 producer.close()

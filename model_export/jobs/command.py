@@ -7,36 +7,25 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from model_export.feedback.dataset import FineTuneError
 from model_export.feedback.impression_log import LogError, read_log
-from model_export.feedback.topic import FeedbackReadError, read_ranges
 from model_export.generators.catalogue import MODELS
+from model_export.jobs import order
 from model_export.space import design_space
 from model_export.store.model_files import ModelFileError, check_files
 from model_export.store.registry import Registry, RegistryError
-from schemas.avro import SchemaIds
-from schemas.lock import LockedIds
-from schemas.records import Feedback, FineTuneJob, OffsetRange
-from schemas.registry import RegistryIds
-from schemas.registry_client import RegistryClient, SchemaRegistryError
 
 _FAILURES = (
     RegistryError,
     ModelFileError,
-    FeedbackReadError,
     FineTuneError,
     LogError,
-    SchemaRegistryError,
 )
-
-
-class UsageError(Exception):
-    """The command was given something that it cannot use."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     command: Callable[[argparse.Namespace], Any] = options.command
     try:
         answer = json.dumps(command(options), ensure_ascii=False)
-    except (design_space.SpaceError, UsageError) as error:
+    except (design_space.SpaceError, order.OrderError) as error:
         _log_line(str(error))
         return 2
     except _FAILURES as error:
@@ -91,8 +80,7 @@ def _fine_tune(options: argparse.Namespace) -> Any:
     _one_thread()
     from model_export.jobs.fine_tune import fine_tune  # noqa: PLC0415  # needs torch
 
-    job, order = _job(sys.stdin.read())
-    read = read_ranges(order["kafka"], job.ranges, _ids(order), options.deadline)
+    job, read = order.from_text(sys.stdin.read())
     _log_line(
         f"{job.job_id}: {len(read.records)} feedback records, "
         f"{read.n_undecodable} undecodable"
@@ -115,33 +103,6 @@ def _warm_start(options: argparse.Namespace) -> Any:
     except (OSError, UnicodeDecodeError) as error:
         raise LogError(f"cannot read the log {options.log}: {error}") from error
     return warm_start(registry, options.model, log, options.seed, _now())
-
-
-def _ids(order: Mapping[str, Any]) -> SchemaIds:
-    """Return where the schema ids of the feedback topic come from."""
-    url = order.get("schema_registry_url")
-    if not url:
-        return LockedIds()
-    return RegistryIds(RegistryClient(url), {Feedback: f"{order['topic']}-value"})
-
-
-def _job(text: str) -> tuple[FineTuneJob, dict[str, Any]]:
-    """Return the job on stdin, and the whole object."""
-    try:
-        order: dict[str, Any] = json.loads(text)
-        fields = dict(order["job"])
-        fields["ranges"] = tuple(OffsetRange(**part) for part in fields["ranges"])
-        job = FineTuneJob(**fields)
-        wrong = sorted({part.topic for part in job.ranges} - {order["topic"]})
-        dict(order["kafka"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(
-            'stdin: expected {"job": {…}, "kafka": {…}, "topic": "…"} with the fields '
-            f"of a FineTuneJob; {error!r}"
-        ) from error
-    if wrong:
-        raise UsageError(f"job ranges of {wrong}: expected {order['topic']} only")
-    return job, order
 
 
 def _export(options: argparse.Namespace) -> Any:
@@ -221,10 +182,7 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(command=command)
         return added
 
-    tune = add("fine-tune", _fine_tune, "Run the fine-tune job on stdin.")
-    tune.add_argument(
-        "--deadline", type=float, default=60.0, help="seconds to read the feedback"
-    )
+    add("fine-tune", _fine_tune, "Run the fine-tune job on stdin.")
     pretrain = add(
         "pretrain", _pretrain, "Make a model's first champion, if it has none."
     )

@@ -16,7 +16,6 @@ import torch
 from model_export.critic import taste
 from model_export.feedback import dataset
 from model_export.feedback.dataset import FeedbackArrays, FineTuneError
-from model_export.feedback.topic import FeedbackRead
 from model_export.generators import checkpoint
 from model_export.generators.checkpoint import Model, recipe_of
 from model_export.generators.export import Served, export
@@ -25,6 +24,7 @@ from model_export.generators.pools import draw_pools
 from model_export.generators.recipe import Examples, Networks, TuningSet
 from model_export.generators.surfaces import on_our_surfaces
 from model_export.jobs import feedback_gates, gates
+from model_export.jobs.order import FeedbackRead
 from model_export.jobs.pretrain import card, library_examples, pretrained
 from model_export.store.model_files import check_files
 from model_export.store.registry import Registry

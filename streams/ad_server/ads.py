@@ -22,7 +22,7 @@ from streams.ad_server.delivery import CreativeCache, ReadyCreative
 from streams.ad_server.fallback import ARM, LANGUAGES, Fallbacks
 from streams.ad_server.links import bad_token, click_path
 from streams.ad_server.metrics import AdServerMetrics
-from streams.ad_server.outbox import Message, Outbox
+from streams.ad_server.outbox import Outbox, OutboxRecord
 from streams.ad_server.token import ShownAd, Signer
 from streams.columns.ids import derived_id
 from streams.errors import RejectedRecordError
@@ -218,7 +218,9 @@ class Ads:
     def _send(self, record: Record, key: str) -> None:
         kind = type(record)
         topic = self._wire.name(self._wire.topic_of(kind))
-        self._outbox.post(Message(topic, key, self._wire.codec(kind).encode(record)))
+        self._outbox.post(
+            OutboxRecord(topic, key, self._wire.codec(kind).encode(record))
+        )
 
     def _body(
         self, shown: ShownAd, entry: ReadyCreative, *, with_assets: bool

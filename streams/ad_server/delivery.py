@@ -11,14 +11,18 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
 
 from model_export.space import conditioning
 from schemas.avro import AvroError, Codec, SchemaIds
 from schemas.records import Creative
 from schemas.vocabulary import deployed
 from streams.errors import UnavailableError
+from streams.kafka.connection import Connection
+from streams.kafka.fetch_cluster import EARLIEST
+from streams.kafka.fetcher import Fetcher
+from streams.kafka.messages import Message
+from streams.kafka.producer import KafkaError
+from streams.kafka.record_batches import parse
 
 LOG = structlog.get_logger(__name__)
 
@@ -109,14 +113,14 @@ class Delivery:
     """Follows the creative topic and keeps the cache.
 
     Args:
-        bootstrap: broker addresses.
+        connection: how to connect.
         topic: full name of the creative topic.
         ids: where schema ids come from.
         cache: what is kept.
     """
 
     def __init__(
-        self, bootstrap: str, topic: str, ids: SchemaIds, cache: CreativeCache
+        self, connection: Connection, topic: str, ids: SchemaIds, cache: CreativeCache
     ) -> None:
         self.cache = cache
         self.n_read = 0
@@ -125,8 +129,7 @@ class Delivery:
         """Set for good once every partition was read to the end it had."""
         self._topic = topic
         self._codec = Codec(Creative, ids)
-        self._bootstrap = bootstrap
-        self._consumer: AIOKafkaConsumer | None = None
+        self._fetcher = Fetcher(connection, max_wait_ms=_POLL_MS)
 
     async def start(self) -> None:
         """Connect.
@@ -134,23 +137,19 @@ class Delivery:
         Raises:
             UnavailableError: no broker answers, or the topic does not exist.
         """
-        consumer = AIOKafkaConsumer(
-            self._topic,  # without a group, aiokafka assigns every partition itself
-            bootstrap_servers=self._bootstrap.split(","),
-            client_id="adloom-delivery",
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=_POLL_MS,
-            enable_auto_commit=False,
-        )
+        await self._fetcher.start()
         try:
-            await consumer.start()
+            partitions = await self._fetcher.partitions_of(self._topic)
         except (KafkaError, OSError) as error:
-            await consumer.stop()
             raise UnavailableError(
-                f"cannot read {self._topic}: {error!r}; check KAFKA_BOOTSTRAP_SERVERS, "
-                "and make the topics (`adloom topics apply`)"
+                f"cannot read {self._topic}: {error!r}; check KAFKA_BOOTSTRAP_SERVERS"
             ) from error
-        self._consumer = consumer
+        if not partitions:
+            raise UnavailableError(
+                f"cannot read {self._topic}: expected a topic of that name, came none; "
+                "make the topics (`adloom topics apply`)"
+            )
+        self._fetcher.assign(dict.fromkeys(partitions, EARLIEST))
 
     async def run(self, clock: Callable[[], int]) -> None:
         """Follow the topic until cancelled; `start` comes first.
@@ -158,29 +157,38 @@ class Delivery:
         Args:
             clock: returns now in epoch milliseconds.
         """
-        consumer = self._consumer
-        while consumer is not None:
-            fetched = await consumer.getmany(timeout_ms=_POLL_MS)
-            now = clock()
-            for records in fetched.values():
-                for record in records:
-                    self.take(record, now)
+        while True:
+            for fetched in await self._fetcher.fetch(_POLL_MS / 1000):
+                now = clock()
+                for message in parse(fetched).messages(fetched.position):
+                    self.take(message, now)
                 await asyncio.sleep(0)  # requests are answered between partitions
-            if not self.caught_up.is_set() and await _at_the_end(consumer):
+            if not self.caught_up.is_set() and self._is_at_the_end():
                 self.caught_up.set()
 
     async def stop(self) -> None:
         """Disconnect; a broker that is away is not waited for."""
-        # aiokafka's close lets the cancellation of its own tasks out: keep it apart.
-        consumer, self._consumer = self._consumer, None
-        if consumer is None:
-            return
-        stopping = asyncio.create_task(consumer.stop())
-        await asyncio.wait([stopping], timeout=STOP_S)
-        if stopping.cancel() or stopping.cancelled() or stopping.exception():
-            LOG.warning("consumer_not_stopped", topic=self._topic)
+        try:
+            async with asyncio.timeout(STOP_S):
+                await self._fetcher.stop()
+        except TimeoutError:
+            LOG.warning("reader_not_stopped", topic=self._topic)
 
-    def take(self, record: "ConsumerRecord[bytes, bytes]", now: int) -> None:
+    def _is_at_the_end(self) -> bool:
+        """Return whether every partition was read to its high watermark.
+
+        The watermark comes with each fetch response; the offsets API is not asked,
+        because the local broker answers it with the start of the last batch.
+        """
+        marks = {
+            tp: self._fetcher.high_watermark(tp) for tp in self._fetcher.assignment()
+        }
+        return all(
+            mark is not None and self._fetcher.position(tp) >= mark
+            for tp, mark in marks.items()
+        )
+
+    def take(self, record: Message, now: int) -> None:
         """Fold one record of the topic into the cache; count and skip a bad one."""
         self.n_read += 1
         try:
@@ -201,20 +209,6 @@ class Delivery:
             return
         entry = ready(creative, record.value)
         self.cache.put(creative.user_id, entry, now)
-
-
-async def _at_the_end(consumer: AIOKafkaConsumer) -> bool:
-    """Return whether every partition was read to its high watermark.
-
-    The watermark comes with each fetch response; the offsets API is not asked,
-    because the local broker answers it with the start of the last batch.
-    """
-    partitions: set[TopicPartition] = consumer.assignment()
-    for partition in partitions:
-        end = consumer.highwater(partition)
-        if end is None or await consumer.position(partition) < end:
-            return False
-    return bool(partitions)
 
 
 def ready(

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from schemas.records import Behavior, Profile, Record, Text
 from streams.ad_server.collector import MAX_BODY_BYTES, Door, InvalidRequestError
 from streams.ad_server.metrics import AdServerMetrics
-from streams.ad_server.outbox import Message, Outbox
+from streams.ad_server.outbox import Outbox, OutboxRecord
 from streams.errors import UnavailableError
 from streams.kafka.wire import Wire
 
@@ -88,12 +88,14 @@ class DoorRoutes:
         self._forget(user_id)
         return await self._stored([self._message(Profile, user_id, None)])
 
-    def _message(self, kind: type[Record], key: str, record: Record | None) -> Message:
+    def _message(
+        self, kind: type[Record], key: str, record: Record | None
+    ) -> OutboxRecord:
         topic = self._wire.name(self._wire.topic_of(kind))
         value = None if record is None else self._wire.codec(kind).encode(record)
-        return Message(topic, key, value)
+        return OutboxRecord(topic, key, value)
 
-    async def _stored(self, messages: Iterable[Message]) -> Response:
+    async def _stored(self, messages: Iterable[OutboxRecord]) -> Response:
         messages = list(messages)
         try:
             await self._outbox.deliver(messages)

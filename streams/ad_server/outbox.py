@@ -14,12 +14,16 @@ from dataclasses import dataclass
 from functools import partial
 
 import structlog
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from streams.ad_server.metrics import AdServerMetrics
-from streams.ad_server.producing import start_producer
-from streams.errors import UnavailableError
+from streams.errors import AdloomError, UnavailableError
+from streams.kafka.connection import Connection
+from streams.kafka.producer import (
+    KafkaError,
+    KafkaTimeoutError,
+    Producer,
+    start_producer,
+)
 
 LOG = structlog.get_logger(__name__)
 
@@ -38,7 +42,7 @@ _RECONNECT_S = (0.2, 5.0)
 
 
 @dataclass(slots=True)
-class Message:
+class OutboxRecord:
     """One record for one topic; None as value is a tombstone."""
 
     topic: str
@@ -52,22 +56,25 @@ class Outbox:
     """A bounded queue in front of one producer.
 
     Args:
-        bootstrap: broker addresses.
+        connection: how to connect.
         metrics: counts what was sent and what was lost.
         max_pending: records that may wait.
     """
 
     def __init__(
-        self, bootstrap: str, metrics: AdServerMetrics, max_pending: int = MAX_PENDING
+        self,
+        connection: Connection,
+        metrics: AdServerMetrics,
+        max_pending: int = MAX_PENDING,
     ) -> None:
-        self._bootstrap = bootstrap
+        self._connection = connection
         self._metrics = metrics
         self._max_pending = max_pending
-        self._queue: deque[Message] = deque()
+        self._queue: deque[OutboxRecord] = deque()
         self._filled = asyncio.Event()
         self._n_sent = 0  # given to the producer, not yet acknowledged
         self._waiting_since: float | None = None
-        self._producer: AIOKafkaProducer | None = None
+        self._producer: Producer | None = None
 
     async def start(self) -> None:
         """Connect.
@@ -76,7 +83,7 @@ class Outbox:
             UnavailableError: no broker answers.
         """
         self._producer = await start_producer(
-            self._bootstrap, client_id="adloom-ad-server"
+            self._connection, client_id="adloom-ad-server"
         )
 
     @property
@@ -89,7 +96,7 @@ class Outbox:
         since = self._waiting_since
         return since is not None and time.monotonic() - since > STALLED_S
 
-    def post(self, message: Message) -> bool:
+    def post(self, message: OutboxRecord) -> bool:
         """Take a record to send soon; return False, and count it, when it is full."""
         if self.n_pending >= self._max_pending:
             self._metrics.records.labels(message.topic, "dropped").inc()
@@ -100,7 +107,7 @@ class Outbox:
         self._filled.set()
         return True
 
-    async def deliver(self, messages: Iterable[Message]) -> None:
+    async def deliver(self, messages: Iterable[OutboxRecord]) -> None:
         """Send records and return when every one of them is acknowledged.
 
         Raises:
@@ -147,7 +154,7 @@ class Outbox:
         if self._n_sent:
             LOG.error("records_not_acknowledged", n_records=self._n_sent)
 
-    async def _send(self, message: Message) -> None:
+    async def _send(self, message: OutboxRecord) -> None:
         """Give a record to the producer; cancelled, it goes back into the queue."""
         message.attempts += 1
         self._n_sent += 1
@@ -168,7 +175,7 @@ class Outbox:
         else:
             ack.add_done_callback(partial(self._settle, message))
 
-    def _settle(self, message: Message, ack: "asyncio.Future[object]") -> None:
+    def _settle(self, message: OutboxRecord, ack: "asyncio.Future[object]") -> None:
         self._n_sent -= 1
         error = None if ack.cancelled() else ack.exception()
         if ack.cancelled() or error is not None:
@@ -179,7 +186,7 @@ class Outbox:
         if message.safe is not None and not message.safe.done():
             message.safe.set_result(None)
 
-    def _again(self, message: Message, error: BaseException | None) -> None:
+    def _again(self, message: OutboxRecord, error: BaseException | None) -> None:
         retriable = isinstance(error, KafkaTimeoutError) or getattr(
             error, "retriable", True
         )
@@ -189,7 +196,7 @@ class Outbox:
         else:
             self._lose(message, repr(error))
 
-    def _lose(self, message: Message, reason: str) -> None:
+    def _lose(self, message: OutboxRecord, reason: str) -> None:
         self._metrics.records.labels(message.topic, "lost").inc()
         LOG.error("record_lost", topic=message.topic, reason=reason)
         if not self.n_pending:
@@ -197,12 +204,12 @@ class Outbox:
         if message.safe is not None and not message.safe.done():
             message.safe.set_exception(ConnectionError(reason))
 
-    async def _reconnected(self) -> AIOKafkaProducer:
+    async def _reconnected(self) -> Producer:
         pause, longest = _RECONNECT_S
         while self._producer is None:
             try:
                 await self.start()
-            except UnavailableError as error:
+            except AdloomError as error:
                 LOG.warning("broker_away", reason=str(error))
                 await asyncio.sleep(pause)
                 pause = min(longest, 2 * pause)

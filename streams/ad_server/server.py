@@ -31,6 +31,7 @@ from streams.ad_server.metrics import AdServerMetrics
 from streams.ad_server.outbox import Outbox
 from streams.ad_server.token import Signer
 from streams.errors import UnavailableError
+from streams.kafka.connection import Connection
 from streams.kafka.schema_ids import schema_ids
 from streams.kafka.topics import CREATIVE
 from streams.kafka.wire import Wire
@@ -49,19 +50,21 @@ DRAIN_S = 5.0
 def run(
     settings: Settings,
     *,
-    bootstrap: str,
+    connection: Connection,
     host: str = "127.0.0.1",
     port: int = 0,
     ready: Callable[[int], None] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT: the whole life of an ad server process."""
-    asyncio.run(serve(settings, bootstrap=bootstrap, host=host, port=port, ready=ready))
+    asyncio.run(
+        serve(settings, connection=connection, host=host, port=port, ready=ready)
+    )
 
 
 async def serve(
     settings: Settings,
     *,
-    bootstrap: str,
+    connection: Connection,
     host: str,
     port: int,
     ready: Callable[[int], None] | None = None,
@@ -72,7 +75,7 @@ async def serve(
 
     Args:
         settings: all settings.
-        bootstrap: broker addresses.
+        connection: how to connect.
         host: address to listen on.
         port: port to listen on; 0 takes a free one.
         ready: called with the port once /readyz answers 200.
@@ -84,7 +87,7 @@ async def serve(
         ConfigurationError: the pseudonym key, the brand or the space is unusable.
     """
     drawings = space_of(settings.model.space).drawings
-    server = AdServer(settings, bootstrap, brand_of(settings.brand, drawings))
+    server = AdServer(settings, connection, brand_of(settings.brand, drawings))
     listener = bound_socket(host, port)
     try:
         with contextlib.nullcontext(stop) if stop else _stopped_by_signals() as ended:
@@ -98,14 +101,16 @@ async def serve(
 class AdServer:
     """The parts of one ad server, put together."""
 
-    def __init__(self, settings: Settings, bootstrap: str, brand: BrandKit) -> None:
+    def __init__(
+        self, settings: Settings, connection: Connection, brand: BrandKit
+    ) -> None:
         ids = schema_ids(settings)
         wire = Wire(ids, settings.kafka.topic_prefix, settings.kafka.partitions)
         key = pseudonym_key(settings)
         self.metrics = AdServerMetrics()
         self.cache = CreativeCache()
-        self.delivery = Delivery(bootstrap, wire.name(CREATIVE), ids, self.cache)
-        self.outbox = Outbox(bootstrap, self.metrics)
+        self.delivery = Delivery(connection, wire.name(CREATIVE), ids, self.cache)
+        self.outbox = Outbox(connection, self.metrics)
         life_ms = int(settings.creatives.expiry_s * 1_000)
         renderer = Renderer(brand)
         self._fallbacks = Fallbacks(renderer, ids, life_ms)

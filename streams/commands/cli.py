@@ -106,12 +106,12 @@ def learner() -> None:
 def deliver() -> None:
     """Run the ad server: serve creatives, collect impressions and clicks."""
     from streams.ad_server import server
-    from streams.kafka.connection import bootstrap_servers
+    from streams.kafka.connection import checked_connection
 
     loaded = _service()
     server.run(
         loaded,
-        bootstrap=bootstrap_servers(loaded),
+        connection=checked_connection(loaded),
         host=loaded.local.host,
         port=loaded.local.ad_server_port,
     )
@@ -158,7 +158,7 @@ def apply(
     """Create missing topics; existing topics are left unchanged."""
     from streams import stages
     from streams.kafka import topic_admin
-    from streams.kafka.connection import bootstrap_servers
+    from streams.kafka.connection import checked_connection
 
     loaded = _loaded()
     changelogs = stages.changelogs(loaded)
@@ -170,7 +170,7 @@ def apply(
             "partitions": topic.spec.partitions,
             "state": "exists" if topic.exists else made,
         }
-        for topic in act(bootstrap_servers(loaded), loaded.kafka, changelogs)
+        for topic in act(checked_connection(loaded), loaded.kafka, changelogs)
     ]
     lines = "\n".join("\t".join(map(str, row.values())) for row in rows)
     typer.echo(json.dumps(rows) if as_json else lines)

@@ -9,12 +9,12 @@ and announced once more.
 import json
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from kafka import KafkaProducer
 
 from model_export.store.champion import in_force
 from model_export.store.model_files import POSTERIOR
@@ -22,12 +22,11 @@ from model_export.store.registry import LogEntry, Registry, RegistryError, Versi
 from schemas.records import ModelRelease
 from streams.engine.app import wire_of
 from streams.errors import StateError
-from streams.kafka.connection import bootstrap_servers, kafka_python_connection
+from streams.kafka.connection import Connection, checked_connection
+from streams.kafka.producer import BlockingProducer, Sent
 from streams.kafka.topics import MODEL_RELEASE
 from streams.runtime.clock import now_ms
 from streams.settings import Settings
-
-ACK_S = 30.0
 
 _COMPARED = (
     "kind",
@@ -159,7 +158,7 @@ class Models:
             StateError: no such version, or a gate refused it.
             ConfigurationError, UnavailableError: there is no broker to announce it on.
         """
-        bootstrap_servers(self._settings)  # before anything is written
+        connection = checked_connection(self._settings)  # before anything is written
         try:
             champion = self._registry.champion(self._name)
             entry = None
@@ -167,7 +166,7 @@ class Models:
                 entry = self._registry.promote(
                     self._name, version, at=now_ms(), reason=reason
                 )
-            self._announce(self._registry.find(self._name, version))
+            self._announce(self._registry.find(self._name, version), connection)
         except RegistryError as error:
             raise StateError(str(error)) from error
         return entry
@@ -179,10 +178,10 @@ class Models:
             StateError: there was none before.
             ConfigurationError, UnavailableError: there is no broker to announce it on.
         """
-        bootstrap_servers(self._settings)
+        connection = checked_connection(self._settings)
         try:
             entry = self._registry.rollback(self._name, at=now_ms(), reason=reason)
-            self._announce(Version(self._name, entry.version, entry.sha256))
+            self._announce(Version(self._name, entry.version, entry.sha256), connection)
         except RegistryError as error:
             raise StateError(str(error)) from error
         return entry
@@ -218,18 +217,12 @@ class Models:
         length = float(np.linalg.norm(one))
         return float(np.linalg.norm(other - one)) / length if length else None
 
-    def _announce(self, champion: Version) -> None:
+    def _announce(self, champion: Version, connection: Connection) -> None:
         wire = wire_of(self._settings)
         release = in_force(champion, now_ms())
-        producer = KafkaProducer(**kafka_python_connection(self._settings), acks="all")
-        try:
-            producer.send(
-                wire.name(MODEL_RELEASE),
-                key=self._name.encode(),
-                value=wire.codec(ModelRelease).encode(release),
-            ).get(timeout=ACK_S)
-        finally:
-            producer.close(timeout=ACK_S)
+        value = wire.codec(ModelRelease).encode(release)
+        with closing(BlockingProducer(connection, "adloom-models")) as producer:
+            producer.send(Sent(wire.name(MODEL_RELEASE), self._name.encode(), value))
 
 
 def _stage(version: int, card: dict[str, Any], log: list[LogEntry]) -> str:

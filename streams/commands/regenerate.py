@@ -7,7 +7,7 @@ from schemas.records import Creative, Receipt
 from schemas.vocabulary import deployed
 from streams.engine.app import wire_of
 from streams.errors import StateError
-from streams.kafka.connection import aiokafka_connection
+from streams.kafka.connection import checked_connection
 from streams.kafka.log_reader import read_to_end
 from streams.kafka.topics import CREATIVE
 from streams.rendering.brand import brand_of, space_of
@@ -64,7 +64,7 @@ async def _find(settings: Settings, creative_id: str) -> Creative:
     wire = wire_of(settings)
     codec = wire.codec(Creative)
     async for record in read_to_end(
-        aiokafka_connection(settings),
+        checked_connection(settings),
         wire.name(CREATIVE),
         range(settings.kafka.partitions),
     ):

@@ -14,15 +14,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from aiokafka.errors import KafkaError
-
 from schemas.avro import Codec, SchemaIds
 from schemas.lock import LockedIds
 from schemas.records import Behavior
-from streams.ad_server.producing import start_producer
 from streams.admission.pseudonym import pseudonymise
 from streams.columns.ids import derived_id
-from streams.errors import ConfigurationError, UnavailableError
+from streams.errors import ConfigurationError
+from streams.kafka.connection import Connection
+from streams.kafka.producer import KafkaError, start_producer
+from streams.kafka.refusals import refusal
 from streams.kafka.topics import BEHAVIOR
 
 POLICIES = ("random", "bts")
@@ -118,7 +118,7 @@ def expected_cells(folder: Path) -> dict[Cell, tuple[int, int]]:
 
 
 async def replay(
-    bootstrap: str,
+    connection: Connection,
     events: Sequence[Behavior],
     *,
     ids: SchemaIds | None = None,
@@ -128,7 +128,7 @@ async def replay(
     """Produce events as fast as the broker acknowledges them (acks=all).
 
     Args:
-        bootstrap: broker address, host:port.
+        connection: how to connect.
         events: in order of arrival; a repeated event id is a duplicate.
         ids: where schema ids come from; the lock file when None.
         topic: full topic name, prefix included.
@@ -138,7 +138,7 @@ async def replay(
         UnavailableError: the broker cannot be reached or refuses the records.
     """
     codec = Codec(Behavior, ids or LockedIds())
-    producer = await start_producer(bootstrap, client_id="adloom-replay", linger_ms=10)
+    producer = await start_producer(connection, client_id="adloom-replay", linger_ms=10)
     try:
         for start in range(0, len(events), _CHUNK):
             chunk = events[start : start + _CHUNK]
@@ -151,10 +151,8 @@ async def replay(
             if on_progress is not None:
                 on_progress(start + len(chunk), len(events))
     except KafkaError as error:
-        raise UnavailableError(
-            f"cannot replay to {topic} at {bootstrap}: {error!r}; check that the "
-            "broker is up and that the topic exists"
-        ) from error
+        where = f"{connection.bootstrap}, topic {topic}"
+        raise refusal(error, where, connection.security) from error
     finally:
         await producer.stop()
     return counts_of(events)

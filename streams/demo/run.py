@@ -30,6 +30,7 @@ from streams.demo.simulate.audience import AudienceConfig, AudienceResult, run_a
 from streams.demo.simulate.people import PeopleConfig
 from streams.demo.simulate.visit import VisitConfig
 from streams.errors import UnavailableError
+from streams.kafka.connection import connection_of
 from streams.kafka.topics import BEHAVIOR
 from streams.local.stack import LocalStack
 from streams.local.stage_counts import read_counts
@@ -162,7 +163,7 @@ class _Demo:
         settings = self._stack.settings
         return asyncio.run(
             replay(
-                settings.kafka_bootstrap_servers,
+                connection_of(settings),
                 events,
                 topic=settings.kafka.topic_prefix + BEHAVIOR.name,
                 on_progress=self._progress.advance,

@@ -2,12 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import cache
 from typing import Any, cast
 
 import faust
 import structlog
+from faust.auth import (
+    Credentials,
+    OAuthCredentials,
+    SASLCredentials,
+    SSLCredentials,
+)
 from faust.tables.manager import TableManager
 from faust.types import TP
 from yarl import URL
@@ -17,7 +23,7 @@ from streams.engine.declaration import Declaration, State, group_of
 from streams.engine.engine import Engine
 from streams.engine.folders import folder_of, snapshots_of
 from streams.engine.transport import Batch, BatchConsumer, BatchTransport
-from streams.kafka.connection import aiokafka_connection
+from streams.kafka.connection import Connection, connection_of
 from streams.kafka.schema_ids import schema_ids
 from streams.kafka.wire import Wire
 from streams.settings import Settings
@@ -56,12 +62,13 @@ class StageApp:
         self.stage = stage = built.stage
         self.settings = settings
         snapshot_s = declared.snapshot_s(settings)
-        self.faust = _faust_app(stage.name, settings)
+        connection = connection_of(settings)
+        self.faust = _faust_app(stage.name, settings, connection)
         consumer = cast(BatchConsumer, self.faust.consumer)
         consumer.rewound_topics = frozenset(
             self.wire.name(self.wire.topic_of(record)) for record in declared.rewound
         )
-        consumer.connection = aiokafka_connection(settings)
+        consumer.connection = connection
         self.engine = Engine(
             stage,
             self.wire,
@@ -71,7 +78,7 @@ class StageApp:
                 changelog=declared.changelog(settings),
                 is_output=not isinstance(declared.state, State),
                 checkpoint_s=declared.checkpoint_s(settings),
-                connection=aiokafka_connection(settings),
+                connection=connection,
                 snapshots=snapshots_of(stage.name, settings) if snapshot_s else None,
                 snapshot_s=snapshot_s,
             ),
@@ -160,15 +167,35 @@ class _NoTables(TableManager):
         await self.recovery.start()
 
 
-def _faust_app(stage: str, settings: Settings) -> faust.App:
-    servers = settings.kafka_bootstrap_servers.split(",")
-    urls = [URL(f"kafka://{server}") for server in servers]
+def _credentials(security: Mapping[str, Any]) -> Credentials | None:
+    """Return what Faust's own clients of the group and the producer need."""
+    protocol = security.get("security_protocol", "PLAINTEXT")
+    tls = security.get("ssl_context")
+    if protocol == "PLAINTEXT":
+        return None
+    if protocol == "SSL":
+        return SSLCredentials(tls)
+    if security["sasl_mechanism"] == "OAUTHBEARER":
+        return OAuthCredentials(
+            oauth_cb=security["sasl_oauth_token_provider"], ssl_context=tls
+        )
+    return SASLCredentials(
+        username=security["sasl_plain_username"],
+        password=security["sasl_plain_password"],
+        mechanism=security["sasl_mechanism"],
+        ssl_context=tls,
+    )
+
+
+def _faust_app(stage: str, settings: Settings, connection: Connection) -> faust.App:
+    urls = [URL(f"kafka://{host}:{port}") for host, port in connection.addresses]
     session_s = settings.kafka.session_timeout_s
     folder = folder_of(stage, settings)
     folder.mkdir(parents=True, exist_ok=True)
     app = faust.App(
         group_of(stage, settings),
         broker=urls,
+        broker_credentials=_credentials(connection.security),
         store="memory://",
         datadir=str(folder),
         autodiscover=False,

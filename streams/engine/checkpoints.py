@@ -20,10 +20,11 @@ from streams.engine.stage import (
     StateRow,
 )
 from streams.errors import ConfigurationError, StateError
+from streams.kafka.connection import Connection
 from streams.kafka.prebuilt import aiokafka_producer, send_in_waves
 
 
-class Producer(Protocol):
+class FaustProducer(Protocol):
     """What the engine asks of a Kafka producer (Faust's has this shape)."""
 
     async def send(
@@ -38,7 +39,7 @@ class Producer(Protocol):
         """Queue a record; the result is done when the broker has it."""
 
 
-class Group(Protocol):
+class Committer(Protocol):
     """What the engine asks of the consumer."""
 
     generation: int
@@ -59,8 +60,8 @@ class EngineConfig:
     is_output: bool
     """True when that topic is also what the stage is there for."""
     checkpoint_s: float
-    connection: dict[str, Any]
-    """aiokafka's connection arguments, for reading the changelog."""
+    connection: Connection
+    """For reading the changelog."""
     snapshots: Path | None = None
     """Folder of the stage's snapshots; None for none."""
     snapshot_s: float = 60.0
@@ -82,7 +83,11 @@ class Checkpoints:
     """Takes and writes the checkpoints of a stage."""
 
     def __init__(
-        self, stage: Stage, producer: Producer, group: Group, config: EngineConfig
+        self,
+        stage: Stage,
+        producer: FaustProducer,
+        group: Committer,
+        config: EngineConfig,
     ) -> None:
         self.snapshots: Snapshots | None = None
         if (

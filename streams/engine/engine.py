@@ -24,9 +24,9 @@ from streams.engine import metrics
 from streams.engine.checkpoints import (
     Checkpoint,
     Checkpoints,
+    Committer,
     EngineConfig,
-    Group,
-    Producer,
+    FaustProducer,
     wait_for_acks,
 )
 from streams.engine.early_snapshots import EarlySnapshots
@@ -67,8 +67,8 @@ class Engine:
         self,
         stage: Stage,
         wire: Wire,
-        producer: Producer,
-        group: Group,
+        producer: FaustProducer,
+        group: Committer,
         config: EngineConfig,
     ) -> None:
         self.stage = stage

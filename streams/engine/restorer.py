@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any
 
 from faust.types import TP
 
@@ -17,7 +16,9 @@ from streams.engine.stage import (
     Stage,
     StateRow,
 )
-from streams.kafka.log_reader import EARLIEST, BeyondEndError, read_batches
+from streams.kafka.connection import Connection
+from streams.kafka.fetch_cluster import EARLIEST
+from streams.kafka.log_reader import BeyondEndError, read_batches
 from streams.kafka.messages import messages
 from streams.kafka.record_batches import RecordSet
 from streams.kafka.wire import Wire
@@ -46,7 +47,7 @@ class Restorer:
 
     async def restore(
         self,
-        connection: dict[str, Any],
+        connection: Connection,
         changelog: str,
         partitions: Iterable[int],
         positions: Mapping[TP, int],
@@ -54,7 +55,7 @@ class Restorer:
         """Restore partitions; return the ends of their changelogs.
 
         Args:
-            connection: aiokafka's connection arguments.
+            connection: how to connect.
             changelog: topic of the stage's state.
             partitions: to restore.
             positions: of the sources, as committed; -2 where nothing was.
@@ -139,7 +140,7 @@ class Restorer:
     async def _recall(
         self,
         stage: ColumnarStage | RecallingStage,
-        connection: dict[str, Any],
+        connection: Connection,
         positions: Mapping[TP, int],
         loaded: Mapping[int, SnapshotMeta | None],
     ) -> None:

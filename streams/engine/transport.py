@@ -20,9 +20,10 @@ from faust.types import TP
 
 from streams.errors import StateError
 from streams.kafka.batch_header import CorruptBatchError
+from streams.kafka.connection import Connection
+from streams.kafka.fetch_cluster import EARLIEST
 from streams.kafka.fetched import Fetched
 from streams.kafka.fetcher import Fetcher
-from streams.kafka.log_reader import EARLIEST
 from streams.kafka.record_batches import RecordSet, parse
 
 LOG = structlog.get_logger(__name__)
@@ -80,8 +81,8 @@ class BatchConsumer(driver.Consumer):
     """Faust consumer that gives whole fetches to `deliver`."""
 
     deliver: Callable[[Batch], Awaitable[None]]
-    connection: Mapping[str, Any]
-    """aiokafka's connection arguments, for the fetcher."""
+    connection: Connection
+    """For the fetcher."""
     rewound_topics: frozenset[str] = frozenset()
     """Topics read from their beginning whenever a partition is gained."""
     generation = 0

@@ -9,7 +9,7 @@ from streams.columns import compiled
 from streams.engine.app import StageApp
 from streams.engine.declaration import Declaration
 from streams.engine.early_snapshots import EarlySnapshots
-from streams.kafka.connection import bootstrap_servers
+from streams.kafka.connection import checked_connection
 from streams.runtime import garbage, heap, logs
 from streams.runtime.health import serve_health
 from streams.settings import Settings
@@ -30,7 +30,7 @@ def run(
     Raises:
         ConfigurationError, UnavailableError: it cannot start.
     """
-    bootstrap_servers(settings)
+    checked_connection(settings)
     logs.configure()
     if compiled.missing():
         LOG.warning(

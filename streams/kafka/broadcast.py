@@ -1,30 +1,29 @@
 """A small topic -> every worker: read whole and without a group, then followed."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 
-import aiokafka
-from aiokafka.structs import TopicPartition
+from faust.types import TP
+
+from streams.kafka.connection import Connection
+from streams.kafka.fetch_cluster import EARLIEST
+from streams.kafka.fetcher import Fetcher
+from streams.kafka.messages import Message
+from streams.kafka.record_batches import parse
+
+_WAIT_S = 0.25
 
 
 async def follow(
-    connection: dict[str, Any], topic: str, partition: int = 0
-) -> AsyncIterator[list[aiokafka.ConsumerRecord]]:
+    connection: Connection, topic: str, partition: int = 0
+) -> AsyncIterator[list[Message]]:
     """Yield the records of one partition from its beginning, for ever, in fetches."""
-    consumer = aiokafka.AIOKafkaConsumer(
-        **connection,
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        fetch_max_wait_ms=250,
-    )
-    tp = TopicPartition(topic, partition)
-    consumer.assign([tp])
-    await consumer.start()
+    fetcher = Fetcher(connection, max_wait_ms=int(_WAIT_S * 1000))
+    await fetcher.start()
     try:
+        fetcher.assign({TP(topic, partition): EARLIEST})
         while True:
-            fetched = await consumer.getmany(tp, timeout_ms=500)
-            if records := fetched.get(tp):
-                yield records
+            for fetched in await fetcher.fetch(2 * _WAIT_S):
+                if records := list(parse(fetched).messages(fetched.position)):
+                    yield records
     finally:
-        await consumer.stop()
+        await fetcher.stop()

@@ -5,16 +5,16 @@ authentication.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Set as AbstractSet
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Set as AbstractSet
+from typing import NamedTuple
 
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError
 from aiokafka.protocol.offset import OffsetRequest
 from faust.types import TP
 
-from streams.errors import StateError, UnavailableError
-from streams.kafka.fetch_errors import may_not_read
+from streams.errors import StateError
+from streams.kafka.connection import Connection, explained
+from streams.kafka.refusals import may_not
 
 EARLIEST = -2
 """Position that stands for the first offset that the broker still has."""
@@ -36,11 +36,11 @@ class Cluster:
     """Metadata of a cluster.
 
     Args:
-        connection: aiokafka's connection arguments.
+        connection: how to connect.
     """
 
-    def __init__(self, connection: Mapping[str, Any]) -> None:
-        self._connection = dict(connection)
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._started: AIOKafkaClient | None = None
         self._topics: AbstractSet[str] = frozenset()
 
@@ -55,16 +55,15 @@ class Cluster:
 
         Raises:
             UnavailableError: none of the bootstrap addresses answers.
+            ConfigurationError: the brokers refuse this client, or it them.
         """
-        client = AIOKafkaClient(**self._connection)
+        client = AIOKafkaClient(**self._connection.arguments)
         try:
-            await client.bootstrap()
-        except (KafkaError, OSError, TimeoutError) as error:
+            async with explained(self._connection):
+                await client.bootstrap()
+        except BaseException:
             await client.close()
-            raise UnavailableError(
-                f"a Kafka broker expected at {self._connection['bootstrap_servers']}, "
-                f"came: {error}; start one, or correct KAFKA_BOOTSTRAP_SERVERS"
-            ) from error
+            raise
         self._started = client
 
     async def stop(self) -> None:
@@ -92,7 +91,12 @@ class Cluster:
             self._topics = frozenset(topics)
         refused = self._client.cluster.unauthorized_topics & topics
         if refused:
-            raise StateError(may_not_read(min(refused)))
+            raise StateError(may_not(f"topic {min(refused)}", "READ it"))
+
+    def partitions_of(self, topic: str) -> list[TP]:
+        """Return the partitions of a topic that `refresh` has asked for."""
+        found = self._client.cluster.partitions_for_topic(topic) or ()
+        return [TP(topic, partition) for partition in sorted(found)]
 
     def leader(self, tp: TP) -> Node | None:
         """Return who leads a partition; None when nobody is known to."""

@@ -7,6 +7,7 @@ from aiokafka.errors import for_code
 from faust.types import TP
 
 from streams.errors import StateError
+from streams.kafka.refusals import may_not
 
 _OUT_OF_RANGE = 1
 _NOT_AUTHORISED = 29
@@ -41,16 +42,8 @@ def check_retriable(tp: TP, code: int) -> str:
     if code in _RETRIABLE:
         return _RETRIABLE[code]
     if code == _NOT_AUTHORISED:
-        raise StateError(may_not_read(tp.topic))
+        raise StateError(may_not(f"topic {tp.topic}", "READ it"))
     raise StateError(
         f"{tp.topic}-{tp.partition} cannot be fetched: expected records, came Kafka "
         f"error {code} ({for_code(code).__name__}); the broker's log says why"
-    )
-
-
-def may_not_read(topic: str) -> str:
-    """Return the message for a topic that this user has no right to read."""
-    return (
-        f"topic {topic} may not be read by this Kafka user: expected the right to READ "
-        "and DESCRIBE it; grant it by an ACL, or correct the credentials"
     )

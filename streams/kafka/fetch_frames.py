@@ -7,29 +7,16 @@ gives way to a protocol that receives straight into a pooled buffer
 
 import asyncio
 import struct
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-from aiokafka.conn import AIOKafkaConnection, create_conn
+from aiokafka.conn import AIOKafkaConnection
 
 from streams.errors import StateError
+from streams.kafka.connection import Connection, open_connection
 from streams.kafka.fetch_buffers import BufferPool
 from streams.kafka.fetch_protocol import API_KEY, VERSION
 
 _CONNECT_TIMEOUT_MS = 10_000
-_OF_A_CONNECTION = (
-    "client_id",
-    "security_protocol",
-    "ssl_context",
-    "sasl_mechanism",
-    "sasl_plain_username",
-    "sasl_plain_password",
-    "sasl_kerberos_service_name",
-    "sasl_kerberos_domain_name",
-    "sasl_oauth_token_provider",
-)
-"""Those of aiokafka's connection arguments that `create_conn` takes too."""
-
 _LENGTH = struct.Struct(">i")
 _SMALLEST_FRAME = 4
 
@@ -124,7 +111,7 @@ def _ignore(_: object) -> None:
 async def open_frames(
     host: str,
     port: int,
-    connection: Mapping[str, Any],
+    connection: Connection,
     to_reader: Callable[[AIOKafkaConnection], FrameReader],
 ) -> FrameReader:
     """Connect, authenticate, and let a reader receive.
@@ -132,18 +119,14 @@ async def open_frames(
     Args:
         host: broker.
         port: broker's port.
-        connection: aiokafka's connection arguments.
+        connection: how to connect.
         to_reader: makes the reader of an open connection.
 
     Raises:
         StateError: the broker does not know our version of Fetch.
         OSError, TimeoutError, aiokafka.errors.KafkaError: no connection.
     """
-    arguments = {key: connection[key] for key in _OF_A_CONNECTION if key in connection}
-    arguments.setdefault("sasl_mechanism", "PLAIN")  # as AIOKafkaClient has it
-    opened = await create_conn(
-        host, port, request_timeout_ms=_CONNECT_TIMEOUT_MS, **arguments
-    )
+    opened = await open_connection(host, port, connection, _CONNECT_TIMEOUT_MS)
     lowest, highest = opened._versions.get(API_KEY, (-1, -1))  # noqa: SLF001 - no public way
     if not lowest <= VERSION <= highest:
         opened.close()

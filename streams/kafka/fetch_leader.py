@@ -1,13 +1,14 @@
 """Partitions of one leader -> one Fetch in flight, and answers not yet taken."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from faust.types import TP
 
 from streams.errors import StateError, UnavailableError
+from streams.kafka.connection import CLIENT_ID, Connection
 from streams.kafka.fetch_buffers import BufferPool
 from streams.kafka.fetch_cluster import Node
 from streams.kafka.fetch_frames import FrameReader, open_frames
@@ -90,9 +91,8 @@ class Leader:
         self._silence: asyncio.TimerHandle | None = None
         self._rest: asyncio.TimerHandle | None = None
 
-    async def connect(self, connection: Mapping[str, Any], pool: BufferPool) -> Self:
+    async def connect(self, connection: Connection, pool: BufferPool) -> Self:
         """Connect; see `open_frames` for what it raises."""
-        self._client_id = str(connection.get("client_id", "adloom"))
         self._frames = await open_frames(
             self.node.host,
             self.node.port,
@@ -125,7 +125,7 @@ class Leader:
         self._correlation_id = self._correlation_id % _LAST_CORRELATION_ID + 1
         wanted = [Wanted(p.tp, p.position, p.max_bytes) for p in partitions]
         self._frames.write(
-            fetch_request(self._correlation_id, self._client_id, wanted, self._limits)
+            fetch_request(self._correlation_id, CLIENT_ID, wanted, self._limits)
         )
         self._sent_at = self._loop.time()
         self._watch(self._frames.n_received)

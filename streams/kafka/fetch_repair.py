@@ -8,12 +8,12 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import Any
 
 import structlog
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from streams.kafka.connection import Connection
 from streams.kafka.fetch_buffers import BufferPool
 from streams.kafka.fetch_cluster import Cluster, Node
 from streams.kafka.fetch_leader import Leader, LeaderEvents, Partition
@@ -33,7 +33,7 @@ class Repair:
     """Leaders, their connections, and the search for what is missing.
 
     Args:
-        connection: aiokafka's connection arguments.
+        connection: how to connect.
         limits: of each Fetch request.
         pool: memory of responses.
         events: who is told of what leaders answer.
@@ -41,7 +41,7 @@ class Repair:
 
     def __init__(
         self,
-        connection: Mapping[str, Any],
+        connection: Connection,
         limits: FetchLimits,
         pool: BufferPool,
         events: LeaderEvents,
@@ -67,6 +67,11 @@ class Repair:
             leader.close()
         self._leaders = {}
         await self._cluster.stop()
+
+    async def partitions_of(self, topic: str) -> list[TP]:
+        """Return the partitions of a topic; see `Fetcher`."""
+        await self._cluster.refresh({topic}, is_stale=True)
+        return self._cluster.partitions_of(topic)
 
     def leaders(self) -> list[Leader]:
         """Return those that are connected."""

@@ -13,11 +13,11 @@ retry cannot mend is raised by `fetch`.
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from faust.types import TP
 
 from streams.errors import StateError
+from streams.kafka.connection import Connection
 from streams.kafka.fetch_buffers import BufferPool
 from streams.kafka.fetch_cluster import EARLIEST
 from streams.kafka.fetch_errors import check_retriable, is_out_of_range
@@ -40,7 +40,7 @@ class Fetcher:
     To be used in one event loop, by one task.
 
     Args:
-        connection: aiokafka's connection arguments.
+        connection: how to connect.
         read_committed: records of open transactions are not fetched, and those of
             aborted ones are named (KIP-98).
         max_wait_ms: longest time a broker waits for records; a partition that is
@@ -52,7 +52,7 @@ class Fetcher:
 
     def __init__(
         self,
-        connection: Mapping[str, Any],
+        connection: Connection,
         *,
         read_committed: bool = True,
         max_wait_ms: int = 500,
@@ -89,6 +89,15 @@ class Fetcher:
             await asyncio.wait([self._repairing])
             self._repairing = None
         await self._repair.stop()
+
+    async def partitions_of(self, topic: str) -> list[TP]:
+        """Return the partitions of a topic; none when it does not exist.
+
+        Raises:
+            StateError: it may not be read.
+            KafkaError, OSError, TimeoutError: no broker answers.
+        """
+        return await self._repair.partitions_of(topic)
 
     def assign(self, positions: Mapping[TP, int]) -> None:
         """Fetch these partitions from these offsets, and nothing else.

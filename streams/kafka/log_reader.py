@@ -2,16 +2,15 @@
 
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any
 
 from faust.types import TP
 
 from streams.errors import StateError
+from streams.kafka.connection import Connection
+from streams.kafka.fetch_cluster import EARLIEST
 from streams.kafka.fetcher import Fetcher
-from streams.kafka.messages import Message, messages
+from streams.kafka.messages import Message
 from streams.kafka.record_batches import RecordSet, parse
-
-EARLIEST = -2
 
 _WAIT_MS = 5
 """A broker answers with the high watermark at once, also where there are no records: a
@@ -27,7 +26,7 @@ class BeyondEndError(LookupError):
 
 
 async def read_to_end(
-    connection: dict[str, Any],
+    connection: Connection,
     topic: str,
     partitions: Iterable[int],
     deadline_s: float = 60.0,
@@ -35,7 +34,7 @@ async def read_to_end(
     """Yield every message that the partitions hold now, oldest first per partition.
 
     Args:
-        connection: aiokafka's connection arguments.
+        connection: how to connect.
         topic: topic to read.
         partitions: partitions of it.
         deadline_s: seconds after which reading without reaching the end is an error.
@@ -45,13 +44,12 @@ async def read_to_end(
     """
     starts = {TP(topic, partition): EARLIEST for partition in partitions}
     async for records in read_batches(connection, starts, {}, deadline_s):
-        for payload in records.payloads:
-            for message in messages(records.tp, payload):
-                yield message
+        for message in records.messages():
+            yield message
 
 
 async def read_batches(
-    connection: dict[str, Any],
+    connection: Connection,
     starts: Mapping[TP, int],
     ends: Mapping[TP, int],
     deadline_s: float = 60.0,
@@ -62,7 +60,7 @@ async def read_batches(
     broker's ListOffsets is wrong (it answers with the last batch's first offset).
 
     Args:
-        connection: aiokafka's connection arguments.
+        connection: how to connect.
         starts: first offset of each partition; -2 is the earliest there is.
         ends: offsets before which to stop.
         deadline_s: seconds without any progress after which this is an error.

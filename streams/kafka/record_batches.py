@@ -65,6 +65,15 @@ class RecordSet:
     """Position after everything in it."""
     high_watermark: int
 
+    def messages(self, from_offset: int = 0) -> Iterator[Message]:
+        """Yield its messages one by one, from an offset on.
+
+        Raises:
+            CorruptBatchError: a record is malformed; those before it were yielded.
+        """
+        for payload in self.payloads:
+            yield from messages(self.tp, payload, from_offset)
+
 
 def parse(fetched: Fetched) -> RecordSet:
     """Return the payloads of a fetch; uncompressed ones are views into it.

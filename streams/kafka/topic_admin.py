@@ -4,18 +4,17 @@ An existing topic is left as it is: growing the partitions of a keyed topic move
 away from their state, so a difference is an error that a person has to settle.
 """
 
-import socket
-import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
-from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from streams.errors import ConfigurationError, StateError, UnavailableError
+from streams.kafka.connection import Connection, explained
 from streams.kafka.dead_letters import dead_letter_topic
+from streams.kafka.loop_thread import run_apart
 from streams.kafka.topics import CREATIVE, TOPICS, Topic
 from streams.settings import KafkaSettings
 
@@ -40,7 +39,8 @@ _DEAD_LETTERS = {
     "retention.ms": str(DEAD_LETTER_RETENTION_DAYS * _DAY_MS),
 }
 _ALREADY_EXISTS = 36  # of Kafka's error codes
-_PATIENCE_S = 5.0
+_PATIENCE_S = 30.0
+_LOOKS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +86,21 @@ def specs(settings: KafkaSettings, changelogs: Iterable[str] = ()) -> list[Topic
 
 
 def plan(
-    bootstrap: str, settings: KafkaSettings, changelogs: Iterable[str] = ()
+    connection: Connection, settings: KafkaSettings, changelogs: Iterable[str] = ()
 ) -> list[PlannedTopic]:
     """Return what `create_topics` would make and what is there already.
 
     Raises:
         UnavailableError: the broker does not answer.
+        ConfigurationError: it does not let this client in.
         StateError: topics exist with other partition counts; names all of them.
     """
-    with _admin(bootstrap) as admin:
-        return _plan(admin, specs(settings, changelogs))
+    wanted = specs(settings, changelogs)
+    return run_apart(lambda: _with_admin(connection, partial(_plan, wanted)))
 
 
 def create_topics(
-    bootstrap: str, settings: KafkaSettings, changelogs: Iterable[str] = ()
+    connection: Connection, settings: KafkaSettings, changelogs: Iterable[str] = ()
 ) -> list[PlannedTopic]:
     """Make the topics that are missing; return the plan as it was before.
 
@@ -110,13 +111,30 @@ def create_topics(
         ConfigurationError: the broker refuses a topic: too many replicas, no right.
         StateError: topics exist with other partition counts; nothing is made.
     """
-    with _admin(bootstrap) as admin:
-        planned = _plan(admin, specs(settings, changelogs))
-        missing = [topic.spec for topic in planned if not topic.exists]
-        if missing:
-            _create(admin, missing)
-            _plan(admin, missing)  # another process may have made them differently
+    wanted = specs(settings, changelogs)
+    return run_apart(lambda: _with_admin(connection, partial(_make, wanted)))
+
+
+async def _make(
+    wanted: list[TopicSpec], admin: AIOKafkaAdminClient
+) -> list[PlannedTopic]:
+    planned = await _plan(wanted, admin)
+    missing = [topic.spec for topic in planned if not topic.exists]
+    if missing:
+        await _create(admin, missing)
+        await _wait_for(missing, admin)
     return planned
+
+
+async def _wait_for(made: list[TopicSpec], admin: AIOKafkaAdminClient) -> None:
+    """Return once they are known; another process may have made them differently."""
+    for _ in range(_LOOKS):
+        if all(topic.exists for topic in await _plan(made, admin)):
+            return
+        await asyncio.sleep(_PATIENCE_S / _LOOKS)
+    raise UnavailableError(
+        "topics were made, and the brokers do not show them: check the controller"
+    )
 
 
 def _config(topic: Topic) -> dict[str, str]:
@@ -126,59 +144,26 @@ def _config(topic: Topic) -> dict[str, str]:
     return _COMPACTED if topic.compacted else _EXPIRING
 
 
-@contextmanager
-def _admin(bootstrap: str) -> Iterator[KafkaAdminClient]:
-    # A client that cannot bootstrap leaves its thread and sockets open: ask first.
-    _wait_for_any(bootstrap)
+async def _with_admin(
+    connection: Connection,
+    work: Callable[[AIOKafkaAdminClient], Awaitable[list[PlannedTopic]]],
+) -> list[PlannedTopic]:
+    admin = AIOKafkaAdminClient(**connection.arguments, client_id="adloom-topics")
     try:
-        admin = KafkaAdminClient(
-            bootstrap_servers=bootstrap.split(","),
-            bootstrap_timeout_ms=int(_PATIENCE_S * 1_000),
-            client_id="adloom-topics",
-        )
-    except (KafkaError, OSError) as error:
-        raise _silent(bootstrap) from error
-    try:
-        yield admin
-    except (KafkaError, OSError) as error:
-        raise UnavailableError(f"the broker at {bootstrap} failed: {error}") from error
+        async with explained(connection), asyncio.timeout(_PATIENCE_S):
+            await admin.start()
+            return await work(admin)
     finally:
-        admin.close()
+        await admin.close()
 
 
-def _wait_for_any(bootstrap: str) -> None:
-    """Return once one of the addresses accepts a connection."""
-    deadline = time.monotonic() + _PATIENCE_S
-    while not any(_accepts(address.strip()) for address in bootstrap.split(",")):
-        if time.monotonic() > deadline:
-            raise _silent(bootstrap)
-        time.sleep(0.1)
-
-
-def _accepts(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal():
-        raise ConfigurationError(
-            f"KAFKA_BOOTSTRAP_SERVERS: expected host:port,host:port, got {address!r}"
-        )
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=1.0).close()
-    except (OSError, OverflowError):
-        return False
-    return True
-
-
-def _silent(bootstrap: str) -> UnavailableError:
-    return UnavailableError(
-        f"no Kafka broker answers at {bootstrap}: start it, "
-        "or correct KAFKA_BOOTSTRAP_SERVERS"
-    )
-
-
-def _plan(admin: KafkaAdminClient, wanted: list[TopicSpec]) -> list[PlannedTopic]:
+async def _plan(
+    wanted: list[TopicSpec], admin: AIOKafkaAdminClient
+) -> list[PlannedTopic]:
+    # All that there are: a broker may make a topic that is asked for by its name.
     found: dict[str, int] = {
-        topic["name"]: len(topic["partitions"])
-        for topic in admin.describe_topics([spec.name for spec in wanted])
+        topic["topic"]: len(topic["partitions"])
+        for topic in await admin.describe_topics()
         if topic["error_code"] == 0
     }
     different = [
@@ -197,27 +182,26 @@ def _plan(admin: KafkaAdminClient, wanted: list[TopicSpec]) -> list[PlannedTopic
     return [PlannedTopic(spec, spec.name in found) for spec in wanted]
 
 
-def _create(admin: KafkaAdminClient, missing: list[TopicSpec]) -> None:
-    answer: dict[str, list[dict[str, Any]]] = admin.create_topics(
-        {
-            spec.name: {
-                "num_partitions": spec.partitions,
-                "replication_factor": spec.replication,
-                "configs": dict(spec.config),
-            }
+async def _create(admin: AIOKafkaAdminClient, missing: list[TopicSpec]) -> None:
+    answer = await admin.create_topics(
+        [
+            NewTopic(
+                spec.name,
+                spec.partitions,
+                spec.replication,
+                topic_configs=dict(spec.config),
+            )
             for spec in missing
-        },
-        raise_errors=False,
+        ]
     )
     refused: dict[str, list[str]] = {}
-    for topic in answer["topics"]:
-        if topic["error_code"] not in (0, _ALREADY_EXISTS):
-            reason = topic["error_message"] or f"error {topic['error_code']}"
-            refused.setdefault(reason, []).append(topic["name"])
+    for name, code, *message in answer.topic_errors:
+        if code not in (0, _ALREADY_EXISTS):
+            reason = next(filter(None, message), f"error {code}")
+            refused.setdefault(reason, []).append(name)
     if refused:
         raise ConfigurationError(
             "the broker refused topics; correct ADLOOM_KAFKA__REPLICATION, "
             "ADLOOM_KAFKA__PARTITIONS or the rights of this user:\n"
             + "\n".join(f"  {', '.join(t)}: {why}" for why, t in refused.items())
         )
-    admin.wait_for_topics([spec.name for spec in missing])

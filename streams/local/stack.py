@@ -12,7 +12,7 @@ from threading import Event
 from typing import Self
 
 from streams import stages
-from streams.kafka.connection import bootstrap_servers
+from streams.kafka.connection import checked_connection
 from streams.kafka.topic_admin import create_topics
 from streams.local.broker import LocalBroker
 from streams.local.lock_file import LockFile
@@ -97,13 +97,13 @@ class LocalStack:
         self.ad_server_port = free_port(local.host, local.ad_server_port)
         self.clickhouse_port = free_port(local.host, local.clickhouse_port)
         self.settings = self._with_broker(logs)
-        bootstrap = bootstrap_servers(self.settings)
+        connection = checked_connection(self.settings)
         create_topics(
-            bootstrap,
+            connection,
             self.settings.kafka,
             stages.changelogs(self.settings),
         )
-        self.supervisor = Supervisor(logs, self._environment(bootstrap))
+        self.supervisor = Supervisor(logs, self._environment(connection.bootstrap))
         for child in self._children():
             self.ports[child.name] = child.health_port
             self.supervisor.start(child)

@@ -10,19 +10,17 @@ import threading
 import time
 from contextlib import ExitStack
 
-from kafka import KafkaProducer
-from kafka.errors import KafkaError
-
 from schemas.avro import SchemaIds
 from schemas.records import Record
-from streams.errors import UnavailableError
+from streams.kafka.blocking_reader import BlockingReader
+from streams.kafka.connection import Connection
+from streams.kafka.group import Group
+from streams.kafka.producer import BlockingProducer, Sent
 from streams.runtime.clock import now_ms
 from streams.settings import KafkaSettings
 from streams.sink import metrics
 from streams.sink.cuts import arrow_blocks
 from streams.sink.erasures import Erasures
-from streams.sink.feed import Feed
-from streams.sink.group import Group
 from streams.sink.intake import NAME, REPORTED_BY_STAGES, Intake
 from streams.sink.pending import Pending
 from streams.sink.store import Store
@@ -35,7 +33,7 @@ class Sink:
     """Keeps ClickHouse up to date with the topics, until it is stopped.
 
     Args:
-        bootstrap: broker addresses, host:port, separated by commas.
+        connection: how to connect.
         kafka: prefix and session timeout.
         ids: where schema ids come from.
         store: where rows go.
@@ -48,7 +46,7 @@ class Sink:
 
     def __init__(
         self,
-        bootstrap: str,
+        connection: Connection,
         kafka: KafkaSettings,
         ids: SchemaIds,
         store: Store,
@@ -59,7 +57,7 @@ class Sink:
         flush_s: float = 0.5,
     ) -> None:
         self.intake = Intake(ids, kafka.topic_prefix, reported_by_stages)
-        self._bootstrap = bootstrap
+        self._connection = connection
         self._kafka = kafka
         self._store = store
         self._flush_rows = flush_rows
@@ -69,8 +67,8 @@ class Sink:
         self._assigned = threading.Event()
         self._last_poll = time.monotonic()
         self._group: Group | None = None
-        self._feed: Feed | None = None
-        self._producer: KafkaProducer | None = None
+        self._reader: BlockingReader | None = None
+        self._producer: BlockingProducer | None = None
 
     # -- life ---------------------------------------------------------------------
 
@@ -79,19 +77,14 @@ class Sink:
 
         Raises:
             UnavailableError: the broker or ClickHouse is gone for too long.
+            ConfigurationError: the broker refuses this user.
             StateError: ClickHouse refused rows, or a record batch is corrupt.
         """
-        try:
-            with ExitStack() as stack:
-                self._connect(stack)
-                while not self._stopping.is_set():
-                    self._poll()
-                self._flush()
-        except KafkaError as error:
-            raise UnavailableError(
-                f"the Kafka broker at {self._bootstrap} failed: {error!r}; check it "
-                "and start the sink again: it goes on where it committed"
-            ) from error
+        with ExitStack() as stack:
+            self._connect(stack)
+            while not self._stopping.is_set():
+                self._poll()
+            self._flush()
 
     def stop(self) -> None:
         """Ask `run` to end; safe from a signal and from another thread."""
@@ -107,54 +100,53 @@ class Sink:
 
     def lag(self) -> int:
         """Return records not read yet, by the high watermarks of the last fetches."""
-        return self._feed.lag() if self._feed is not None else 0
+        return self._reader.lag() if self._reader is not None else 0
 
     # -- Kafka --------------------------------------------------------------------
 
     def _connect(self, stack: ExitStack) -> None:
-        brokers = self._bootstrap.split(",")
         self._group = Group(
-            brokers,
+            self._connection,
             f"{self._kafka.topic_prefix}adloom-{NAME}-v1",
             f"adloom-{NAME}",
             self.intake.topics,
             self._kafka.session_timeout_s,
         )
         stack.callback(self._group.close)
-        self._feed = Feed(brokers)
-        stack.callback(self._feed.close)
+        self._reader = BlockingReader(self._connection)
+        stack.callback(self._reader.close)
         stack.callback(self._close_producer)
 
     def _poll(self) -> None:
-        if self._group is None or self._feed is None:
+        if self._group is None or self._reader is None:
             raise RuntimeError("expected `run` to have connected")
         has_changed = self._group.poll()
         self._last_poll = time.monotonic()
         if has_changed:
-            self._begin_again(self._group, self._feed)
+            self._begin_again(self._group, self._reader)
             return
         if not self._group.is_settled():
             return
-        for records, position in self._feed.read(timeout_s=_READ_S):
+        for records, position in self._reader.read(timeout_s=_READ_S):
             self.intake.take_records(records, position, now_ms())
         if self._is_due():
             self._flush()
 
-    def _begin_again(self, group: Group, feed: Feed) -> None:
+    def _begin_again(self, group: Group, reader: BlockingReader) -> None:
         """Forget what is not written and go back to what was committed.
 
         Nothing can be committed for partitions that are gone, and what was read of
         those that stay is read again: one rule, whoever gets what.
         """
         self.intake.forget()
-        feed.assign(group.positions())
+        reader.assign(group.positions())
         # What other members of the group have erased meanwhile.
         self.intake.erasures = Erasures(self._store.erasures())
         self._assigned.set()
 
     def _close_producer(self) -> None:
         if self._producer is not None:
-            self._producer.close(timeout=5)
+            self._producer.close()
 
     # -- writing ------------------------------------------------------------------
 
@@ -182,20 +174,10 @@ class Sink:
         if not letters:
             return
         if self._producer is None:
-            self._producer = KafkaProducer(
-                bootstrap_servers=self._bootstrap.split(","),
-                client_id=f"adloom-{NAME}",
-                acks="all",
-                enable_idempotence=False,  # twice is harmless: one row in ClickHouse
-            )
-        sent = [
-            self._producer.send(
-                letter.topic, value=letter.value, key=letter.key, headers=letter.headers
-            )
-            for letter in letters
-        ]
-        for future in sent:
-            future.get(timeout=30)
+            self._producer = BlockingProducer(self._connection, f"adloom-{NAME}")
+        self._producer.send(
+            *(Sent(one.topic, one.key, one.value, one.headers) for one in letters)
+        )
         letters.clear()
 
 

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import Any
 
 import pyarrow as pa
-from kafka import TopicPartition
+from faust.types import TP
 
 from streams.sink.tables import Row
 
@@ -26,7 +26,7 @@ class Pending:
     """Rows as columns, by topic."""
     spans: dict[str, dict[int, _Span]] = field(default_factory=dict)
     digests: dict[str, Any] = field(default_factory=dict)
-    next_offsets: dict[TopicPartition, int] = field(default_factory=dict)
+    next_offsets: dict[TP, int] = field(default_factory=dict)
     erased: list[str] = field(default_factory=list)
     n_rows: int = 0
     n_columnar_rows: int = 0
@@ -45,7 +45,7 @@ class Pending:
 
     def note_position(self, topic: str, partition: int, next_offset: int) -> None:
         """Remember up to where a partition was read."""
-        at = TopicPartition(topic, partition)
+        at = TP(topic, partition)
         self.next_offsets[at] = max(next_offset, self.next_offsets.get(at, 0))
         if self.since is None:
             self.since = time.monotonic()

@@ -17,7 +17,7 @@ from schemas.records import Record
 from streams.clickhouse.client import connect, migrate
 from streams.clickhouse.http import ClickHouseHttpServer
 from streams.clickhouse.reader import ReadOnlyClickHouse
-from streams.kafka.connection import bootstrap_servers
+from streams.kafka.connection import checked_connection
 from streams.runtime.health import serve_health
 from streams.settings import Settings
 from streams.sink.consumer import Sink
@@ -47,7 +47,7 @@ def run(
         UnavailableError: the broker, ClickHouse or a port is missing, or went away.
         StateError: the schema of the database, or rows, do not fit.
     """
-    bootstrap = bootstrap_servers(settings)
+    connection = checked_connection(settings)
     with ExitStack() as stack:
         folder = clickhouse_folder(settings)
         client = connect(settings.clickhouse_url or None, folder)
@@ -62,7 +62,7 @@ def run(
             )
             LOG.info("ClickHouse answers", url=stack.enter_context(door).url)
         sink = Sink(
-            bootstrap,
+            connection,
             settings.kafka,
             ids,
             Store(client),

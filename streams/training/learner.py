@@ -12,16 +12,18 @@ import time
 from typing import Any
 
 import structlog
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from faust.types import TP
 
-from model_export.feedback.topic import FeedbackReadError
 from model_export.store.onnx_file import ModelFileError
 from model_export.store.registry import Registry, RegistryError
 from schemas.avro import AvroError
 from schemas.records import ModelRelease, PosteriorUpdate
 from streams.engine.app import wire_of
-from streams.errors import UnavailableError
-from streams.kafka.connection import kafka_python_connection
+from streams.kafka.blocking_reader import BlockingReader
+from streams.kafka.connection import checked_connection
+from streams.kafka.fetch_cluster import EARLIEST
+from streams.kafka.messages import Message
+from streams.kafka.producer import BlockingProducer, Sent
 from streams.kafka.topics import MODEL_RELEASE, POSTERIOR
 from streams.runtime.clock import now_ms
 from streams.runtime.service import serve
@@ -31,7 +33,6 @@ from streams.training.live_version import VersionLearner
 LOG = structlog.get_logger(__name__)
 
 POLL_MS = 100
-ACK_S = 30.0
 FORGET_EVERY_S = 3_600.0
 _DAY_MS = 86_400_000
 
@@ -43,16 +44,10 @@ class Learner:
         self._settings = settings
         self._wire = wire_of(settings)
         self._registry = Registry(settings.model.store)
-        connection = kafka_python_connection(settings)
-        self._producer = KafkaProducer(**connection, acks="all")
-        self._releases = KafkaConsumer(
-            **connection,
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=100,
-        )
-        self._releases.assign([TopicPartition(self._wire.name(MODEL_RELEASE), 0)])
+        connection = checked_connection(settings)
+        self._producer = BlockingProducer(connection, "adloom-learner")
+        self._releases = BlockingReader(connection, max_wait_ms=POLL_MS)
+        self._releases.assign({TP(self._wire.name(MODEL_RELEASE), 0): EARLIEST})
         self._versions: dict[int, VersionLearner] = {}
         self._forget_at = 0.0
         self.ready = threading.Event()
@@ -67,6 +62,7 @@ class Learner:
 
         Raises:
             UnavailableError: the broker does not answer.
+            StateError: its answers cannot be understood.
         """
         try:
             while not self._stopping.is_set():
@@ -76,23 +72,21 @@ class Learner:
                     self._announce(one.update())
                 self._forget()
                 self.ready.set()
-        except FeedbackReadError as error:
-            raise UnavailableError(str(error)) from error
         finally:
             for one in self._versions.values():
                 one.close()
             self._releases.close()
-            self._producer.close(timeout=ACK_S)
+            self._producer.close()
 
     def _follow(self) -> None:
         """Learn for the champion and for the version on trial."""
-        wait_ms = 0 if self._versions else POLL_MS
-        for records in self._releases.poll(wait_ms).values():
-            ours = [one for one in map(self._release, records) if one is not None]
-            if ours:
-                self._serve(ours[-1])
+        wait_s = 0.0 if self._versions else POLL_MS / 1000
+        records = self._releases.read_messages(wait_s)
+        ours = [one for one in map(self._release, records) if one is not None]
+        if ours:
+            self._serve(ours[-1])
 
-    def _release(self, record: Any) -> ModelRelease | None:
+    def _release(self, record: Message) -> ModelRelease | None:
         if record.value is None:
             return None
         try:
@@ -126,10 +120,12 @@ class Learner:
         if update is None:
             return
         self._producer.send(
-            self._wire.name(POSTERIOR),
-            key=f"{update.model_name}/{update.version}".encode(),
-            value=self._wire.codec(PosteriorUpdate).encode(update),
-        ).get(timeout=ACK_S)
+            Sent(
+                self._wire.name(POSTERIOR),
+                f"{update.model_name}/{update.version}".encode(),
+                self._wire.codec(PosteriorUpdate).encode(update),
+            )
+        )
 
     def _forget(self) -> None:
         """Delete the posteriors that no creative on its topic was picked with."""

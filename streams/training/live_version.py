@@ -8,16 +8,16 @@ from prometheus_client import Counter, Gauge
 from model_export.critic import file as critic_file, posterior
 from model_export.critic.posterior_gate import refusal
 from model_export.feedback.live_critic import LiveCritic
-from model_export.feedback.tail import FeedbackTail
 from model_export.store.model_files import CRITIC_STATE, check_files
 from model_export.store.registry import Registry
 from schemas.records import PosteriorUpdate
 from streams.engine.app import wire_of
-from streams.kafka.connection import kafka_python_connection
+from streams.kafka.connection import connection_of
 from streams.kafka.schema_ids import schema_ids
 from streams.kafka.topics import FEEDBACK
 from streams.runtime.clock import now_ms
 from streams.settings import Settings
+from streams.training.feedback import FeedbackTail
 
 LOG = structlog.get_logger(__name__)
 LEARNT = Gauge("adloom_posterior_records", "Feedback records read.", ["version"])
@@ -71,7 +71,7 @@ class VersionLearner:
             n_partitions,
         )
         self._tail = FeedbackTail(
-            kafka_python_connection(settings),
+            connection_of(settings),
             wire_of(settings).name(FEEDBACK),
             n_partitions,
             {int(key): end for key, end in checked.card["learnt_to"].items()},

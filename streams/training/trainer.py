@@ -14,31 +14,34 @@ from dataclasses import asdict
 from typing import Any
 
 import structlog
-from kafka import KafkaConsumer, KafkaProducer
-from kafka.structs import OffsetAndMetadata, TopicPartition
+from faust.types import TP
 
+from model_export.jobs import order
 from model_export.store.champion import in_force
 from model_export.store.registry import Registry, RegistryError
 from schemas.avro import AvroError
-from schemas.records import FineTuneJob, ModelRelease, Record, Verdict
+from schemas.records import Feedback, FineTuneJob, ModelRelease, Record, Verdict
 from streams.engine.app import wire_of
 from streams.engine.declaration import group_of
 from streams.errors import StateError
-from streams.kafka.connection import kafka_python_connection
-from streams.kafka.rejoin import Rejoin
+from streams.kafka.blocking_reader import BlockingReader
+from streams.kafka.connection import checked_connection
+from streams.kafka.group import Group
+from streams.kafka.messages import Message
+from streams.kafka.producer import BlockingProducer, Sent
 from streams.kafka.topics import FEEDBACK, FINETUNE_JOB, MODEL_RELEASE
 from streams.runtime import die_with_parent
 from streams.runtime.clock import now_ms
 from streams.runtime.service import serve
 from streams.settings import Settings
+from streams.training.feedback import read_ranges
 
 LOG = structlog.get_logger(__name__)
 
 JOB_LIMIT_S = 1_800.0
 """A job that takes longer is ended; its release is a rejection."""
 
-POLL_MS = 250
-ACK_S = 30.0
+POLL_S = 0.25
 
 
 class Trainer:
@@ -48,21 +51,16 @@ class Trainer:
         self._settings = settings
         self._wire = wire_of(settings)
         self._registry = Registry(settings.model.store)
-        self._connection = kafka_python_connection(settings)
-        self._producer = KafkaProducer(**self._connection, acks="all")
-        self._consumer = KafkaConsumer(
-            **self._connection,
-            group_id=group_of("trainer", settings),
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_poll_records=1,
-            session_timeout_ms=int(settings.kafka.session_timeout_s * 1000),
-            heartbeat_interval_ms=int(settings.kafka.session_timeout_s * 1000 / 6),
-            max_poll_interval_ms=int(2 * JOB_LIMIT_S * 1000),
-        )
-        self._consumer.subscribe(
+        self._connection = checked_connection(settings)
+        self._producer = BlockingProducer(self._connection, "adloom-trainer")
+        self._reader = BlockingReader(self._connection)
+        self._group = Group(
+            self._connection,
+            group_of("trainer", settings),
+            "adloom-trainer",
             [self._wire.name(FINETUNE_JOB), self._wire.name(MODEL_RELEASE)],
-            listener=Rejoin(self._consumer),
+            settings.kafka.session_timeout_s,
+            idle_s=2 * JOB_LIMIT_S,
         )
         self.ready = threading.Event()
         self._stopping = threading.Event()
@@ -80,17 +78,24 @@ class Trainer:
             self._introduce_champion()
             self.ready.set()
             while not self._stopping.is_set():
-                for partition, records in self._consumer.poll(POLL_MS).items():
-                    for record in records:
-                        self._take(partition, record)
+                self._work()
         except StateError:
             if not self._stopping.is_set():
                 raise
         finally:
-            self._consumer.close()
-            self._producer.close(timeout=ACK_S)
+            self._group.close()
+            self._reader.close()
+            self._producer.close()
 
-    def _take(self, partition: TopicPartition, record: Any) -> None:
+    def _work(self) -> None:
+        if self._group.poll():
+            self._reader.assign(self._group.positions())
+        for record in self._reader.read_messages(POLL_S):
+            if self._stopping.is_set() or not self._group.is_current():
+                return  # what is left was not committed, and is read again
+            self._take(record)
+
+    def _take(self, record: Message) -> None:
         try:
             value = self._decode(record)
         except AvroError as error:
@@ -103,10 +108,9 @@ class Trainer:
             elif isinstance(value, ModelRelease):
                 self._note(value)
         if not self._stopping.is_set():
-            offset = OffsetAndMetadata(record.offset + 1, "", -1)
-            self._consumer.commit({partition: offset})
+            self._group.commit({TP(record.topic, record.partition): record.offset + 1})
 
-    def _decode(self, record: Any) -> Record | None:
+    def _decode(self, record: Message) -> Record | None:
         if record.value is None:
             return None
         topic = self._wire.topic(record.topic)
@@ -163,15 +167,9 @@ class Trainer:
 
     def _fine_tuned(self, job: FineTuneJob) -> dict[str, Any] | None:
         """Run the job; None when this process is to end."""
-        request = {
-            "job": asdict(job),
-            "kafka": self._connection,
-            "topic": self._wire.name(FEEDBACK),
-            "schema_registry_url": self._settings.schema_registry_url,
-        }
         arguments = ["fine-tune", "--store", self._settings.model.store]
         try:
-            out = self._model_export(arguments, json.dumps(request))
+            out = self._model_export(arguments, order.to_text(job, self._read(job)))
             answer: dict[str, Any] = json.loads(out)
         except (StateError, ValueError) as error:
             if self._stopping.is_set():
@@ -179,6 +177,15 @@ class Trainer:
             LOG.error("job failed", job=job.job_id, why=str(error))
             return _failed(job, str(error))
         return answer
+
+    def _read(self, job: FineTuneJob) -> order.FeedbackRead:
+        """Return the feedback of a job."""
+        topic = self._wire.name(FEEDBACK)
+        wrong = sorted({part.topic for part in job.ranges} - {topic})
+        if wrong:
+            raise StateError(f"job ranges of {wrong}: expected {topic} only")
+        ids = self._wire.codec(Feedback).ids
+        return read_ranges(self._connection, job.ranges, ids)
 
     def _candidate(self, job: FineTuneJob, answer: dict[str, Any]) -> ModelRelease:
         champion = self._registry.champion(job.model_name)
@@ -200,10 +207,12 @@ class Trainer:
 
     def _release(self, release: ModelRelease) -> None:
         self._producer.send(
-            self._wire.name(MODEL_RELEASE),
-            key=release.model_name.encode(),
-            value=self._wire.codec(ModelRelease).encode(release),
-        ).get(timeout=ACK_S)
+            Sent(
+                self._wire.name(MODEL_RELEASE),
+                release.model_name.encode(),
+                self._wire.codec(ModelRelease).encode(release),
+            )
+        )
         LOG.info("released", version=release.version, stage=release.stage)
 
     def _model_export(self, arguments: list[str], stdin: str) -> str:

@@ -38,6 +38,7 @@ from schemas.records import Preference
 from schemas.vocabulary import deployed
 from streams.commands import bench as bench_command
 from streams.errors import UnavailableError
+from streams.kafka.connection import Connection
 from streams.kafka.topic_admin import create_topics
 from streams.settings import KafkaSettings
 
@@ -169,7 +170,7 @@ def test_the_state_on_a_broker_is_compared_user_by_user(
     made = dataset(Spec(n_events=2_000, n_users=40, n_partitions=2), tmp_path)
     expected = reference(made.events)
     settings = KafkaSettings(topic_prefix=topic_prefix, partitions=2)
-    create_topics(broker, settings)
+    create_topics(Connection(broker), settings)
     topic = f"{topic_prefix}ads.preference.v1"
     values = preferences_of(made.events, expected)
     produce(broker, topic, values)
@@ -190,7 +191,9 @@ def test_a_loaded_topic_holds_every_record(broker, topic_prefix, tmp_path):
     made = dataset(
         Spec(n_events=3_000, n_users=100, n_partitions=2, codec="zstd"), tmp_path
     )
-    create_topics(broker, KafkaSettings(topic_prefix=topic_prefix, partitions=2))
+    create_topics(
+        Connection(broker), KafkaSettings(topic_prefix=topic_prefix, partitions=2)
+    )
     topic = f"{topic_prefix}ads.behavior.v1"
     load(made, broker, topic)
     assert read(broker, topic, 2).n_records == 3_000

@@ -14,6 +14,7 @@ from kafka import KafkaConsumer, KafkaProducer
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Behavior, Copy, Creative
+from streams.kafka.connection import Connection
 from streams.kafka.dead_letters import dead_letter
 from streams.kafka.topic_admin import create_topics
 from streams.settings import KafkaSettings
@@ -42,7 +43,9 @@ CREATIVE = good(
 
 @pytest.fixture
 def topics(broker, topic_prefix):
-    create_topics(broker, KafkaSettings(topic_prefix=topic_prefix, partitions=3))
+    create_topics(
+        Connection(broker), KafkaSettings(topic_prefix=topic_prefix, partitions=3)
+    )
     return topic_prefix
 
 
@@ -121,7 +124,9 @@ def test_python_consumes_creatives(broker, topics):
 
 @needs_jdk
 def test_java_produces_a_click(kafka_broker, topic_prefix):
-    create_topics(kafka_broker, KafkaSettings(topic_prefix=topic_prefix, partitions=3))
+    create_topics(
+        Connection(kafka_broker), KafkaSettings(topic_prefix=topic_prefix, partitions=3)
+    )
     topic = topic_prefix + "ads.behavior.v1"
     run(*java("Produce.java", kafka_broker, topic, "schemas"))
     assert_is_a_click(messages(kafka_broker, topic)[0])
@@ -129,7 +134,7 @@ def test_java_produces_a_click(kafka_broker, topic_prefix):
 
 @needs_jdk
 def test_java_consumes_creatives(kafka_broker, topic_prefix):
-    create_topics(kafka_broker, KafkaSettings(topic_prefix=topic_prefix))
+    create_topics(Connection(kafka_broker), KafkaSettings(topic_prefix=topic_prefix))
     topic = topic_prefix + "ads.creative.v1"
     value = Codec(Creative, LockedIds()).encode(CREATIVE)
     send(kafka_broker, topic, (b"u|feed-card", value), (b"u|feed-card", None))
@@ -170,7 +175,9 @@ def shell(text, bootstrap, prefix, folder):
 
 @needs_kcat
 def test_kcat_produces_a_click(kafka_broker, topic_prefix, tmp_path):
-    create_topics(kafka_broker, KafkaSettings(topic_prefix=topic_prefix, partitions=3))
+    create_topics(
+        Connection(kafka_broker), KafkaSettings(topic_prefix=topic_prefix, partitions=3)
+    )
     shell(kcat_command(0), kafka_broker, topic_prefix, tmp_path)
     assert_is_a_click(messages(kafka_broker, topic_prefix + "ads.behavior.v1")[0])
 
@@ -179,7 +186,9 @@ def test_kcat_produces_a_click(kafka_broker, topic_prefix, tmp_path):
 def test_kcat_shows_why_a_record_became_a_dead_letter(
     kafka_broker, topic_prefix, tmp_path
 ):
-    create_topics(kafka_broker, KafkaSettings(topic_prefix=topic_prefix, partitions=3))
+    create_topics(
+        Connection(kafka_broker), KafkaSettings(topic_prefix=topic_prefix, partitions=3)
+    )
     letter = dead_letter(
         topic_prefix + "ads.behavior.v1", 0, 7, b"k", b"v", "texts", "bad"
     )
@@ -190,7 +199,9 @@ def test_kcat_shows_why_a_record_became_a_dead_letter(
 
 @needs_kcat
 def test_kcat_erases_a_person(kafka_broker, topic_prefix, tmp_path):
-    create_topics(kafka_broker, KafkaSettings(topic_prefix=topic_prefix, partitions=3))
+    create_topics(
+        Connection(kafka_broker), KafkaSettings(topic_prefix=topic_prefix, partitions=3)
+    )
     shell(kcat_command(3), kafka_broker, topic_prefix, tmp_path)
     (message,) = messages(kafka_broker, topic_prefix + "ads.profile.v1")
     assert (message.key.decode(), message.value) == (USER, None)

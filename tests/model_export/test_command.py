@@ -3,17 +3,13 @@
 import json
 import subprocess
 import sys
-from contextlib import closing
 
 import pytest
-from kafka import KafkaProducer
-from kafka.admin import KafkaAdminClient, NewTopic
 
+from model_export.jobs import order
 from model_export.jobs.command import main
 from model_export.space import design_space
-from schemas.avro import Codec
-from schemas.lock import LockedIds
-from schemas.records import Feedback
+from schemas.records import FineTuneJob, OffsetRange
 from tests.model_export.conftest import EXAMPLES
 from tests.model_export.feedback_records import feedback
 
@@ -22,31 +18,21 @@ COUNT = 900
 
 
 @pytest.fixture
-def job(local_broker, topic_prefix):
-    """Return a job on feedback that is on the broker: what the trainer writes."""
-    topic = f"{topic_prefix}ads.feedback.v1"
+def job():
+    """Return a job with its feedback: what the trainer writes."""
     space = design_space.load(EXAMPLES / "travel_space.toml")
-    codec = Codec(Feedback, LockedIds())
-    with closing(KafkaAdminClient(bootstrap_servers=local_broker)) as admin:
-        admin.create_topics([NewTopic(topic, 1, 1)])
-    with closing(KafkaProducer(bootstrap_servers=local_broker)) as producer:
-        for one in feedback(space, COUNT, seed=1):
-            producer.send(topic, codec.encode(one), partition=0)
-        producer.flush()
-    return {
-        "job": {
-            "job_id": "job-1",
-            "model_name": NAME,
-            "base_version": 1,
-            "reason": "manual",
-            "ranges": [{"topic": topic, "partition": 0, "start": 0, "end": COUNT}],
-            "n_examples": COUNT,
-            "seed": 0,
-            "created_at": 0,
-        },
-        "kafka": {"bootstrap_servers": local_broker},
-        "topic": topic,
-    }
+    ordered = FineTuneJob(
+        job_id="job-1",
+        model_name=NAME,
+        base_version=1,
+        reason="manual",
+        ranges=(OffsetRange(topic="f", partition=0, start=0, end=COUNT),),
+        n_examples=COUNT,
+        seed=0,
+        created_at=0,
+    )
+    read = order.FeedbackRead(feedback(space, COUNT, seed=1), 0)
+    return order.to_text(ordered, read)
 
 
 def run(store, *arguments, stdin=""):
@@ -69,7 +55,7 @@ def test_a_model_is_made_tuned_promoted_and_rolled_back(tmp_path, job, capsys):
     space = str(EXAMPLES / "travel_space.toml")
     made = run(tmp_path, "pretrain", "--model", NAME, "--space", space)
     assert made.returncode == 0, made.stderr
-    tuned = run(tmp_path, "fine-tune", stdin=json.dumps(job))
+    tuned = run(tmp_path, "fine-tune", stdin=job)
     assert tuned.returncode == 0, tuned.stderr
     candidate = json.loads(tuned.stdout)
     assert candidate["passed"] is True
@@ -97,18 +83,20 @@ def test_a_model_is_made_tuned_promoted_and_rolled_back(tmp_path, job, capsys):
     assert [one["reason"] for one in log] == ["pre-trained", "canary won", "by hand"]
 
 
-@pytest.mark.parametrize("order", ["", "{}", "[]", '{"job": {}, "kafka": {}}'])
+@pytest.mark.parametrize("order", ["", "{}", "[]", '{"job": {}}'])
 def test_a_malformed_job_is_a_usage_error(tmp_path, order, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin.read", lambda: order, raising=False)
     assert main(["fine-tune", "--store", str(tmp_path)]) == 2
     assert "expected" in capsys.readouterr().err
 
 
-def test_ranges_of_another_topic_are_a_usage_error(tmp_path, job, monkeypatch, capsys):
-    order = json.dumps({**job, "topic": "other"})
-    monkeypatch.setattr("sys.stdin.read", lambda: order, raising=False)
+def test_a_line_that_is_no_feedback_is_a_usage_error(
+    tmp_path, job, monkeypatch, capsys
+):
+    head = job.split("\n")[0]
+    monkeypatch.setattr("sys.stdin.read", lambda: f"{head}\n????", raising=False)
     assert main(["fine-tune", "--store", str(tmp_path)]) == 2
-    assert "expected other only" in capsys.readouterr().err
+    assert "expected base64 of a feedback message" in capsys.readouterr().err
 
 
 def test_a_wrong_space_file_is_a_usage_error(tmp_path, capsys):

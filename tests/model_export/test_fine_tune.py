@@ -8,11 +8,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="training: extra [train] is missing")
 
 from model_export.feedback import dataset  # noqa: E402
-from model_export.feedback.topic import FeedbackRead  # noqa: E402
 from model_export.generators import export as onnx_export, gan, vae  # noqa: E402
 from model_export.generators.export import Served  # noqa: E402
 from model_export.generators.pools import draw_pools  # noqa: E402
 from model_export.jobs import fine_tune, pretrain  # noqa: E402
+from model_export.jobs.order import FeedbackRead  # noqa: E402
 from model_export.store.model_files import CARD, check_files  # noqa: E402
 from model_export.store.registry import Registry  # noqa: E402
 from schemas.records import FineTuneJob, OffsetRange  # noqa: E402

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 
 from streams.ad_server.server import serve
+from streams.kafka.connection import Connection
 from streams.settings import KafkaSettings, LocalSettings, PrivacySettings, Settings
 
 KEY = "a key for the tests"
@@ -26,7 +27,7 @@ async def running(bootstrap, settings, drain_s=5.0):
     server = asyncio.create_task(
         serve(
             settings,
-            bootstrap=bootstrap,
+            connection=Connection(bootstrap),
             host="127.0.0.1",
             port=0,
             ready=port.set_result,

@@ -12,6 +12,7 @@ from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Preference
 from schemas.vocabulary import deployed
+from streams.kafka.connection import Connection
 from streams.settings import KafkaSettings, PreferencesSettings
 from streams.stages.preferences.stage import preferences
 
@@ -32,7 +33,10 @@ def make_topics(topic_prefix):
         # Imported late: tests/conftest.py first allows what kafka-python warns of.
         from streams.kafka.topic_admin import create_topics  # noqa: PLC0415
 
-        create_topics(bootstrap, KafkaSettings(topic_prefix=topic_prefix, partitions=2))
+        create_topics(
+            Connection(bootstrap),
+            KafkaSettings(topic_prefix=topic_prefix, partitions=2),
+        )
         return topic_prefix
 
     return make

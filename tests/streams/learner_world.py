@@ -8,6 +8,7 @@ from model_export.store.champion import in_force
 from model_export.store.registry import Registry
 from schemas.records import Feedback, ModelRelease, PosteriorUpdate
 from streams.engine.app import wire_of
+from streams.kafka.connection import Connection
 from streams.kafka.topic_admin import create_topics
 from streams.kafka.topics import FEEDBACK, MODEL_RELEASE, POSTERIOR
 from streams.settings import KafkaSettings, LearnerSettings, ModelSettings, Settings
@@ -26,7 +27,7 @@ class World:
     def on(cls, broker: str, prefix: str, store: str, **learner) -> "World":
         """Return a deployment with its topics made."""
         kafka = KafkaSettings(topic_prefix=prefix, partitions=PARTITIONS)
-        create_topics(broker, kafka)
+        create_topics(Connection(broker), kafka)
         return cls(
             Settings(
                 KAFKA_BOOTSTRAP_SERVERS=broker,

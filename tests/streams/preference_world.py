@@ -17,6 +17,7 @@ from schemas.registry import RegistryIds
 from schemas.vocabulary import deployed
 from streams.engine.admit import admit
 from streams.engine.stage import Incoming
+from streams.kafka.connection import Connection
 from streams.kafka.log_reader import read_to_end
 from streams.kafka.topics import BEHAVIOR
 from streams.settings import PreferencesSettings
@@ -225,7 +226,7 @@ def world_record(world):
 async def latest(world):
     """The newest record of everyone, by key."""
     codec = Codec(Preference, world.ids)
-    connection = {"bootstrap_servers": world.bootstrap}
+    connection = Connection(world.bootstrap)
     topic = f"{world.prefix}ads.preference.v1"
     return {
         one.key.decode(): codec.decode(one.value)
@@ -235,7 +236,7 @@ async def latest(world):
 
 async def dead_letters(world):
     """(partition, offset) -> (key, value) of the dead letters, and how often each."""
-    connection = {"bootstrap_servers": world.bootstrap}
+    connection = Connection(world.bootstrap)
     found, count = {}, Counter()
     async for letter in read_to_end(connection, f"dlq.{world.topic}", [0]):
         headers = dict(letter.headers)

@@ -23,6 +23,7 @@ from streams.ad_server.collector import MAX_BODY_BYTES
 from streams.ad_server.server import AdServer, serve
 from streams.admission.pseudonym import pseudonymise
 from streams.errors import UnavailableError
+from streams.kafka.connection import Connection
 from streams.kafka.topics import BEHAVIOR, CREATIVE, CREATIVE_REQUEST, PROFILE, TEXT
 from streams.local.broker import LocalBroker
 from streams.rendering.brand import DEMO_BRAND
@@ -282,7 +283,7 @@ async def test_a_busy_port_is_said_in_one_sentence(local_broker, prefix, tmp_pat
         with pytest.raises(UnavailableError, match="is busy: stop what listens"):
             await serve(
                 server_settings(prefix, tmp_path),
-                bootstrap=local_broker,
+                connection=Connection(local_broker),
                 host="127.0.0.1",
                 port=taken.getsockname()[1],
             )
@@ -292,7 +293,7 @@ async def test_a_missing_broker_is_said_in_one_sentence(tmp_path):
     with pytest.raises(UnavailableError, match="no Kafka broker answers"):
         await serve(
             server_settings("", tmp_path),
-            bootstrap="127.0.0.1:9",
+            connection=Connection("127.0.0.1:9"),
             host="127.0.0.1",
             port=0,
         )
@@ -303,7 +304,7 @@ async def test_ads_go_on_while_the_broker_is_away(tmp_path):
 
     with LocalBroker(tmp_path / "broker.log") as broker:
         settings = server_settings("", tmp_path)
-        create_topics(broker.bootstrap, KafkaSettings(partitions=2))
+        create_topics(Connection(broker.bootstrap), KafkaSettings(partitions=2))
         async with running(broker.bootstrap, settings, drain_s=0.2) as client:
             await ask(client)
             await asyncio.to_thread(broker.stop)
@@ -317,12 +318,14 @@ SERVER = """
 import sys
 from pathlib import Path
 from streams.ad_server.server import run
+from streams.kafka.connection import Connection
 from streams.settings import KafkaSettings, LocalSettings, Settings
 settings = Settings(
     kafka=KafkaSettings(topic_prefix=sys.argv[2], partitions=2),
     local=LocalSettings(folder=Path(sys.argv[3])),
 )
-run(settings, bootstrap=sys.argv[1], ready=lambda port: print(port, flush=True))
+connection = Connection(sys.argv[1])
+run(settings, connection=connection, ready=lambda port: print(port, flush=True))
 """
 
 

@@ -12,6 +12,7 @@ from schemas.vocabulary import deployed
 from streams.engine import checkpoints, engine as engines
 from streams.engine.checkpoints import EngineConfig
 from streams.engine.transport import Batch
+from streams.kafka.connection import Connection
 from streams.kafka.wire import Wire
 from streams.settings import PreferencesSettings
 from streams.stages.preferences.stage import Preferences
@@ -59,7 +60,7 @@ def engine(group, monkeypatch):
         changelog="ads.preference.v1",
         is_output=True,
         checkpoint_s=1_000.0,
-        connection={},
+        connection=Connection(""),
     )
     made = engines.Engine(stage, Wire(LockedIds()), None, group, config)
     made._positions = {TP("ads.behavior.v1", 0): 1}

@@ -12,6 +12,7 @@ from schemas.lock import LockedIds
 from schemas.records import Creative
 from streams.ad_server.delivery import CreativeCache, Delivery, ready
 from streams.errors import UnavailableError
+from streams.kafka.connection import Connection
 from streams.kafka.topics import CREATIVE
 from tests.streams.creative_records import CONTEXTUAL, PERSONAL, a_creative
 
@@ -130,13 +131,17 @@ async def test_an_empty_topic_is_caught_up_at_once(local_broker, make_topics):
 
 
 async def test_a_missing_broker_is_said_in_one_sentence():
-    delivery = Delivery("127.0.0.1:9", "ads.creative.v1", LockedIds(), CreativeCache())
-    with pytest.raises(UnavailableError, match=r"cannot read ads\.creative\.v1"):
+    delivery = Delivery(
+        Connection("127.0.0.1:9"), "ads.creative.v1", LockedIds(), CreativeCache()
+    )
+    with pytest.raises(UnavailableError, match="no Kafka broker answers at 127"):
         await delivery.start()
 
 
 async def test_a_key_that_is_no_text_is_counted_and_skipped():
-    delivery = Delivery("127.0.0.1:9", "ads.creative.v1", LockedIds(), CreativeCache())
+    delivery = Delivery(
+        Connection("127.0.0.1:9"), "ads.creative.v1", LockedIds(), CreativeCache()
+    )
     bad = SimpleNamespace(key=b"\xff|feed-card", value=None, partition=0, offset=0)
     delivery.take(bad, 2_000)
     assert (delivery.n_read, delivery.n_rejected) == (1, 1)
@@ -147,7 +152,9 @@ class following:  # noqa: N801 - reads like a verb
     """Runs a delivery over a topic; the clock stands at 2,000 ms."""
 
     def __init__(self, bootstrap, topic):
-        self._delivery = Delivery(bootstrap, topic, LockedIds(), CreativeCache())
+        self._delivery = Delivery(
+            Connection(bootstrap), topic, LockedIds(), CreativeCache()
+        )
 
     async def __aenter__(self):
         await self._delivery.start()

@@ -14,6 +14,7 @@ from schemas.lock import LockedIds
 from schemas.records import Behavior, Preference
 from schemas.vocabulary import deployed
 from streams.engine.stage import Incoming
+from streams.kafka.connection import Connection
 from streams.kafka.log_reader import read_to_end
 from streams.settings import KafkaSettings, PreferencesSettings
 from streams.stages.preferences.stage import preferences
@@ -35,7 +36,8 @@ def prefix(broker, topic_prefix):
     from streams.kafka.topic_admin import create_topics  # noqa: PLC0415 - warns on import
 
     create_topics(
-        broker, KafkaSettings(topic_prefix=topic_prefix, partitions=N_PARTITIONS)
+        Connection(broker),
+        KafkaSettings(topic_prefix=topic_prefix, partitions=N_PARTITIONS),
     )
     return topic_prefix
 
@@ -71,7 +73,7 @@ def framed(numbers):
 
 
 async def log_of(bootstrap, topic):
-    connection = {"bootstrap_servers": bootstrap}
+    connection = Connection(bootstrap)
     return [r async for r in read_to_end(connection, topic, range(N_PARTITIONS))]
 
 
@@ -167,7 +169,7 @@ async def test_kill_9_and_poison_lose_nothing_and_count_nothing_twice(
     assert '"from_snapshot": [0, 1]' in log
 
     assert_equal(await latest(broker, prefix), await recomputed(broker, prefix))
-    connection = {"bootstrap_servers": broker}
+    connection = Connection(broker)
     letters = [
         record
         async for record in read_to_end(connection, f"dlq.{prefix}ads.behavior.v1", [0])

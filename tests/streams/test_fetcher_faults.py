@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from streams.errors import StateError
 from streams.kafka import fetch_leader
+from streams.kafka.connection import Connection
 from streams.kafka.fetch_buffers import BufferPool
 from streams.kafka.fetch_cluster import EARLIEST, Node
 from streams.kafka.fetch_leader import Leader, LeaderEvents, Partition
@@ -55,7 +56,7 @@ async def fetch_values(fetcher, n, timeout_s=120.0):
 @asynccontextmanager
 async def fetching(bootstrap):
     """A fetcher of the topic t, from its beginning."""
-    fetcher = Fetcher({"bootstrap_servers": bootstrap})
+    fetcher = Fetcher(Connection(bootstrap))
     await fetcher.start()
     try:
         fetcher.assign({TP("t", 0): EARLIEST})
@@ -140,10 +141,9 @@ async def test_a_connection_is_taken_over_under_tls(broker, certificate, topic_p
     async with await asyncio.start_server(
         to_broker, "127.0.0.1", 0, ssl=at_broker
     ) as server:
-        connection = {
-            "security_protocol": "SSL",
-            "ssl_context": ssl.create_default_context(cafile=certificate),
-        }
+        trusting = ssl.create_default_context(cafile=certificate)
+        security = {"security_protocol": "SSL", "ssl_context": trusting}
+        connection = Connection(f"127.0.0.1:{broker.split(':')[1]}", security)
         port = server.sockets[0].getsockname()[1]
         answers, leader = await leader_at(port, connection)
         leader.send([partition(f"{topic_prefix}t")])
@@ -207,7 +207,7 @@ async def read_request(reader):
 
 async def test_a_hostile_length_is_refused_before_memory_is_taken():
     async with fetch_server(lambda _: struct.pack(">i", 2**31 - 1)) as port:
-        answers, leader = await leader_at(port, {})
+        answers, leader = await leader_at(port, Connection(""))
         leader.send([partition("t")])
         async with asyncio.timeout(20):
             reason = await answers.get()
@@ -230,7 +230,7 @@ def empty_answer(throttle_ms):
 
 async def test_nothing_is_sent_for_as_long_as_a_broker_throttles():
     async with fetch_server(empty_answer(100)) as port:
-        answers, leader = await leader_at(port, {})
+        answers, leader = await leader_at(port, Connection(""))
         leader.send([partition("t")])
         async with asyncio.timeout(20):
             await answers.get()
@@ -246,7 +246,7 @@ async def test_a_leader_that_gave_all_it_has_is_asked_again_when_it_is_time(
 ):
     monkeypatch.setattr(fetch_leader, "PACE_S", pace_s)
     async with fetch_server(empty_answer(0)) as port:
-        answers, leader = await leader_at(port, {})
+        answers, leader = await leader_at(port, Connection(""))
         leader.send([partition("t")])
         async with asyncio.timeout(20):
             await answers.get()
@@ -259,7 +259,7 @@ async def test_a_broker_that_goes_away_with_many_partitions_is_one_line_of_the_l
     events = LeaderEvents(lambda *_: None, lambda *_: None, lambda: None)
     limits = FetchLimits(max_wait_ms=100, max_bytes=2_000_000, read_committed=True)
     leader = Leader(Node(1, "127.0.0.1", 9), limits, events)
-    repair = Repair({"bootstrap_servers": "127.0.0.1:9"}, limits, BufferPool(1), events)
+    repair = Repair(Connection("127.0.0.1:9"), limits, BufferPool(1), events)
     there = {TP("t", i): Partition(TP("t", i), 0, 1, leader) for i in range(40)}
     with capture_logs() as logs:
         repair.look_at(there)

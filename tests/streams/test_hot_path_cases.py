@@ -16,6 +16,7 @@ from schemas.records import Behavior, Preference
 from schemas.registry import RegistryIds
 from schemas.registry_client import RegistryClient
 from streams.errors import StateError
+from streams.kafka.connection import Connection
 from streams.kafka.log_reader import read_to_end
 from tests.schemas.registry_server import serve
 from tests.streams.hostile_records import generator
@@ -41,7 +42,8 @@ def world(broker, topic_prefix):
     from streams.settings import KafkaSettings  # noqa: PLC0415 - with the next one
 
     create_topics(
-        broker, KafkaSettings(topic_prefix=topic_prefix, partitions=N_PARTITIONS)
+        Connection(broker),
+        KafkaSettings(topic_prefix=topic_prefix, partitions=N_PARTITIONS),
     )
     with serve() as registry:
         subjects = {
@@ -126,7 +128,7 @@ async def test_whatever_a_topic_brings_the_state_is_what_the_log_says(
 
 
 async def test_a_changelog_that_never_answers_is_named_when_the_time_is_over(world):
-    connection = {"bootstrap_servers": world.bootstrap}
+    connection = Connection(world.bootstrap)
     topic = f"{world.prefix}ads.preference.v1"
     with pytest.raises(StateError, match=rf"within 1 s: {topic}-7; check") as raised:
         async for _ in read_to_end(connection, topic, [7], 1):

@@ -6,8 +6,9 @@ import signal
 import pytest
 
 from streams.ad_server.metrics import AdServerMetrics
-from streams.ad_server.outbox import Message, Outbox
+from streams.ad_server.outbox import Outbox, OutboxRecord
 from streams.errors import UnavailableError
+from streams.kafka.connection import Connection
 from streams.local.broker import LocalBroker
 from streams.settings import KafkaSettings
 
@@ -33,12 +34,12 @@ async def test_every_record_is_sent_in_order_under_its_key(
     local_broker, make_topics, read_topic
 ):
     topic, metrics = make_topics(local_broker) + "ads.text.v1", AdServerMetrics()
-    outbox = Outbox(local_broker, metrics)
+    outbox = Outbox(Connection(local_broker), metrics)
     task = await running(outbox)
     values = [str(number).encode() for number in range(500)]
     for value in values:
-        assert outbox.post(Message(topic, "one key", value))
-    await outbox.deliver([Message(topic, "one key", b"last")])
+        assert outbox.post(OutboxRecord(topic, "one key", value))
+    await outbox.deliver([OutboxRecord(topic, "one key", b"last")])
     assert (outbox.n_pending, outbox.is_stalled()) == (0, False)
     messages = await read_topic(local_broker, topic, 501)
     assert [message.value for message in messages] == [*values, b"last"]
@@ -49,19 +50,19 @@ async def test_every_record_is_sent_in_order_under_its_key(
 
 async def test_what_does_not_fit_is_dropped_and_counted():
     metrics = AdServerMetrics()
-    outbox = Outbox("127.0.0.1:9", metrics, max_pending=3)
-    taken = [outbox.post(Message("t", "k", b"v")) for _ in range(5)]
+    outbox = Outbox(Connection("127.0.0.1:9"), metrics, max_pending=3)
+    taken = [outbox.post(OutboxRecord("t", "k", b"v")) for _ in range(5)]
     assert taken == [True, True, True, False, False]
     assert counted(metrics, "t", "dropped") == 2
     with pytest.raises(UnavailableError, match="send the same request again"):
-        await outbox.deliver([Message("t", "k", b"v")])
+        await outbox.deliver([OutboxRecord("t", "k", b"v")])
 
 
 async def test_what_is_left_at_the_end_is_counted_as_lost():
     metrics = AdServerMetrics()
-    outbox = Outbox("127.0.0.1:9", metrics)
+    outbox = Outbox(Connection("127.0.0.1:9"), metrics)
     for _ in range(3):
-        outbox.post(Message("t", "k", b"v"))
+        outbox.post(OutboxRecord("t", "k", b"v"))
     await outbox.stop(within_s=0.1)
     assert counted(metrics, "t", "lost") == 3
     assert outbox.n_pending == 0
@@ -74,13 +75,13 @@ async def test_records_wait_for_a_broker_that_comes_back(
 
     topic, metrics = "ads.text.v1", AdServerMetrics()
     with LocalBroker(tmp_path / "broker.log") as broker:
-        create_topics(broker.bootstrap, KafkaSettings(partitions=1))
-        outbox = Outbox(broker.bootstrap, metrics)
+        create_topics(Connection(broker.bootstrap), KafkaSettings(partitions=1))
+        outbox = Outbox(Connection(broker.bootstrap), metrics)
         task = await running(outbox)
         # Stopped, not ended: the local broker keeps its topics in memory.
         broker._process.send_signal(signal.SIGSTOP)
         for _ in range(100):
-            assert outbox.post(Message(topic, "k", b"meanwhile"))
+            assert outbox.post(OutboxRecord(topic, "k", b"meanwhile"))
         await asyncio.sleep(0.5)
         assert outbox.n_pending == 100
         broker._process.send_signal(signal.SIGCONT)

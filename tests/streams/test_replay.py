@@ -19,6 +19,7 @@ from streams.demo.replay import (
     replay_events,
 )
 from streams.errors import ConfigurationError, UnavailableError
+from streams.kafka.connection import Connection
 from streams.kafka.topics import BEHAVIOR
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -113,7 +114,10 @@ async def test_every_record_reaches_the_topic_under_its_users_key(
     progress = []
     topic = make_topics(broker) + BEHAVIOR.name
     counts = await replay(
-        broker, events[:3_000], topic=topic, on_progress=lambda *at: progress.append(at)
+        Connection(broker),
+        events[:3_000],
+        topic=topic,
+        on_progress=lambda *at: progress.append(at),
     )
     codec = Codec(Behavior, LockedIds())
     records = await read_topic(broker, topic, counts.sent)
@@ -124,4 +128,4 @@ async def test_every_record_reaches_the_topic_under_its_users_key(
 
 async def test_a_missing_broker_is_said_in_one_sentence(events):
     with pytest.raises(UnavailableError, match="no Kafka broker answers at 127"):
-        await replay("127.0.0.1:9", events[:1])
+        await replay(Connection("127.0.0.1:9"), events[:1])

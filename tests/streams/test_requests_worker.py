@@ -11,6 +11,7 @@ from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import CreativeRequest, Preference
 from schemas.vocabulary import deployed
+from streams.kafka.connection import Connection
 from streams.kafka.log_reader import read_to_end
 from streams.settings import KafkaSettings
 from tests.good_records import good
@@ -26,7 +27,7 @@ def prefix(broker, topic_prefix):
     from streams.kafka.topic_admin import create_topics  # noqa: PLC0415 - warns on import
 
     create_topics(
-        broker,
+        Connection(broker),
         KafkaSettings(topic_prefix=topic_prefix, partitions=N_PARTITIONS),
         [f"{topic_prefix}adloom-requests-v1-changelog"],
     )
@@ -60,7 +61,7 @@ async def prefer(bootstrap, prefix, liked):
 
 
 async def log_of(bootstrap, topic):
-    connection = {"bootstrap_servers": bootstrap}
+    connection = Connection(bootstrap)
     return [r async for r in read_to_end(connection, topic, range(N_PARTITIONS))]
 
 

@@ -9,6 +9,7 @@ from kafka import KafkaConsumer, KafkaProducer
 
 from schemas.avro import Codec
 from schemas.records import Behavior, ModelRelease
+from streams.kafka.connection import Connection
 from streams.settings import KafkaSettings
 from streams.sink.consumer import Sink, write
 from streams.sink.store import Store
@@ -78,7 +79,7 @@ def make_sink(broker, prefix, clickhouse):
     def make(**changes):
         settings = KafkaSettings(topic_prefix=prefix, session_timeout_s=6.0)
         store = Store(clickhouse)
-        return Sink(broker, settings, IDS, store, flush_s=0.1, **changes)
+        return Sink(Connection(broker), settings, IDS, store, flush_s=0.1, **changes)
 
     return make
 

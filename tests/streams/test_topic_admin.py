@@ -4,7 +4,7 @@ import pytest
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from streams.errors import ConfigurationError, StateError, UnavailableError
-from streams.kafka import topic_admin
+from streams.kafka.connection import Connection
 from streams.kafka.dead_letters import dead_letter_topic
 from streams.kafka.topic_admin import TopicSpec, create_topics, plan, specs
 from streams.kafka.topics import BEHAVIOR, CREATIVE, FINETUNE_JOB, PROFILE, TOPICS
@@ -58,8 +58,8 @@ def test_a_changelog_that_is_a_topic_of_the_contract_is_made_once():
 
 def test_topics_are_made_once_and_keep_what_they_were_made_with(broker, topic_prefix):
     settings = KafkaSettings(topic_prefix=topic_prefix, partitions=3)
-    before = create_topics(broker, settings, [topic_prefix + CHANGELOG])
-    after = create_topics(broker, settings, [topic_prefix + CHANGELOG])
+    before = create_topics(Connection(broker), settings, [topic_prefix + CHANGELOG])
+    after = create_topics(Connection(broker), settings, [topic_prefix + CHANGELOG])
     assert {topic.exists for topic in before} == {False}
     assert {topic.exists for topic in after} == {True}
     with closing(KafkaAdminClient(bootstrap_servers=broker)) as admin:
@@ -73,22 +73,24 @@ def test_topics_are_made_once_and_keep_what_they_were_made_with(broker, topic_pr
 
 def test_a_plan_makes_nothing(broker, topic_prefix):
     settings = KafkaSettings(topic_prefix=topic_prefix)
-    plan(broker, settings)
-    assert {topic.exists for topic in plan(broker, settings)} == {False}
+    plan(Connection(broker), settings)
+    assert {topic.exists for topic in plan(Connection(broker), settings)} == {False}
 
 
 def test_another_partition_count_is_refused_with_both_counts(broker, topic_prefix):
-    create_topics(broker, KafkaSettings(topic_prefix=topic_prefix, partitions=2))
+    create_topics(
+        Connection(broker), KafkaSettings(topic_prefix=topic_prefix, partitions=2)
+    )
     other = KafkaSettings(topic_prefix=topic_prefix, partitions=3)
     with pytest.raises(StateError, match=r"behavior\.v1: 2 partitions, expected 3"):
-        create_topics(broker, other, [topic_prefix + CHANGELOG])
+        create_topics(Connection(broker), other, [topic_prefix + CHANGELOG])
     same = KafkaSettings(topic_prefix=topic_prefix, partitions=2)
-    changelog = plan(broker, same, [topic_prefix + CHANGELOG])[-1]
+    changelog = plan(Connection(broker), same, [topic_prefix + CHANGELOG])[-1]
     assert not changelog.exists, "a refused plan makes nothing"
 
 
 def test_apache_kafka_keeps_the_configuration(kafka_broker, topic_prefix):
-    create_topics(kafka_broker, KafkaSettings(topic_prefix=topic_prefix))
+    create_topics(Connection(kafka_broker), KafkaSettings(topic_prefix=topic_prefix))
     name = topic_prefix + PROFILE.name
     with closing(KafkaAdminClient(bootstrap_servers=kafka_broker)) as admin:
         resource = ConfigResource(ConfigResourceType.TOPIC, name)
@@ -100,16 +102,15 @@ def test_apache_kafka_keeps_the_configuration(kafka_broker, topic_prefix):
 def test_more_replicas_than_brokers_is_a_wrong_setting(kafka_broker, topic_prefix):
     settings = KafkaSettings(topic_prefix=topic_prefix, replication=99)
     with pytest.raises(ConfigurationError, match="ADLOOM_KAFKA__REPLICATION"):
-        create_topics(kafka_broker, settings)
+        create_topics(Connection(kafka_broker), settings)
 
 
-def test_a_broker_that_does_not_answer_is_named(monkeypatch):
-    monkeypatch.setattr(topic_admin, "_PATIENCE_S", 0.1)
+def test_a_broker_that_does_not_answer_is_named():
     with pytest.raises(UnavailableError, match=r"no Kafka broker answers at .*:1:"):
-        plan("127.0.0.1:1", KafkaSettings())
+        plan(Connection("127.0.0.1:1"), KafkaSettings())
 
 
 @pytest.mark.parametrize("address", ["", "broker", "broker:kafka", ":9092"])
 def test_an_address_without_host_and_port_is_a_wrong_setting(address):
     with pytest.raises(ConfigurationError, match="expected host:port"):
-        plan(address, KafkaSettings())
+        plan(Connection(address), KafkaSettings())

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterator
 
 import structlog
-from aiokafka import ConsumerRecord
 from prometheus_client import Gauge, Histogram
 
 from model_export.space.drawings import Drawings
@@ -16,7 +15,8 @@ from streams.engine.app import wire_of
 from streams.engine.declaration import BuiltStage
 from streams.errors import StateError
 from streams.kafka.broadcast import follow
-from streams.kafka.connection import aiokafka_connection
+from streams.kafka.connection import connection_of
+from streams.kafka.messages import Message
 from streams.kafka.topics import MODEL_RELEASE, POSTERIOR
 from streams.kafka.wire import Wire
 from streams.rendering.brand import brand_of, space_of
@@ -59,7 +59,7 @@ class ModelFollower:
         """Follow the model topic for ever."""
         wire = wire_of(self._settings)
         codec = wire.codec(ModelRelease)
-        connection = aiokafka_connection(self._settings)
+        connection = connection_of(self._settings)
         async for records in follow(connection, wire.name(MODEL_RELEASE)):
             releases = [codec.decode(r.value) for r in records if r.value is not None]
             ours = [
@@ -75,14 +75,14 @@ class ModelFollower:
     async def run_posteriors(self) -> None:
         """Follow the posterior topic for ever."""
         wire = wire_of(self._settings)
-        connection = aiokafka_connection(self._settings)
+        connection = connection_of(self._settings)
         async for records in follow(connection, wire.name(POSTERIOR)):
             for update in self._updates(records):
                 self._announced[update.version] = update
             async with self._swapping:
                 await self._learn()
 
-    def _updates(self, records: list[ConsumerRecord]) -> Iterator[PosteriorUpdate]:
+    def _updates(self, records: list[Message]) -> Iterator[PosteriorUpdate]:
         codec = wire_of(self._settings).codec(PosteriorUpdate)
         for record in records:
             try:

@@ -6,10 +6,12 @@ import pytest
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from model_export.feedback.topic import FeedbackReadError, read_ranges
 from schemas.avro import Codec
 from schemas.lock import LockedIds
 from schemas.records import Feedback, OffsetRange
+from streams.errors import StateError
+from streams.kafka.connection import Connection
+from streams.training.feedback import read_ranges
 from tests.model_export.feedback_records import record
 
 IDS = LockedIds()
@@ -37,7 +39,7 @@ def span(topic, partition, start, end):
 
 
 def read(broker, *ranges, deadline_s=20.0):
-    return read_ranges({"bootstrap_servers": broker}, ranges, IDS, deadline_s)
+    return read_ranges(Connection(broker), ranges, IDS, deadline_s)
 
 
 def test_a_range_is_read_from_its_start_up_to_its_end(broker, topic):
@@ -59,11 +61,11 @@ def test_neighbouring_ranges_leave_no_gap_and_no_overlap(broker, topic):
 
 
 def test_nothing_to_read_needs_no_broker():
-    assert read_ranges({}, [span("t", 0, 5, 5)], IDS).records == []
+    assert read_ranges(Connection(""), [span("t", 0, 5, 5)], IDS).records == []
 
 
 def test_an_end_that_is_not_there_ends_at_the_deadline(broker, topic):
-    with pytest.raises(FeedbackReadError, match="deadline passed"):
+    with pytest.raises(StateError, match="deadline passed"):
         read(broker, span(topic, 1, 0, 61), deadline_s=2.0)
 
 
@@ -71,8 +73,8 @@ def test_an_end_that_is_not_there_ends_at_the_deadline(broker, topic):
     "ranges", [[span("t", 0, 5, 3)], [span("t", 0, -1, 3)], [span("t", 0, 0, 3)] * 2]
 )
 def test_ranges_that_make_no_sense_are_refused(ranges):
-    with pytest.raises(FeedbackReadError):
-        read_ranges({}, ranges, IDS)
+    with pytest.raises(StateError):
+        read_ranges(Connection(""), ranges, IDS)
 
 
 def test_gaps_left_by_transactions_do_not_hide_the_end(kafka_broker, topic_prefix):

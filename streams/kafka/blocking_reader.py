@@ -1,40 +1,47 @@
-"""Assigned partitions -> record sets, for a loop that is not asynchronous."""
+"""Partitions and positions -> records, for a loop that is not asynchronous."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from faust.types import TP
 
+from streams.kafka.connection import Connection
 from streams.kafka.fetch_cluster import EARLIEST
 from streams.kafka.fetcher import Fetcher
+from streams.kafka.messages import Message
 from streams.kafka.record_batches import RecordSet, parse
+
+__all__ = ["EARLIEST", "BlockingReader"]
 
 _MAX_WAIT_MS = 200
 """A broker waits so long for records, and so does what is assigned meanwhile."""
 
 
-class Feed:
-    """Reads raw record batches in an event loop of its own, which runs in `read` only.
+class BlockingReader:
+    """A `Fetcher` in an event loop of its own, which runs in `read` only.
 
     What a broker sends meanwhile waits in the kernel's buffer of the socket.
 
     Args:
-        bootstrap: broker addresses.
+        connection: how to connect.
+        max_wait_ms: as for `Fetcher`.
 
     Raises:
-        UnavailableError: none of them answers.
+        UnavailableError: none of the brokers answers.
     """
 
-    def __init__(self, bootstrap: Sequence[str]) -> None:
+    def __init__(self, connection: Connection, max_wait_ms: int = _MAX_WAIT_MS) -> None:
         self._loop = asyncio.new_event_loop()
-        self._fetcher = Fetcher(
-            {"bootstrap_servers": list(bootstrap)}, max_wait_ms=_MAX_WAIT_MS
-        )
+        self._fetcher = Fetcher(connection, max_wait_ms=max_wait_ms)
         try:
             self._loop.run_until_complete(self._fetcher.start())
         except BaseException:
             self._loop.close()
             raise
+
+    def partitions_of(self, topic: str) -> list[TP]:
+        """Return the partitions of a topic; raises as `Fetcher.partitions_of` does."""
+        return self._loop.run_until_complete(self._fetcher.partitions_of(topic))
 
     def assign(self, positions: Mapping[TP, int]) -> None:
         """Read these partitions from these offsets, and nothing else."""
@@ -49,6 +56,15 @@ class Feed:
         """
         fetched = self._loop.run_until_complete(self._fetcher.fetch(timeout_s))
         return [(parse(one), one.position) for one in fetched]
+
+    def read_messages(self, timeout_s: float) -> list[Message]:
+        """Return what has come, record by record; raises as `read` does."""
+        fetched = self._loop.run_until_complete(self._fetcher.fetch(timeout_s))
+        return [m for one in fetched for m in parse(one).messages(one.position)]
+
+    def position(self, tp: TP) -> int:
+        """Return the offset after what was read; -2 while the earliest is sought."""
+        return self._fetcher.position(tp)
 
     def lag(self) -> int:
         """Return records not read yet, as of the last answers; from any thread.
