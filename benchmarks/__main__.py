@@ -6,10 +6,12 @@ python -m benchmarks [NAME ...] [--json] [--list] [--runs 3] [--events 3000000]
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from kafka.errors import KafkaError
 
+from benchmarks import artefacts, pages
 from benchmarks.brokers import ROOT
 from benchmarks.figures import Row, UnavailableError, to_json, to_text
 from benchmarks.learning import __main__ as learning, summary
@@ -21,20 +23,25 @@ from streams.errors import AdloomError
 
 _BUSY = 0.3
 
+PROGRAMMES: dict[str, tuple[Callable[[list[str]], int], str]] = {
+    "learning": (learning.main, "what is learnt from clicks; see learning --help"),
+    "learning-figures": (summary.main, "what is asked of that, and what is reached"),
+    "docs": (pages.main, "the tables of the docs from what was measured"),
+}
+"""Commands with options of their own."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print; return 1 when something that was asked for failed."""
     asked = sys.argv[1:] if arguments is None else arguments
-    if asked[:1] == ["learning"]:  # a programme of its own: worlds, methods, seeds
-        return learning.main(asked[1:])
-    if asked[:1] == ["learning-figures"]:
-        return summary.main(asked[1:])
+    if asked and asked[0] in PROGRAMMES:
+        return PROGRAMMES[asked[0]][0](asked[1:])
     given = _parser().parse_args(asked)
     if given.list:
         for figure in FIGURES.values():
             print(f"{figure.name:18}{figure.what}")
-        print(f"{'learning':18}what is learnt from clicks; see learning --help")
-        print(f"{'learning-figures':18}what is asked of that, and what is reached")
+        for name, (_, what) in PROGRAMMES.items():
+            print(f"{name:18}{what}")
         return 0
     options = _options(given)
     if unknown := _unknown(given.names, options):
@@ -45,7 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
         note(f"the machine is busy (load {busy():.1f} a core): figures will be low")
     rows, n_failed = _measured(given.names or list(FIGURES), options)
     if given.json:
-        print(to_json(rows))
+        print(to_json([found for _, found in rows]))
+        _keep(rows, " ".join(["adloom bench", *asked]), options)
     return 1 if n_failed else 0
 
 
@@ -60,8 +68,17 @@ def _unknown(names: list[str], options: Options) -> str:
     return ""
 
 
-def _measured(names: list[str], options: Options) -> tuple[list[Row], int]:
-    rows: list[Row] = []
+def _keep(rows: list[tuple[str, Row]], command: str, options: Options) -> None:
+    """Keep what was measured, unless it is a trial: the docs are made of it."""
+    if options.is_trial:
+        note("a trial: nothing is written to benchmarks/results")
+    elif rows:
+        note(f"written: {artefacts.write(rows, command)}")
+
+
+def _measured(names: list[str], options: Options) -> tuple[list[tuple[str, Row]], int]:
+    """Return the rows, each with its figure, and how many figures failed."""
+    rows: list[tuple[str, Row]] = []
     n_failed = 0
     with Session(options) as session:
         for name in names:
@@ -75,7 +92,7 @@ def _measured(names: list[str], options: Options) -> tuple[list[Row], int]:
                 note(f"{name}: FAILED: {error}")
                 n_failed += 1
                 continue
-            rows += found
+            rows += [(name, one) for one in found]
             for one in found:
                 sys.stderr.write(to_text(one) + "\n")
     return rows, n_failed

@@ -11,14 +11,19 @@ _UTIME, _STIME = 11, 12  # after the command's name, proc(5)
 
 def describe() -> str:
     """Return one line on the machine: processor, cores, memory, versions."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
-        f"{_processor()}, {os.cpu_count()} cores, {memory:.0f} GiB, "
+        f"{processor()}, {os.cpu_count()} cores, {memory_gib():.0f} GiB, "
         f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
     )
 
 
-def _processor() -> str:
+def memory_gib() -> float:
+    """Return the memory that the machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+
+
+def processor() -> str:
+    """Return the processor's name."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:

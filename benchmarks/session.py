@@ -40,6 +40,18 @@ class Options:
     folder: Path = ROOT / "var" / "bench"
 
     @property
+    def is_trial(self) -> bool:
+        """True when sizes are not those that the docs report; more events are."""
+        usual = Options()
+        return (
+            self.scale != usual.scale
+            or self.n_events < usual.n_events
+            or self.n_users != usual.n_users
+            or self.duplicates != usual.duplicates
+            or self.broker != usual.broker
+        )
+
+    @property
     def spec(self) -> Spec:
         """Return the dataset that most figures use."""
         return Spec(

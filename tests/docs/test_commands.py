@@ -25,7 +25,7 @@ OPTION = re.compile(r"--[a-z][a-z-]*")
 WORDLESS = re.compile(r"[<>|;&#…]")
 """Where the words of one command end."""
 TODAYS = [page for page in PAGES if page.name != "CHANGELOG.md"]
-BENCHES = ("learning", "learning-figures")
+BENCHES = ("learning", "learning-figures", "docs")
 """Programmes of their own behind `adloom bench`."""
 
 
