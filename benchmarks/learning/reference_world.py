@@ -143,7 +143,9 @@ def _bend(world: Any, seed: int) -> None:
 def _space(module: Any) -> DesignSpace:
     """Return the worlds' attributes as a creative space, in their order."""
     sizes = zip(module.ATTRS, module.SIZES, strict=True)
-    lines = ['name = "reference-world"', "[categorical]"]
+    shown_nowhere = json.dumps([*module.ATTRS, *module.CONT])
+    lines = ['name = "reference-world"', f"elsewhere = {shown_nowhere}"]
+    lines += ["[categorical]"]
     lines += [
         f"{name} = {json.dumps([f'{name}-{i}' for i in range(n)])}" for name, n in sizes
     ]

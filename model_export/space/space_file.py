@@ -119,12 +119,19 @@ class _Reader:
         self.file.elsewhere = tuple(map(str, elsewhere))
         for path, why in drawings.mistakes:
             self._mistake(f"{'.'.join(path)}: {why}", *path)
-        for attribute, value, why in drawings.undrawable(self.file.categorical):
+        ours = {
+            name: values
+            for name, values in self.file.categorical.items()
+            if name not in self.file.elsewhere
+        }
+        for attribute, value, why in drawings.undrawable(ours):
             self._mistake(
                 f"categorical.{attribute}: {why}", _CATEGORICAL, attribute, value
             )
         for name, (low, _, high) in drawings.ranges.items():
             least, most = self.file.continuous.get(name, (low, high))
+            if name in self.file.elsewhere:
+                continue
             if least < low or most > high:
                 self._mistake(
                     f"continuous.{name}: [{least}, {most}] cannot be drawn: expected "

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
     KafkaError,
     SaslAuthenticationFailed,
@@ -59,6 +60,8 @@ def _about_rights(error: BaseException, where: str) -> str | None:
         return may_not(f"topic {named}", "DESCRIBE it, and READ or WRITE it")
     if isinstance(error, GroupAuthorizationFailedError):
         return may_not(f"group {named}", "READ it")
+    if isinstance(error, ClusterAuthorizationFailedError):
+        return may_not(f"the cluster at {where}", "IDEMPOTENT_WRITE and CREATE there")
     if isinstance(error, KafkaError) and type(error).__name__.endswith(
         "AuthorizationFailedError"
     ):

@@ -14,39 +14,14 @@ from streams.clickhouse.client import connect_to_read
 from streams.clickhouse.http import ClickHouseHttpServer
 from streams.clickhouse.reader import ReadOnlyClickHouse, Reply
 from streams.errors import AdloomError, ConfigurationError
+from tests.streams.certificates import make_certificates
 
 USERS = Path(__file__).parents[2] / "deploy" / "clickhouse" / "users"
 
 
-def openssl(*arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
-
-
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
-    """A folder with ca, server and client .pem and .key, and stranger.pem."""
-    folder = tmp_path_factory.mktemp("certificates")
-    for name in ("ca", "stranger"):
-        openssl(
-            *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-            *("-subj", f"/CN={name}", "-keyout", f"{folder}/{name}.key"),
-            *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
-            *("-out", f"{folder}/{name}.pem"),
-        )
-    names = folder / "names.txt"
-    names.write_text("subjectAltName=IP:127.0.0.1\n")
-    for name in ("server", "client"):
-        openssl(
-            *("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}"),
-            *("-keyout", f"{folder}/{name}.key", "-out", f"{folder}/{name}.csr"),
-        )
-        openssl(
-            *("x509", "-req", "-days", "2", "-in", f"{folder}/{name}.csr"),
-            *("-CA", f"{folder}/ca.pem", "-CAkey", f"{folder}/ca.key"),
-            *("-CAcreateserial", "-extfile", str(names)),
-            *("-out", f"{folder}/{name}.pem"),
-        )
-    return folder
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
 
 
 class Guarded(ReadOnlyClickHouse):
@@ -61,8 +36,8 @@ class Guarded(ReadOnlyClickHouse):
 
 
 @pytest.fixture
-def guarded(migrated_clickhouse, clickhouse_folder):
-    assert migrated_clickhouse.database == "adloom"
+def guarded(clickhouse, clickhouse_folder):
+    assert clickhouse.database == "adloom"
     return Guarded(clickhouse_folder)
 
 

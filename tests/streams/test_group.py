@@ -20,6 +20,11 @@ def settle(group, timeout_s=60.0):
         time.sleep(0.01)
 
 
+async def seen_anew(group):
+    """Ask the broker for its topics now, not when metadata expires."""
+    await group._consumer._client.force_metadata_update()
+
+
 def test_a_member_is_dealt_a_partition_that_is_added(kafka_broker, topic_prefix):
     topic = f"{topic_prefix}t"
     asyncio.run(create_topic(kafka_broker, topic, 2))
@@ -30,7 +35,7 @@ def test_a_member_is_dealt_a_partition_that_is_added(kafka_broker, topic_prefix)
         admin = KafkaAdminClient(bootstrap_servers=kafka_broker)
         admin.create_partitions({topic: 3})
         admin.close()
-        group._thread.run(group._consumer._client.force_metadata_update())
+        group._thread.run(seen_anew(group))
         settle(group)
         assert len(group.positions()) == 3
     finally:
