@@ -187,18 +187,6 @@ def test_the_command_writes_grids_a_model_and_one_json_line(tmp_path):
     }
 
 
-@pytest.mark.slow
-def test_the_products_of_the_commands_own_sample_are_recognised(tmp_path):
-    done = command(
-        *("--size", "28", "--epochs", "14", "--threads", "1", "--json"),
-        *("--out", str(tmp_path)),
-    )
-    assert done.returncode == 0, done.stderr
-    quality = json.loads(done.stdout)["quality"]
-    assert quality["drawn"]["recognised"] >= 0.5
-    assert quality["photographs"]["recognised"] > 0.9
-
-
 def test_a_wrong_zip_ends_the_command_with_one_sentence(tmp_path):
     done = command("--out", str(tmp_path / "o"), "--data", str(tmp_path / "none.zip"))
     assert done.returncode == 1

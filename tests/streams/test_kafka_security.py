@@ -1,5 +1,6 @@
 """Adloom's clients on an Apache Kafka with TLS, SCRAM, client certificates and ACLs."""
 
+import gc
 import os
 import re
 import signal
@@ -32,8 +33,16 @@ pytestmark = [
     pytest.mark.kafka,
     # A TLS connection that asyncio closes waits for the broker's goodbye, which Kafka
     # does not send; the loop ends first, and its socket is closed with the object.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def connections_end_here():
+    """Have closed connections go while their warning is ignored."""
+    yield
+    gc.collect()
+
 
 PLAIN_PORT, SCRAM_PORT, MUTUAL_PORT, CONTROLLER_PORT = ["plain", "scram", "mutual", "c"]
 
