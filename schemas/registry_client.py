@@ -7,13 +7,20 @@ answer the same.
 
 import base64
 import json
+import ssl
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import (
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    Request,
+    build_opener,
+)
 
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 MAX_ANSWER_BYTES = 1 << 20
@@ -38,6 +45,8 @@ class RegistryClient:
 
     Args:
         url: http(s)://[user:password@]host[:port][/path].
+        user: user:password, where the address has none.
+        tls: which certificates are trusted; by default the system's.
         timeout_s: for each attempt.
         attempts: how often a request is sent until the registry answers.
         sleep: waits between attempts, seconds.
@@ -47,15 +56,17 @@ class RegistryClient:
         self,
         url: str,
         *,
+        user: str = "",
+        tls: ssl.SSLContext | None = None,
         timeout_s: float = 5.0,
         attempts: int = 3,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._base, self._authorization = _split(url)
+        self._base, self._authorization = _split(url, user)
         self._timeout_s = timeout_s
         self._attempts = attempts
         self._sleep = sleep
-        self._opener = build_opener(_NoRedirect)
+        self._opener = build_opener(_NoRedirect, HTTPSHandler(context=tls))
 
     def get(self, path: str) -> tuple[int, dict[str, Any]]:
         """Return status (200 or 404) and the answer's JSON object."""
@@ -86,6 +97,7 @@ class RegistryClient:
                 if attempt == self._attempts or isinstance(error, SchemaRegistryError):
                     raise SchemaRegistryError(
                         f"schema registry {self._base}: {method} {path}: {error}"
+                        f"{_advice(error)}"
                     ) from error
             self._sleep(0.1 * 2**attempt)
         raise AssertionError("the last attempt returns or raises")
@@ -103,11 +115,21 @@ class RegistryClient:
                 return error.code, _json(error.read(MAX_ANSWER_BYTES + 1))
 
 
+def _advice(error: Exception) -> str:
+    cause = getattr(error, "reason", None)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return "; correct SCHEMA_REGISTRY_SSL_CA_FILE, or the host in the address"
+    return ""
+
+
 def _why(error: HTTPError) -> str:
     location = error.headers.get("Location")
     if location:
         return f"redirects to {location}: set SCHEMA_REGISTRY_URL to that address"
-    return f"expected status 200, got {error.code} {error.reason}"
+    advice = ""
+    if error.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        advice = "; correct SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD"
+    return f"expected status 200, got {error.code} {error.reason}{advice}"
 
 
 def _json(content: bytes) -> dict[str, Any]:
@@ -126,7 +148,7 @@ def _json(content: bytes) -> dict[str, Any]:
     return answer
 
 
-def _split(url: str) -> tuple[str, dict[str, str]]:
+def _split(url: str, given: str) -> tuple[str, dict[str, str]]:
     """Return the address without credentials, and the header that carries them."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -136,7 +158,13 @@ def _split(url: str) -> tuple[str, dict[str, str]]:
         )
     user, _, host = parts.netloc.rpartition("@")
     base = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
+    if user and given:
+        raise ValueError(
+            "SCHEMA_REGISTRY_URL names a user, and SCHEMA_REGISTRY_USERNAME is set "
+            "too: expected one of them"
+        )
+    user = unquote(user) or given
     if not user:
         return base, {}
-    token = base64.b64encode(unquote(user).encode()).decode()
+    token = base64.b64encode(user.encode()).decode()
     return base, {"Authorization": f"Basic {token}"}

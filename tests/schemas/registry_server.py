@@ -6,6 +6,7 @@ registry because none can be installed where these tests run.
 """
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,7 +76,7 @@ def canonical(schema: str) -> str:
 
 
 @contextmanager
-def serve() -> Iterator[Registry]:
+def serve(tls: ssl.SSLContext | None = None) -> Iterator[Registry]:
     """Serve a new registry on loopback."""
     registry = Registry()
 
@@ -105,6 +106,9 @@ def serve() -> Iterator[Registry]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     registry.url = f"http://127.0.0.1:{server.server_port}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        registry.url = registry.url.replace("http", "https")
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
