@@ -60,7 +60,7 @@ class Columns:
     def without(self, rows: Sequence[int]) -> "Columns":
         """Return the columns but for some rows."""
         kept = np.ones(len(self), np.bool_)
-        kept[rows] = False
+        kept[np.asarray(rows, np.int64)] = False  # a tuple would index many axes
         starts = np.concatenate([[0], np.cumsum(kept)])
         return replace(
             self,
