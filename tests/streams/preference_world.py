@@ -65,9 +65,7 @@ class World:
                     kind=self.rng.choice(("view", "click", "impression", "dismiss")),
                     occurred_at=now_ms() - self.rng.randrange(48 * HOUR),
                     surface=self.rng.choice(("search", "device", None)),
-                    category=self.rng.choice(
-                        (*deployed().categories[:5], None, "unknown")
-                    ),
+                    category=self.rng.choice((*deployed().categories[:5], None)),
                     consent=True,
                 )
             )
