@@ -22,7 +22,7 @@ def test_hostile_inputs_never_leave_their_buffers():
     assert counts["inputs"] > 10_000
     reached = (
         *("admitted", "written", "erased", "requests", "feedback", "strings"),
-        *("design entries", "messages", "bodies", "digests", "scores", "best designs"),
+        *("design entries", "messages", "bodies", "scores", "best designs"),
     )
     assert min(counts[name] for name in reached) > 100
     assert min(counts["snapshots"], counts["changelogs refused"]) > 0
