@@ -51,6 +51,16 @@ def test_the_stage_refuses_it_and_folds_the_rest(kernels):
 
 
 @WAYS
+def test_several_in_one_batch_are_letters_each(kernels):
+    events = list(era.happened())[:12]
+    for offset in (2, 5, 6):
+        events[offset] = replace(events[offset], category="runing")
+    taken = Intake(era.stage_of(kernels), WIRE).take(batch(events), {}, era.NOW + 1_000)
+    assert [letter.offset for letter in taken.rejected] == [2, 5, 6]
+    assert taken.n_records == 9
+
+
+@WAYS
 def test_events_without_a_category_are_taken(kernels):
     events = [replace(one, category=None) for one in list(era.happened())[:4]]
     taken = Intake(era.stage_of(kernels), WIRE).take(batch(events), {}, era.NOW + 1_000)

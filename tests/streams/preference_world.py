@@ -65,7 +65,9 @@ class World:
                     kind=self.rng.choice(("view", "click", "impression", "dismiss")),
                     occurred_at=now_ms() - self.rng.randrange(48 * HOUR),
                     surface=self.rng.choice(("search", "device", None)),
-                    category=self.rng.choice((*deployed().categories[:5], None)),
+                    category=self.rng.choice(
+                        (*deployed().categories[:5], None, "unknown")
+                    ),
                     consent=True,
                 )
             )
@@ -185,7 +187,10 @@ def now_ms():
 
 
 async def admitted(world):
-    """Events that the log holds for whoever reads it, by another client than ours."""
+    """Events that the log holds for whoever reads it, by another client than ours.
+
+    Those of an unknown category are added to the poison: they are dead letters too.
+    """
     consumer = AIOKafkaConsumer(
         bootstrap_servers=world.bootstrap,
         isolation_level="read_committed",
@@ -214,9 +219,13 @@ def world_record(world):
 
     def record(one):
         try:
-            return admit(BEHAVIOR, codec, one.key, one.value or b"", now)
+            event = admit(BEHAVIOR, codec, one.key, one.value or b"", now)
         except AvroError:
             return None
+        if event.category in (None, *deployed().categories):
+            return event
+        world.poison[one.partition, one.offset] = one.key, one.value
+        return None
 
     return record
 
