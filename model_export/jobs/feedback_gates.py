@@ -22,6 +22,10 @@ _N_POOLS = 4
 _ROWS = 512
 """Impressions scored at once."""
 
+MIN_CLICKERS = 30
+"""People who clicked, below which a gate is unsure: with fewer, the normal interval is
+too narrow, and a model equal to the champion failed or passed far too often."""
+
 
 def held_out(served: Served, feedback: FeedbackArrays, base_rate: float) -> Verdict:
     """Judge the critic's log-loss on held-out people against the base rate.
@@ -45,6 +49,7 @@ def held_out(served: Served, feedback: FeedbackArrays, base_rate: float) -> Verd
         estimate,
         f"log-loss gained over the base rate on {len(feedback)} impressions, "
         f"{int(feedback.clicked.sum())} clicks of held-out people",
+        _n_clickers(feedback),
     )
 
 
@@ -82,17 +87,30 @@ def off_policy_value(
         "doubly robust click rate of the candidate's pick less the champion's, on "
         f"{len(control)} control impressions, {int(control.clicked.sum())} clicks of "
         "held-out people",
+        _n_clickers(control),
     )
 
 
-def verdict(gate: str, estimate: Estimate, detail: str) -> Verdict:
-    """Return pass above zero, fail below, unsure when the interval includes it."""
-    result: GateResult = "unsure"
-    if estimate.low > 0.0:
-        result = "pass"
-    elif estimate.high < 0.0 or not np.isfinite(estimate.value):
-        result = "fail"
+def verdict(gate: str, estimate: Estimate, detail: str, n_clickers: int) -> Verdict:
+    """Return pass above zero, fail below, unsure when the interval includes it.
+
+    Also unsure when too few people clicked for the interval to mean anything.
+
+    Args:
+        gate: its name.
+        estimate: of what is judged; a value that is no number fails.
+        detail: what the estimate is of.
+        n_clickers: people who clicked among those that it rests on.
+    """
     bounded = bool(np.isfinite([estimate.low, estimate.high]).all())
+    judged = bounded and n_clickers >= MIN_CLICKERS
+    result: GateResult = "unsure"
+    if not np.isfinite(estimate.value) or (judged and estimate.high < 0.0):
+        result = "fail"
+    elif judged and estimate.low > 0.0:
+        result = "pass"
+    if not judged:
+        detail += f": {n_clickers} people clicked, a verdict needs {MIN_CLICKERS}"
     return Verdict(
         gate=gate,
         result=result,
@@ -100,8 +118,14 @@ def verdict(gate: str, estimate: Estimate, detail: str) -> Verdict:
         threshold=0.0,
         low=estimate.low if bounded else None,
         high=estimate.high if bounded else None,
-        detail=detail if bounded else f"{detail}: too few for an interval",
+        detail=detail,
     )
+
+
+def _n_clickers(feedback: FeedbackArrays) -> int:
+    """Return how many people clicked: clicks of one person are not independent."""
+    pairs = zip(feedback.users, feedback.clicked, strict=True)
+    return len({user for user, clicked in pairs if clicked > 0})
 
 
 def _values(

@@ -57,7 +57,7 @@ FAST_FORWARD = {
 AUDIENCE = AudienceConfig(
     people=PeopleConfig(n_people=3_000, seed=SEED, random_ctr=0.12),
     visit=VisitConfig(ads=(4, 9), pause_s=(0.4, 1.2)),
-    requests_per_s=250.0,
+    requests_per_s=100.0,  # two cores are busy at 130: a fine-tune job would starve
     concurrency=250,
     seed=SEED,
 )
@@ -66,7 +66,7 @@ AUDIENCE = AudienceConfig(
 N_SWAPS = 2
 AUDIENCE_LIMIT_S = 125.0
 AUDIENCE_LEAST_S = 100.0
-FIRST_SWAP_LIMIT_S = 170.0
+FIRST_SWAP_LIMIT_S = 240.0
 """On a slow machine the audience stays for the first swap, at most so long."""
 SETTLE_LIMIT_S = 25.0
 STILL_S = 2.5

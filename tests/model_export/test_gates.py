@@ -96,8 +96,40 @@ def test_a_generator_that_breaks_rules_is_refused(models, travel):
     [(0.1, 0.3, "pass"), (-0.1, 0.3, "unsure"), (-0.3, -0.1, "fail")],
 )
 def test_only_an_interval_below_zero_is_a_failure(low, high, result):
-    verdict = feedback_gates.verdict("g", Estimate((low + high) / 2, low, high, 9), "")
+    estimate = Estimate((low + high) / 2, low, high, 99)
+    verdict = feedback_gates.verdict("g", estimate, "", feedback_gates.MIN_CLICKERS)
     assert verdict.result == result
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.1, 0.3), (-0.3, -0.1)])
+def test_a_gate_is_unsure_when_too_few_people_clicked(low, high):
+    few = feedback_gates.MIN_CLICKERS - 1
+    estimate = Estimate((low + high) / 2, low, high, 99)
+    verdict = feedback_gates.verdict("g", estimate, "", few)
+    assert verdict.result == "unsure"
+    assert "29 people clicked, a verdict needs 30" in verdict.detail
+
+
+def test_a_value_that_is_no_number_fails_however_few_people_clicked():
+    estimate = Estimate(float("nan"), -np.inf, np.inf, 2)
+    assert feedback_gates.verdict("g", estimate, "", 0).result == "fail"
+
+
+def test_equal_models_on_few_impressions_are_seldom_judged(models, travel):
+    """A model that learnt from 300 rows against the one before: 40 rows decide nothing."""
+    model = models["vae"]
+    taught = dataset.from_feedback(feedback(travel, 300, seed=1), travel)
+    one = Served(onnx_export.export(model))
+    critic_state = model.critic_state.after(taught.labelled, travel)
+    other = Served(onnx_export.export(replace(model, critic_state=critic_state)))
+    few = [
+        dataset.from_feedback(feedback(travel, 40, seed=s), travel) for s in range(9)
+    ]
+    found = [
+        feedback_gates.off_policy_value(other, one, travel, judged, seed=0).result
+        for judged in few
+    ]
+    assert found == ["unsure"] * len(few)
 
 
 def test_without_feedback_nobody_can_be_sure(models, travel):
