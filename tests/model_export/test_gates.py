@@ -116,7 +116,7 @@ def test_a_value_that_is_no_number_fails_however_few_people_clicked():
 
 
 def test_equal_models_on_few_impressions_are_seldom_judged(models, travel):
-    """A model that learnt from 300 rows against the one before: 40 rows decide nothing."""
+    """A model taught on 300 rows against the one before: 40 rows decide nothing."""
     model = models["vae"]
     taught = dataset.from_feedback(feedback(travel, 300, seed=1), travel)
     one = Served(onnx_export.export(model))
