@@ -9,7 +9,8 @@ from typing import Any
 
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.conn import create_conn
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, SaslAuthenticationFailed
+from aiokafka.protocol.admin import ApiVersionRequest
 
 from streams.errors import ConfigurationError
 from streams.kafka.loop_thread import run_apart
@@ -143,7 +144,21 @@ async def open_connection(
         OSError, TimeoutError, aiokafka.errors.KafkaError: there is none.
     """
     arguments = {"client_id": CLIENT_ID, **connection.security}
-    return await create_conn(host, port, request_timeout_ms=timeout_ms, **arguments)
+    opened = await create_conn(host, port, request_timeout_ms=timeout_ms, **arguments)
+    if connection.security.get("sasl_mechanism") == "OAUTHBEARER":
+        await _token_was_accepted(opened)
+    return opened
+
+
+async def _token_was_accepted(opened: Any) -> None:
+    """Ask for anything: a broker that refused the token refuses that.
+
+    It says so in the exchange (RFC 7628, 3.2.2), which aiokafka takes for success.
+    """
+    answer = await opened.send(ApiVersionRequest())
+    if answer.error_code:
+        opened.close()
+        raise SaslAuthenticationFailed("the broker refused the token")
 
 
 class _TokenFile(AbstractTokenProvider):  # type: ignore[misc]  # untyped package

@@ -91,11 +91,14 @@ def _about_identity(
             f"{security.get('sasl_mechanism')}, came: {error}; correct it"
         )
     if isinstance(error, SaslAuthenticationFailed):
-        user = security.get("sasl_plain_username", "this client's token")
+        user = security.get("sasl_plain_username")
+        to_correct = "KAFKA_SASL_USERNAME or KAFKA_SASL_PASSWORD"
+        if user is None:
+            to_correct = "the token in KAFKA_SASL_OAUTHBEARER_TOKEN_FILE"
         return (
-            f"{where} does not let {user} in by {security.get('sasl_mechanism')}: "
-            f"expected credentials that it knows, came: {error}; correct "
-            "KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD or the token"
+            f"{where} does not let {user or 'this client'} in by "
+            f"{security.get('sasl_mechanism')}: expected credentials that it knows, "
+            f"came: {error}; correct {to_correct}"
         )
     return None
 

@@ -1,6 +1,8 @@
 """Adloom's clients on an Apache Kafka with TLS, SCRAM, client certificates and ACLs."""
 
+import base64
 import gc
+import json
 import os
 import re
 import signal
@@ -54,7 +56,16 @@ def options(certificates, ports):
         (certificates / "server.key").read_text()
         + (certificates / "server.pem").read_text()
     )
-    login = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+    modules = "org.apache.kafka.common.security"
+    scram_login = f"{modules}.scram.ScramLoginModule required;"
+    plain_login = (
+        f'{modules}.plain.PlainLoginModule required user_adloom="adloom-pass";'
+    )
+    # Kafka's own validator of unsigned tokens: for tests, says its documentation.
+    token_login = (
+        f"{modules}.oauthbearer.OAuthBearerLoginModule required "
+        'unsecuredLoginStringClaim_sub="broker";'
+    )
     values = {
         "listeners": f"PLAINTEXT://127.0.0.1:{ports[PLAIN_PORT]},"
         f"SCRAM://127.0.0.1:{ports[SCRAM_PORT]},"
@@ -68,8 +79,12 @@ def options(certificates, ports):
         "ssl.truststore.type": "PEM",
         "ssl.truststore.location": certificates / "ca.pem",
         "listener.name.mutual.ssl.client.auth": "required",
-        "listener.name.scram.sasl.enabled.mechanisms": "SCRAM-SHA-512",
-        "listener.name.scram.scram-sha-512.sasl.jaas.config": login,
+        "listener.name.scram.sasl.enabled.mechanisms": "SCRAM-SHA-512,SCRAM-SHA-256,"
+        "PLAIN,OAUTHBEARER",
+        "listener.name.scram.scram-sha-512.sasl.jaas.config": scram_login,
+        "listener.name.scram.scram-sha-256.sasl.jaas.config": scram_login,
+        "listener.name.scram.plain.sasl.jaas.config": plain_login,
+        "listener.name.scram.oauthbearer.sasl.jaas.config": token_login,
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer"
         ".StandardAuthorizer",
         "super.users": "User:ANONYMOUS",
@@ -113,14 +128,17 @@ def let_in(bootstrap):
         from kafka import admin  # noqa: PLC0415 - its import warns
 
     client = admin.KafkaAdminClient(bootstrap_servers=bootstrap)
-    client.alter_user_scram_credentials(
-        [
-            admin.UserScramCredentialUpsertion(
-                user, admin.ScramMechanism.SCRAM_SHA_512, f"{user}-pass"
-            )
-            for user in ("adloom", "stranger")
-        ]
+    mechanisms = (
+        admin.ScramMechanism.SCRAM_SHA_256,
+        admin.ScramMechanism.SCRAM_SHA_512,
     )
+    for mechanism in mechanisms:  # a request may name a user once
+        client.alter_user_scram_credentials(
+            [
+                admin.UserScramCredentialUpsertion(user, mechanism, f"{user}-pass")
+                for user in ("adloom", "stranger")
+            ]
+        )
     kinds = ((admin.ResourceType.TOPIC, "*"), (admin.ResourceType.GROUP, "*"))
     everywhere = (*kinds, (admin.ResourceType.CLUSTER, "kafka-cluster"))
     client.create_acls(
@@ -168,6 +186,14 @@ def variables(secured, certificates, tmp_path):
             "KAFKA_SSL_KEY_FILE": str(certificates / "client.key"),
         },
     }
+    ways |= {
+        "scram 256": ways["scram"] | {"KAFKA_SASL_MECHANISM": "SCRAM-SHA-256"},
+        "plain": ways["scram"] | {"KAFKA_SASL_MECHANISM": "PLAIN"},
+        "token": token_way(ways["scram"], tmp_path, expires_at=now_ms() / 1000 + 3600),
+    }
+    ways["plain, wrong password"] = ways["plain"] | {"KAFKA_SASL_PASSWORD": "guessed"}
+    del ways["plain, wrong password"]["KAFKA_SASL_PASSWORD_FILE"]
+    ways["token of yesterday"] = token_way(ways["scram"], tmp_path, expires_at=1.0)
     ways["wrong password"] = ways["scram"] | {"KAFKA_SASL_PASSWORD": "guessed"}
     del ways["wrong password"]["KAFKA_SASL_PASSWORD_FILE"]
     ways["untrusted"] = ways["scram"] | {
@@ -183,6 +209,24 @@ def variables(secured, certificates, tmp_path):
         "KAFKA_SASL_PASSWORD": "stranger-pass",
     }
     return ways
+
+
+def token_way(scram, folder, expires_at):
+    """Return the environment of a client with an unsigned token of its own file."""
+
+    def part(claims):
+        encoded = base64.urlsafe_b64encode(json.dumps(claims).encode())
+        return encoded.decode().rstrip("=")
+
+    claims = {"sub": "adloom", "iat": expires_at - 3600, "exp": expires_at}
+    file = folder / f"token-{expires_at:.0f}"
+    file.write_text(f"{part({'alg': 'none'})}.{part(claims)}.\n")
+    way = {name: scram[name] for name in scram if "USER" not in name}
+    del way["KAFKA_SASL_PASSWORD_FILE"]
+    return way | {
+        "KAFKA_SASL_MECHANISM": "OAUTHBEARER",
+        "KAFKA_SASL_OAUTHBEARER_TOKEN_FILE": str(file),
+    }
 
 
 @pytest.fixture
@@ -201,7 +245,7 @@ def loaded(variables, monkeypatch, tmp_path, topic_prefix):
     return load
 
 
-@pytest.mark.parametrize("way", ["scram", "mutual"])
+@pytest.mark.parametrize("way", ["scram", "scram 256", "plain", "token", "mutual"])
 def test_topics_records_and_groups_go_through(loaded, way, topic_prefix):
     known = loaded(way)
     connection = checked_connection(known)
@@ -246,6 +290,8 @@ def reader_tp(read):
     ("way", "said"),
     [
         ("wrong password", "does not let adloom in by SCRAM-SHA-512.*PASSWORD"),
+        ("plain, wrong password", "does not let adloom in by PLAIN.*PASSWORD"),
+        ("token of yesterday", "does not let .* in by OAUTHBEARER.*TOKEN_FILE"),
         ("untrusted", "is not trusted: expected a certificate.*KAFKA_SSL_CA_FILE"),
         ("no certificate", "KAFKA_SSL_CERT_FILE"),
     ],
