@@ -89,6 +89,8 @@ def test_requests_remember_tastes_and_placements_by_name(tmp_path, way):
     assert before["u0"]["places"]["video-end"] == {"coffee": 9.0, "tea": 3.0}
     for change in (v.grown(), v.reordered(), v.with_a_surface(), None):
         assert people("read", change) == before
+    assert people("read", v.without_devices()) == before
+    assert people("write", v.without_devices()) == before
     lost = people("read", v.without("tea", 'tea = "wine"'))
     assert lost["u0"]["vector"] == {"coffee": 9.0, "wine": 3.0}
     grown = people("write", v.grown())

@@ -73,3 +73,23 @@ def with_a_surface(before=TEXT):
     text = text[:at] + kiosk + text[at:]
     at = text.index("[[group]]")
     return text[:at] + placed + text[at:]
+
+
+def with_placements_first(n):
+    """Places in the feed before all others: the column of each of these moves."""
+    added = "".join(
+        f'[[placement]]\nid = "feed-{number}"\nsurface = "social"\n\n'
+        for number in range(n)
+    )
+    at = TEXT.index("[[placement]]")
+    return TEXT[:at] + added + TEXT[at:]
+
+
+def without_devices():
+    """One surface less, and its placement: three places to show something."""
+    text = TEXT.replace(', "device"]', "]")
+    for table, name in (("surface", "device"), ("placement", "speaker")):
+        pattern = rf'\[\[{table}\]\]\nid = "{name}"\n.*?(?=\n[\[#])'
+        text, n = re.subn(pattern, "", text, flags=re.DOTALL)
+        assert n == 1
+    return text

@@ -31,7 +31,7 @@ cdef extern from *:
 cdef enum:
     LENGTH_BITS = 24
     LENGTH_MASK = 0xFFFFFF
-    N_PLACES = 4
+    N_PLACES = 8
     BLOCK = 32
     VERSION = 1
     MARKED_VERSION = 2
@@ -60,6 +60,9 @@ cdef int64_t NULL_VALUE = <int64_t>(<uint64_t>1 << 63)
 cdef double MARGIN = 1e-4
 
 MOST_PLACES = N_PLACES
+
+# The vocabulary's own; a spot beyond these stands for no placement.
+cdef int n_known_places = min(N_PLACES, len(PLACES))
 
 cdef inline int64_t number_in(uint64_t slot) noexcept nogil:
     """Return the row number in a slot of the key index."""

@@ -125,7 +125,7 @@ cdef int take_row(VectorPool pool, Row* row, const uint8_t* p, const uint8_t* en
             raise ValueError("a person's row is cut off")
         memcpy(&entry, p, sizeof(Entry))
         p += sizeof(Entry)
-        if entry.placement >= N_PLACES or entry.snapshot > SAME:
+        if entry.placement >= n_known_places or entry.snapshot > SAME:
             raise ValueError(f"a person's row with placement {entry.placement}, snapshot {entry.snapshot}: another release wrote it")
         place = &row.places[entry.placement]
         place.used = 1

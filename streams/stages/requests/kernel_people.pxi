@@ -99,7 +99,7 @@ cdef class People:
             return None
         row = self.row(number)
         places = {}
-        for i in range(N_PLACES):
+        for i in range(n_known_places):
             spot = &row.places[i]
             if spot.used:
                 places[PLACES[i]] = Place(spot.n_requests, spot.requested_at, spot.unclicked, self.pool.read(spot.snapshot))
@@ -139,7 +139,7 @@ cdef class People:
     cdef int store_places(self, Row* row, dict places) except -1:
         cdef Spot* spot
         cdef int i
-        for i in range(N_PLACES):
+        for i in range(n_known_places):
             place = places.get(PLACES[i])
             if place is not None:
                 spot = &row.places[i]

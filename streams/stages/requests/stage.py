@@ -22,12 +22,9 @@ at a time. Without one, every record comes by `step`.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from schemas.records import (
-    CreativeRequest,
-    Feedback,
-    Preference,
-    Record,
-)
+import structlog
+
+from schemas.records import CreativeRequest, Feedback, Preference, Record
 from schemas.vocabulary import deployed
 from streams.columns.changelog import sized, varint
 from streams.columns.columns import Columns
@@ -53,6 +50,8 @@ from streams.stages.requests.reference import PeopleByName
 from streams.stages.requests.table import PeopleTable
 
 __all__ = ["ENOUGH_WEIGHT", "Requests"]
+
+LOG = structlog.get_logger(__name__)
 
 KERNEL = built("streams.stages.requests.kernel")
 
@@ -100,11 +99,17 @@ class Requests:
         frame: bytes | None = None,
         use_compiled: bool = True,
     ) -> None:
-        self.use_compiled = (
-            use_compiled
-            and KERNEL is not None
-            and len(deployed().placements) <= KERNEL.MOST_PLACES
-        )
+        self.use_compiled = use_compiled and KERNEL is not None
+        n_placements = len(deployed().placements)
+        if use_compiled and KERNEL and n_placements > KERNEL.MOST_PLACES:
+            self.use_compiled = False
+            LOG.warning(
+                "the reference in Python instead of the compiled kernel, which keeps "
+                "fewer placements than the vocabulary has",
+                stage=STAGE.name,
+                placements=n_placements,
+                most=KERNEL.MOST_PLACES,
+            )
         self.columnar = COLUMNS if self.use_compiled else {}
         self._rules = NeedRules(
             shift=settings.shift,
