@@ -6,6 +6,7 @@ import pytest
 from schemas import vocabulary
 from schemas.vocabulary import deployed, parse
 from streams.columns.vocabulary import translated_record
+from streams.kafka.connection import Connection
 from streams.kafka.topic_admin import create_topics
 from streams.settings import KafkaSettings
 from tests.house import vocabularies as v
@@ -37,7 +38,8 @@ async def test_grown_and_reordered_under_running_workers(
     known,  # noqa: ARG001 - set up
 ):
     create_topics(
-        broker, KafkaSettings(topic_prefix=topic_prefix, partitions=N_PARTITIONS)
+        Connection(broker),
+        KafkaSettings(topic_prefix=topic_prefix, partitions=N_PARTITIONS),
     )
     settings = {
         "ADLOOM_PREFERENCES__SNAPSHOT_S": "0.5",
