@@ -1,6 +1,6 @@
 """Rows of a run <-> benchmarks/results/<machine>/<date>.json: what the docs may cite.
 
-A measured row takes the place of an earlier one of the same name.
+A measured row takes the place of an earlier one of the same name and day.
 """
 
 import json
@@ -70,6 +70,8 @@ def write(
 def newest(machine: str, results: Path = RESULTS) -> dict[str, Artefact]:
     """Return the newest row of each name, with its date and source.
 
+    A row that was measured on an earlier day too has that day's under `before`.
+
     Args:
         machine: name of a folder.
         results: folder of all machines.
@@ -85,7 +87,27 @@ def newest(machine: str, results: Path = RESULTS) -> dict[str, Artefact]:
         said = json.loads(file.read_text("utf-8"))
         shared = {"date": file.stem[:10]}
         shared |= {name: said[name] for name in said.keys() - {"rows"}}
-        found |= {key_of(row): shared | row for row in said["rows"]}
+        for row in said["rows"]:
+            key = key_of(row)
+            found[key] = shared | row | {"before": found.get(key)}
+    return found
+
+
+def table(page: str, name: str, results: Path = RESULTS) -> dict[str, Any]:
+    """Return a table that was typed off the output of commands.
+
+    It stands for figures of before artefacts were kept: `head` and `rows` of cells.
+
+    Args:
+        page: the page's name without its ending.
+        name: of the table in that page.
+        results: folder of all artefacts.
+
+    Raises:
+        FileNotFoundError, KeyError: there is none.
+    """
+    said = json.loads((results / "tables" / f"{page}.json").read_text("utf-8"))
+    found: dict[str, Any] = said["tables"][name]
     return found
 
 
