@@ -21,9 +21,9 @@ from schemas.lock import LockedIds
 from schemas.records import Behavior
 from streams.columns.batches import partitioned
 from streams.columns.decoder import Decoder
-from streams.columns.encoded import Encoded
 from streams.columns.payload import Payload
 from streams.engine.checkpoints import sections_of
+from streams.engine.stage import Output
 from streams.settings import AttributionSettings
 from streams.stages.attribution.stage import Attribution
 
@@ -93,7 +93,7 @@ def _joined(made: Dataset) -> Joined:
     return result
 
 
-def _sent(out: list[Encoded], n_partitions: int) -> int:
+def _sent(out: list[Output], n_partitions: int) -> int:
     batches = partitioned(out, n_partitions)
     return sum(n for sections in batches.values() for _, n in sections)
 

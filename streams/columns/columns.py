@@ -75,28 +75,6 @@ class Columns:
         column: Ints = self.slots[self.names.index(name)]
         return column
 
-    def doubles(self, name: str) -> npt.NDArray[np.float64]:
-        """Return a column of doubles [n]; NaN is null."""
-        bits = self.slot(name)
-        values = bits.view(np.float64).copy()
-        values[bits == NULL] = np.nan
-        return values
-
-    def raw(self, column: Ints) -> list[bytes | None]:
-        """Return what the spans of a column [n] point at."""
-        found: list[bytes | None] = []
-        for index, payload in enumerate(self.payloads):
-            rows = slice(self.row_starts[index], self.row_starts[index + 1])
-            found += [cut(payload, span) for span in column[rows].tolist()]
-        return found
-
-    def texts(self, name: str) -> list[str | None]:
-        """Return a column of strings [n]."""
-        return [
-            None if value is None else value.decode()
-            for value in self.raw(self.slot(name))
-        ]
-
     def odd_records(self) -> list[tuple[int, bytes | None, bytes | None]]:
         """Return (offset, key, value) of the records that are not in the columns."""
         return [

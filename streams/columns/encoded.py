@@ -37,16 +37,3 @@ class Encoded:
                 content[start : start + (key & LENGTH_MASK)],
                 content[at : at + (value & LENGTH_MASK)],
             )
-
-
-def encoded(record: type[Record], messages: list[tuple[bytes, bytes]]) -> Encoded:
-    """Return (key, value) pairs as one block.
-
-    >>> list(encoded(Record, [(b"u1", b"a"), (b"u2", b"bc")]).pairs())
-    [(b'u1', b'a'), (b'u2', b'bc')]
-    """
-    parts = [part for message in messages for part in message]
-    lengths = np.array([len(part) for part in parts], np.int64)
-    starts = np.cumsum(lengths) - lengths
-    spans = starts << LENGTH_BITS | lengths
-    return Encoded(record, b"".join(parts), spans[0::2].copy(), spans[1::2].copy())

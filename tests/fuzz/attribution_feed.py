@@ -10,7 +10,7 @@ from streams.columns.decoder import Decoder
 from streams.columns.payload import Payload
 from streams.engine.stage import Incoming, StateRow
 from streams.settings import AttributionSettings
-from streams.stages.attribution.stage import Attribution
+from streams.stages.attribution.stage import FOLDED, Attribution
 from tests.fuzz.sections import Sections
 from tests.streams.creative_records import a_creative
 from tests.streams.hostile_records import NOW, behavior, mutated
@@ -20,14 +20,12 @@ _NAMES = tuple(f"i{number}" for number in range(40))
 
 
 class AttributionFeed:
-    """Feeds `_impressions`."""
+    """Feeds attribution's kernel."""
 
     def __init__(self, rng: random.Random, counts: Counter[str]) -> None:
         self._rng, self._counts = rng, counts
         self._ids = LockedIds()
-        self._decoder = Decoder(
-            Behavior, self._ids, Attribution.columnar[Behavior], "user_id"
-        )
+        self._decoder = Decoder(Behavior, self._ids, FOLDED, "user_id")
         self._behaviors = Sections(Behavior, _recent, rng, n_spoilt=20)
         self._creative = a_creative()
         self._stage = Attribution(_WINDOWS, self._ids)

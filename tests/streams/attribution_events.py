@@ -9,7 +9,7 @@ from streams.columns.batches import records_section
 from streams.columns.decoder import Decoder
 from streams.columns.payload import Payload
 from streams.engine.stage import Incoming, Outgoing
-from streams.stages.attribution.stage import Attribution
+from streams.stages.attribution.stage import FOLDED, Attribution
 
 SECOND = 1_000
 CLICK, CORRECTION = 10 * SECOND, 100 * SECOND
@@ -19,7 +19,7 @@ PERSON = "Mozilla/5.0 (X11; Linux x86_64; rv:137.0) Gecko/20100101 Firefox/137.0
 IDS = LockedIds()
 BEHAVIOR = Codec(Behavior, IDS)
 FEEDBACK = Codec(Feedback, IDS)
-DECODER = Decoder(Behavior, IDS, wanted=Attribution.columnar[Behavior], key="user_id")
+DECODER = Decoder(Behavior, IDS, wanted=FOLDED, key="user_id")
 
 
 def columns(events):
@@ -42,12 +42,17 @@ def columns(events):
 
 
 def outgoing(blocks, *, decode=False):
-    """Return encoded feedback as single records."""
-    return [
-        Outgoing(block.record, key.decode(), FEEDBACK.decode(one) if decode else one)
-        for block in blocks
-        for key, one in block.pairs()
-    ]
+    """Return feedback as single records, decoded or encoded."""
+    out = []
+    for block in blocks:
+        if isinstance(block, Outgoing):
+            value = block.value if decode else FEEDBACK.encode(block.value)
+            out.append(Outgoing(block.record, block.key, value))
+            continue
+        for key, one in block.pairs():
+            value = FEEDBACK.decode(one) if decode else one
+            out.append(Outgoing(block.record, key.decode(), value))
+    return out
 
 
 class SingleRecords(Attribution):

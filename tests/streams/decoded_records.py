@@ -81,11 +81,19 @@ def rebuilt(record, columns):
     found = {}
     for field in fields(record):
         column = columns.slot(field.name)
-        raw = iter(columns.raw(column)) if is_spanned(field.type) else iter(column)
+        raw = spanned(columns, column) if is_spanned(field.type) else iter(column)
         found[field.name] = [value(field, one) for one in raw]
     rows = zip(*found.values(), strict=True)
     made = [record(**dict(zip(found, row, strict=True))) for row in rows]
     return list(zip(columns.offsets.tolist(), made, strict=True))
+
+
+def spanned(columns, column):
+    """Yield what the spans of a column [n] point at."""
+    for index, payload in enumerate(columns.payloads):
+        rows = slice(columns.row_starts[index], columns.row_starts[index + 1])
+        for span in column[rows].tolist():
+            yield cut(payload, span)
 
 
 def is_spanned(kind):

@@ -10,8 +10,7 @@ from schemas.records import (
 )
 from streams.engine.stage import Incoming, StateRow
 from streams.settings import AttributionSettings
-from streams.stages.attribution import compiled
-from streams.stages.attribution.click_cap import MAX_CLICKS_PER_HOUR
+from streams.stages.attribution.join import MAX_CLICKS_PER_HOUR
 from streams.stages.attribution.stage import MAX_REACTIONS
 from tests.good_records import good, good_receipt
 from tests.streams.attribution_events import DecodedRecords
@@ -22,17 +21,6 @@ SETTINGS = AttributionSettings(click_window_s=10, correction_window_s=100)
 NOW = 500_000 * 3_600 * SECOND  # on the hour
 GONE = NOW + 10 * CORRECTION
 PERSON = "Mozilla/5.0 (X11; Linux x86_64; rv:137.0) Gecko/20100101 Firefox/137.0"
-
-
-@pytest.fixture(scope="module", params=["compiled", "python"], autouse=True)
-def _table(request):
-    """Run every test with both tables of impressions."""
-    if request.param == "compiled" and compiled.IMPRESSIONS is None:
-        pytest.skip("the compiled modules are not built")
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "python":
-            patch.setattr(compiled, "IMPRESSIONS", None)
-        yield
 
 
 def impression(name="i1", at=NOW, user="u1", **fields):

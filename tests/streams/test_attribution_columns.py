@@ -1,4 +1,4 @@
-"""Attribution by columns means what it means record by record, on every path."""
+"""Attribution's kernel, in columns and in records, means what its reference means."""
 
 from dataclasses import replace
 
@@ -9,7 +9,6 @@ from schemas.records import Behavior, Creative
 from streams.demo.replay import bundled_log, replay_events
 from streams.engine.stage import ColumnarStage, Incoming, StateRow
 from streams.settings import AttributionSettings
-from streams.stages.attribution import compiled
 from streams.stages.attribution.impression import unpacked
 from streams.stages.attribution.stage import Attribution
 from tests.streams.attribution_events import (
@@ -25,25 +24,21 @@ from tests.streams.attribution_events import (
     incoming,
 )
 from tests.streams.creative_records import a_creative
+from tests.streams.kernels import needs_kernels
+
+pytestmark = needs_kernels
 
 SETTINGS = AttributionSettings(click_window_s=10, correction_window_s=100)
 GONE = NOW + 10 * CORRECTION
 HEAD_BYTES = 17
 
-needs_compiled = pytest.mark.skipif(
-    compiled.IMPRESSIONS is None, reason="the compiled modules are not built"
-)
+
+def new_stage():
+    return SingleRecords(SETTINGS, IDS)
 
 
-@pytest.fixture(scope="module", params=["compiled", "python"])
-def use_compiled(request):
-    if request.param == "compiled" and compiled.IMPRESSIONS is None:
-        pytest.skip("the compiled modules are not built")
-    return request.param == "compiled"
-
-
-def stage_of(use_compiled):
-    return SingleRecords(SETTINGS, IDS, use_compiled=use_compiled)
+def reference():
+    return SingleRecords(SETTINGS, IDS, use_compiled=False)
 
 
 def a_known_creative(name):
@@ -69,15 +64,21 @@ def state_of(log):
     for number in sorted(segments):
         for one in unpacked(segments[number][HEAD_BYTES:], number):
             shown[one.key] = {
-                name: getattr(one, name)
-                for name in one.__slots__
-                if name not in {"segment", "wall_call", "event_call"}
+                name: getattr(one, name) for name in one.__slots__ if name != "segment"
             }
     return shown, {key: rows[key] for key in rows if not key.startswith("s:")}
 
 
 def test_the_engine_takes_it_for_a_columnar_stage():
-    assert isinstance(Attribution(SETTINGS), ColumnarStage)
+    stage = Attribution(SETTINGS)
+    assert isinstance(stage, ColumnarStage)
+    assert list(stage.columnar) == [Behavior]
+
+
+def test_the_reference_takes_no_columns():
+    assert not reference().columnar
+    with pytest.raises(ValueError, match="Behavior does not come as columns"):
+        reference().fold(Behavior, 0, columns([]), NOW)
 
 
 def test_only_behaviour_comes_as_columns():
@@ -85,26 +86,27 @@ def test_only_behaviour_comes_as_columns():
         Attribution(SETTINGS).fold(Creative, 0, columns([]), NOW)
 
 
-# -- record by record, and by columns -------------------------------------------------
+# -- kernel and reference --------------------------------------------------------------
 
 turns = st.lists(
     st.tuples(
         st.integers(1, 12),
         st.sampled_from([0, 1, 400, CLICK, CORRECTION]),
         st.sampled_from(["nothing", "c1", "c2", "checkpoint", "withdraw"]),
+        st.booleans(),
     ),
     min_size=4,
     max_size=12,
 )
 
 
-def play(stage, events, plan, *, by_columns):
+def play(stage, events, plan):
     """Return the messages and the changelog of a log in batches."""
     sent, log, now, at = [], [], NOW, 0
-    for size, later, extra in plan:
+    for size, later, extra, by_columns in plan:
         batch = events[at : at + size]
         at += size
-        if by_columns:
+        if by_columns and stage.columnar:
             sent += stage.fold(Behavior, 0, columns(batch), now) if batch else []
             sent += stage.tick(now)
         else:
@@ -119,26 +121,12 @@ def play(stage, events, plan, *, by_columns):
     return messages(sent), log + stage.take_dirty(), now
 
 
-@hypothesis_settings(max_examples=80)
+@hypothesis_settings(max_examples=200)
 @given(behaviours(), turns)
-def test_columns_and_records_give_the_same_feedback_and_state(
-    use_compiled, events, plan
-):
-    left, right = stage_of(use_compiled), stage_of(use_compiled)
-    sent, log, _ = play(left, events, plan, by_columns=True)
-    expected, expected_log, _ = play(right, events, plan, by_columns=False)
-    assert sent == expected
-    assert state_of(log) == state_of(expected_log)
-    assert left.counts == right.counts
-
-
-@needs_compiled
-@hypothesis_settings(max_examples=100)
-@given(behaviours(), turns)
-def test_the_compiled_table_equals_the_python_one(events, plan):
-    left, right = stage_of(use_compiled=True), stage_of(use_compiled=False)
-    sent, log, now = play(left, events, plan, by_columns=True)
-    expected, expected_log, _ = play(right, events, plan, by_columns=True)
+def test_the_kernel_equals_the_reference(events, plan):
+    left, right = new_stage(), reference()
+    sent, log, now = play(left, events, plan)
+    expected, expected_log, _ = play(right, events, plan)
     assert sent == expected
     assert state_of(log) == state_of(expected_log)
     assert left.counts == right.counts
@@ -149,10 +137,10 @@ def test_the_compiled_table_equals_the_python_one(events, plan):
 
 @hypothesis_settings(max_examples=60)
 @given(behaviours(), st.lists(st.integers(1, 9), min_size=1, max_size=9))
-def test_where_batches_end_changes_no_outcome(use_compiled, events, sizes):
+def test_where_batches_end_changes_no_outcome(events, sizes):
     ends = []
     for plan in ([len(events)], sizes):
-        stage, sent, rest = stage_of(use_compiled), [], list(events)
+        stage, sent, rest = new_stage(), [], list(events)
         while rest:
             for size in plan:
                 batch, rest = rest[:size], rest[size:]
@@ -168,12 +156,12 @@ def test_where_batches_end_changes_no_outcome(use_compiled, events, sizes):
     assert ends[0] == ends[1]
 
 
-def test_the_open_bandit_log_gives_the_same_feedback_by_columns(use_compiled):
+def test_the_open_bandit_log_gives_the_feedback_of_the_reference():
     events = replay_events(bundled_log(), seed=1)[:3_000]
     newest = max(event.occurred_at for event in events)
     now = newest + SECOND
-    left = SingleRecords(AttributionSettings(), IDS, use_compiled=use_compiled)
-    right = SingleRecords(AttributionSettings(), IDS, use_compiled=use_compiled)
+    left = SingleRecords(AttributionSettings(), IDS)
+    right = SingleRecords(AttributionSettings(), IDS, use_compiled=False)
     sent, expected = [], []
     for start in range(0, len(events), 500):
         batch = events[start : start + 500]
@@ -189,32 +177,33 @@ def test_the_open_bandit_log_gives_the_same_feedback_by_columns(use_compiled):
 # -- the changelog --------------------------------------------------------------------
 
 
-@hypothesis_settings(max_examples=40)
-@given(behaviours(), behaviours(), turns, st.booleans())
+@hypothesis_settings(max_examples=80)
+@given(behaviours(), behaviours(), turns, st.lists(st.booleans(), min_size=3))
 def test_a_restored_stage_goes_on_as_if_nothing_had_happened(
-    use_compiled, events, more, plan, row_by_row
+    events, more, plan, choices
 ):
-    stage = stage_of(use_compiled)
-    _, log, now = play(stage, events, plan, by_columns=True)
+    """Whoever of the two wrote the changelog, and whoever reads it."""
+    is_kernel, row_by_row, *restarts = choices
+    stage = new_stage() if is_kernel else reference()
+    _, log, now = play(stage, events, plan)
     stage.tick(now)
     log += stage.take_dirty()
-    restored = stage_of(use_compiled)
+    restored = new_stage() if restarts[0] else reference()
     for chunk in [[row] for row in log] if row_by_row else [log]:
         restored.restore(chunk)
     assert len(restored) == len(stage)
     assert restored.take_dirty() == []
     # Event time is as new as the newest event that comes.
     newest = replace(many(1)[0], kind="view")
-    batch = columns([newest, *more])
-    for later in (0, 1, CLICK, CORRECTION, 10 * CORRECTION):
+    batch = incoming([newest, *more])
+    for number, later in enumerate((0, 1, CLICK, CORRECTION, 10 * CORRECTION)):
         for one in (stage, restored):
-            one.sent = one.fold(Behavior, 0, batch, now + later)
-            one.sent += one.tick(now + later)
+            one.sent = one.step(batch, now + later)
         assert messages(stage.sent) == messages(restored.sent)
         ours, theirs = stage.take_dirty(), restored.take_dirty()
         assert state_of(log + ours) == state_of(log + theirs)
         log += ours
-        restored = stage_of(use_compiled)
+        restored = new_stage() if restarts[number % len(restarts)] else reference()
         restored.restore(log)
         assert len(restored) == len(stage)
 
@@ -234,8 +223,8 @@ def many(n, at=NOW):
     ]
 
 
-def test_many_impressions_share_a_row_and_all_rows_go_in_the_end(use_compiled):
-    stage, n = stage_of(use_compiled), 5_000
+def test_many_impressions_share_a_row_and_all_rows_go_in_the_end():
+    stage, n = new_stage(), 5_000
     stage.fold(Behavior, 0, columns(many(n)), NOW)
     log = stage.take_dirty()
     assert 2 < len(log) < 12
@@ -250,8 +239,8 @@ def test_many_impressions_share_a_row_and_all_rows_go_in_the_end(use_compiled):
     }
 
 
-def test_a_segment_that_keeps_one_impression_brings_back_no_other(use_compiled):
-    stage = stage_of(use_compiled)
+def test_a_segment_that_keeps_one_impression_brings_back_no_other():
+    stage = new_stage()
     late = replace(many(1)[0], impression_id="late")
     stage.fold(Behavior, 0, columns(many(20, NOW - 120 * SECOND)), NOW)
     stage.fold(Behavior, 0, columns([late]), NOW)
@@ -260,31 +249,32 @@ def test_a_segment_that_keeps_one_impression_brings_back_no_other(use_compiled):
     stage.tick(NOW + CLICK + 1)
     assert len(stage) == 1
     log += stage.take_dirty()
-    restored = stage_of(use_compiled)
+    restored = new_stage()
     restored.restore(log)
     assert len(restored) == 1
     assert restored.tick(NOW + CLICK + 2) == []
 
 
 @pytest.mark.parametrize("cut", [1, 10, 29, 31, 60])
-def test_a_segment_that_is_cut_off_is_an_error(use_compiled, cut):
-    stage = stage_of(use_compiled)
+def test_a_segment_that_is_cut_off_is_an_error(cut):
+    stage = new_stage()
     stage.fold(Behavior, 0, columns(many(2)), NOW)
     (row,) = stage.take_dirty()
-    with pytest.raises(ValueError, match="cut off"):
-        stage_of(use_compiled).restore([StateRow(0, row.key, row.value[:-cut])])
+    for other in (new_stage(), reference()):
+        with pytest.raises(ValueError, match="cut off"):
+            other.restore([StateRow(0, row.key, row.value[:-cut])])
 
 
-def test_a_segment_of_a_newer_release_is_an_error(use_compiled):
+def test_a_segment_of_a_newer_release_is_an_error():
     with pytest.raises(ValueError, match="newer release"):
-        stage_of(use_compiled).restore([StateRow(0, "s:1", b"\x09" + bytes(16))])
+        new_stage().restore([StateRow(0, "s:1", b"\x09" + bytes(16))])
 
 
 # -- input that means ill --------------------------------------------------------------
 
 
-def test_robots_stay_robots_when_more_agents_come_than_are_remembered(use_compiled):
-    stage = stage_of(use_compiled)
+def test_robots_stay_robots_when_more_agents_come_than_are_remembered():
+    stage = new_stage()
     events = [
         replace(one, user_agent=f"curl/{i}" if i % 2 else f"Mozilla/5.0 rv:{i}")
         for i, one in enumerate(many(6_000))

@@ -12,7 +12,7 @@ from streams.columns.batches import (
     python_sections,
     sections,
 )
-from streams.columns.encoded import Encoded, encoded
+from streams.columns.encoded import LENGTH_BITS, Encoded
 from streams.columns.keys import python_partition_of
 from streams.columns.payload import Payload
 from streams.kafka.messages import messages
@@ -25,6 +25,14 @@ fields = st.none() | st.binary(max_size=200)
 pairs = st.lists(st.tuples(fields, fields), max_size=40)
 keyed = st.lists(st.tuples(st.binary(max_size=40), st.binary(max_size=200)))
 sizes = st.integers(1, 2_000)
+
+
+def encoded(pairs):
+    """Return (key, value) pairs of feedback as one block."""
+    parts = [part for pair in pairs for part in pair]
+    lengths = np.array([len(part) for part in parts], np.int64)
+    spans = np.cumsum(lengths) - lengths << LENGTH_BITS | lengths
+    return Encoded(Feedback, b"".join(parts), spans[0::2].copy(), spans[1::2].copy())
 
 
 def read(found):
@@ -47,9 +55,7 @@ def test_what_was_written_is_read_again_in_order(written, max_bytes):
 def test_messages_go_in_order_to_the_partitions_of_their_keys(
     blocks, n_partitions, max_bytes
 ):
-    found = partitioned(
-        [encoded(Feedback, block) for block in blocks], n_partitions, max_bytes
-    )
+    found = partitioned([encoded(block) for block in blocks], n_partitions, max_bytes)
     expected = {}
     for key, value in (pair for block in blocks for pair in block):
         partition = python_partition_of(key, n_partitions)
@@ -64,7 +70,7 @@ def test_the_kernel_writes_the_bytes_of_the_reference(
 ):
     ours = BATCHES.sections(single, max_bytes)
     assert ours == python_sections(single, max_bytes)
-    those = [encoded(Feedback, block) for block in blocks]
+    those = [encoded(block) for block in blocks]
     ours = BATCHES.partitioned(those, n_partitions, max_bytes)
     assert ours == python_partitioned(those, n_partitions, max_bytes)
 
@@ -76,7 +82,7 @@ def test_large_messages_cross_every_length_of_a_varint():
 
 def test_no_partition_is_an_error():
     with pytest.raises(ValueError, match="partitions"):
-        partitioned([encoded(Feedback, [(b"k", b"v")])], 0, 100)
+        partitioned([encoded([(b"k", b"v")])], 0, 100)
 
 
 @needs_kernels

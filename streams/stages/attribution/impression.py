@@ -16,7 +16,7 @@ _SENT, _ORGANIC, _ROBOT = 1, 2, 4
 
 @dataclass(slots=True, eq=False)
 class Impression:
-    """One impression, or the id of one that reactions wait for."""
+    """One impression."""
 
     key: str
     user: str
@@ -24,6 +24,7 @@ class Impression:
     creative: str | None
     placement: str | None
     surface: int
+    """Its number; `NO_SURFACE` is none."""
     category: str | None
     item: str | None
     robot: bool
@@ -31,24 +32,17 @@ class Impression:
     sent: bool = False
     organic: bool = False
     """True when it first went out without its creative: its arm stays unknown."""
-    reacted: bool = False
-    bare: bool = False
     segment: int = 0
-    wall_call: int = -1
-    event_call: int = -1
+    """Of the changelog, that holds it; 0: none."""
 
 
-def packed(entry: Impression) -> bytes:
+def packed(one: Impression) -> bytes:
     """Return an impression as it lies in a segment."""
-    texts = (
-        *(entry.key, entry.user, entry.creative, entry.placement),
-        *(entry.category, entry.item),
-    )
+    texts = (one.key, one.user, one.creative, one.placement, one.category, one.item)
     raw = [None if text is None else text.encode() for text in texts]
-    flags = _SENT * entry.sent | _ORGANIC * entry.organic | _ROBOT * entry.robot
-    surface = NO_SURFACE if entry.surface < 0 else entry.surface
+    flags = _SENT * one.sent | _ORGANIC * one.organic | _ROBOT * one.robot
     lengths = [NO_TEXT if text is None else len(text) for text in raw]
-    head = ENTRY.pack(entry.arrived_at, entry.at, flags, surface, *lengths)
+    head = ENTRY.pack(one.arrived_at, one.at, flags, one.surface, *lengths)
     return head + b"".join(text or b"" for text in raw)
 
 
@@ -83,21 +77,22 @@ def unpacked(content: bytes, segment: int) -> Iterator[Impression]:
         end = at + sum(length for length in lengths if length != NO_TEXT)
         if end > len(content):
             raise ValueError(f"segment {segment} is cut off")
-        texts = list(_texts(content, at, lengths))
+        key, user, creative, placement, category, item = _texts(content, at, lengths)
         at = end
         yield Impression(
-            texts[0] or "",
-            texts[1] or "",
-            shown_at,
-            texts[2],
-            texts[3],
-            -1 if surface == NO_SURFACE else surface,
-            texts[4],
-            texts[5],
-            bool(flags & _ROBOT),
-            arrived_at,
+            key=key or "",
+            user=user or "",
+            at=shown_at,
+            creative=creative,
+            placement=placement,
+            surface=surface,
+            category=category,
+            item=item,
+            robot=bool(flags & _ROBOT),
+            arrived_at=arrived_at,
             sent=bool(flags & _SENT),
             organic=bool(flags & _ORGANIC),
+            segment=segment,
         )
 
 

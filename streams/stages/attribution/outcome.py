@@ -6,11 +6,17 @@ revision knows more, whichever was written first.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from io import BytesIO
+from typing import Any
 
+import fastavro
+
+from schemas.avro import schema_of
 from schemas.records import Feedback, Outcome
 from streams.columns.ids import derived_id
-from streams.stages.attribution.impression import Impression
+from streams.stages.attribution.impression import NO_SURFACE, Impression
 from streams.stages.attribution.state import SURFACES, KnownCreative, Reaction, Shown
 from streams.stages.attribution.traffic import is_impossible_click
 
@@ -25,6 +31,9 @@ REWARDS: dict[Outcome, float] = {
     "conversion": 1.0,
     "dismiss": -1.0,
 }
+
+_RECEIPT = ("arm", "model_name", "model_version", "propensity", "condition", "design")
+"""What feedback carries on of a creative: its last fields, in its order."""
 
 
 @dataclass(slots=True)
@@ -104,16 +113,34 @@ def feedback_of(
         delay_ms=max(0, judgement.decided_at - shown.at) if reacted else None,
         creative_id=shown.creative,
         placement=shown.placement,
-        surface=None if shown.surface < 0 else SURFACES[shown.surface],
+        surface=None if shown.surface == NO_SURFACE else SURFACES[shown.surface],
         category=creative.category if creative else shown.category,
         item=shown.item,
         arm=arm_of(shown.creative, creative),
-        model_name=creative.model_name if creative else None,
-        model_version=creative.model_version if creative else None,
-        propensity=creative.propensity if creative else None,
-        condition=creative.condition if creative else None,
-        design=creative.design if creative else None,
+        **{name: getattr(creative, name, None) for name in _RECEIPT[1:]},
     )
+
+
+def receipt_avro(creative: KnownCreative) -> tuple[bytes, bytes]:
+    """Return what feedback carries on of a creative: its category, and the receipt."""
+    fields = {name: getattr(creative, name) for name in _RECEIPT}
+    fields["design"] = asdict(creative.design)
+    category = _written(("category",), {"category": creative.category})
+    return category, _written(_RECEIPT, fields)
+
+
+def _written(names: tuple[str, ...], fields: dict[str, Any]) -> bytes:
+    out = BytesIO()
+    fastavro.schemaless_writer(out, _part(names), fields)
+    return out.getvalue()
+
+
+@cache
+def _part(names: tuple[str, ...]) -> Any:
+    """Return the schema of some of Feedback's fields: they lie side by side in it."""
+    schema = schema_of(Feedback)
+    fields = [field for field in schema["fields"] if field["name"] in names]
+    return fastavro.parse_schema(schema | {"fields": fields}, named_schemas={})
 
 
 def _is_machine(shown: Shown, reaction: Reaction) -> bool:

@@ -8,12 +8,11 @@ tick, an impression ends exactly when its windows are over.
 """
 
 import struct
-from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from streams.engine.stage import StateRow
+from streams.stages.attribution.reference import Impressions
 
 MAX_BYTES = 64 * 1024
 """Of a segment, give or take an impression."""
@@ -23,34 +22,10 @@ _HEAD = struct.Struct("<Bqq")
 _VERSION = 1
 
 
-class SegmentedTable(Protocol):
-    """What a segment log asks of its table of impressions."""
-
-    @property
-    def ticked_at(self) -> int:
-        """Wall clock at the last tick; 0 before."""
-
-    @property
-    def ticked_newest(self) -> int:
-        """Newest event time at the last tick; 0 before."""
-
-    def take_dirty(self, first_segment: int, max_bytes: int) -> list[tuple[bytes, int]]:
-        """Return changed entries by segment, encoded, and how many each holds."""
-
-    def take_released(self) -> npt.NDArray[np.int64]:
-        """Return the segments of entries that ended or moved, one number each."""
-
-    def restore(self, content: bytes, segment: int) -> int:
-        """Take a segment's entries back; return how many."""
-
-    def sweep(self, now: int, newest: int, dead: frozenset[int]) -> None:
-        """Forget what had ended by a tick at `now`, and what is in dead segments."""
-
-
 class SegmentLog:
     """Which segments of a partition are still needed."""
 
-    def __init__(self, partition: int, table: SegmentedTable) -> None:
+    def __init__(self, partition: int, table: Impressions) -> None:
         self._partition = partition
         self._table = table
         self._live: dict[int, int] = {}

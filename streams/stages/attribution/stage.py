@@ -11,23 +11,24 @@ its events: a crash between two checkpoints, after which windows close at other
 moments, cannot leave a wrong record on top. The stated lateness: nothing is dropped
 before event time has passed the correction window plus one click window.
 
-Ordinary events come as columns (`fold`), what is odd about the others record by record
-(`step`); both mean the same.
+With a compiler, ordinary events come as columns (`fold`), and the kernel keeps the
+impressions; creatives, and events that are no ordinary ones, come by `step`. Without
+one, every record does.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from schemas.avro import SchemaIds
 from schemas.lock import LockedIds
 from schemas.records import Behavior, Creative, Feedback, Record
 from streams.columns.columns import Columns
-from streams.columns.encoded import Encoded
-from streams.engine.stage import Incoming, StateRow
+from streams.columns.compiled import built
+from streams.engine.stage import Incoming, Output, StateRow
 from streams.kafka.wire import Wire
 from streams.settings import AttributionSettings, Settings
-from streams.stages.attribution import STAGE, compiled
-from streams.stages.attribution.impressions import Impressions
-from streams.stages.attribution.partition_join import (
+from streams.stages.attribution import STAGE
+from streams.stages.attribution.join import (
     MAX_REACTIONS,
     Counts,
     JoinWindows,
@@ -35,11 +36,29 @@ from streams.stages.attribution.partition_join import (
     unjoined,
     waiting_clicks,
 )
-from streams.stages.attribution.state import KINDS, REACTIONS, SURFACES, known_of
+from streams.stages.attribution.reference import Impressions
+from streams.stages.attribution.state import known_of
 from streams.stages.attribution.tables import AttributionTables
-from streams.stages.attribution.traffic import is_robot
 
 __all__ = ["MAX_REACTIONS", "Attribution"]
+
+KERNEL = built("streams.stages.attribution.kernel")
+
+FOLDED = (
+    "event_id",
+    "user_id",
+    "kind",
+    "occurred_at",
+    "creative_id",
+    "impression_id",
+    "placement",
+    "surface",
+    "category",
+    "item",
+    "value",
+    "user_agent",
+)
+"""The fields of Behavior that the kernel reads."""
 
 
 class Attribution:
@@ -48,27 +67,11 @@ class Attribution:
     Args:
         settings: the windows.
         ids: where the id of Feedback's schema comes from; schemas.lock by default.
-        use_compiled: False takes the Python path though the compiled one is there.
+        use_compiled: False takes the reference though the kernel is there.
     """
 
     name = STAGE.name
     sources = STAGE.sources
-    columnar: Mapping[type[Record], tuple[str, ...]] = {
-        Behavior: (
-            "event_id",
-            "user_id",
-            "kind",
-            "occurred_at",
-            "creative_id",
-            "impression_id",
-            "placement",
-            "surface",
-            "category",
-            "item",
-            "value",
-            "user_agent",
-        )
-    }
 
     def __init__(
         self,
@@ -78,28 +81,27 @@ class Attribution:
         use_compiled: bool = True,
     ) -> None:
         self.counts = Counts()
-        self.use_compiled = use_compiled
+        self.use_compiled = use_compiled and KERNEL is not None
+        self.columnar: Mapping[type[Record], tuple[str, ...]] = (
+            {Behavior: FOLDED} if self.use_compiled else {}
+        )
         self._windows = JoinWindows(
             click=int(settings.click_window_s * 1000),
             correction=int(settings.correction_window_s * 1000),
         )
         self._ids = ids or LockedIds()
-        is_compiled = use_compiled and compiled.IMPRESSIONS is not None
-        table = compiled.IMPRESSIONS if is_compiled else Impressions
         self._tables = AttributionTables(
-            self._windows.click,
-            self._windows.correction,
-            lambda click_ms, kept_ms: table(click_ms, kept_ms, self._ids),
+            self._windows.click, self._windows.correction, self._new_impressions
         )
         self._joins: dict[int, PartitionJoin] = {}
 
-    def step(self, incoming: Sequence[Incoming], now: int) -> list[Encoded]:
+    def step(self, incoming: Sequence[Incoming], now: int) -> list[Output]:
         """Fold records in; return what they decide."""
         self._tables.end_restore()
         for record in incoming:
             match record.value:
                 case Behavior():
-                    self._take(record.partition, record.value, now)
+                    self._join(record.partition, now).take(record.value)
                 case Creative():
                     self._learn(record.partition, record.key, record.value, now)
                 case None if record.record is Creative:
@@ -108,17 +110,17 @@ class Attribution:
 
     def fold(
         self, source: type[Record], partition: int, columns: Columns, now: int
-    ) -> list[Encoded]:
+    ) -> list[Output]:
         """Fold a batch of ordinary events in; return what they decide."""
         if source not in self.columnar:
             raise ValueError(f"{source.__name__} does not come as columns")
         self._tables.end_restore()
         join = self._join(partition, now)
+        table: Any = join.impressions  # the kernel's: only that one takes columns
         # In two steps: the join counts repeated reactions meanwhile.
-        n_repeated = join.impressions.fold(columns, now, join)
+        n_repeated = table.fold(columns, now, join)
         self.counts.duplicates += n_repeated
-        out = join.impressions.take_out()
-        return [out] if len(out) else []
+        return join.impressions.take_out()
 
     def recall(self, source: type[Record], partition: int, columns: Columns) -> None:
         """See events again that the restored state includes: it knows their ids."""
@@ -127,7 +129,7 @@ class Attribution:
         """Return 0: duplicates are known by what is remembered of them."""
         return 0
 
-    def tick(self, now: int) -> list[Encoded]:
+    def tick(self, now: int) -> list[Output]:
         """Close the windows that are over."""
         self._tables.end_restore()
         return self._close(now)
@@ -159,54 +161,28 @@ class Attribution:
 
     # -- records --------------------------------------------------------------------
 
-    def _take(self, partition: int, event: Behavior, now: int) -> None:
-        join = self._join(partition, now)
-        join.impressions.see(event.occurred_at)
-        if event.kind == "impression":
-            is_new = join.impressions.show(
-                event.impression_id or event.event_id,
-                event.user_id,
-                event.occurred_at,
-                event.creative_id,
-                event.placement,
-                -1 if event.surface is None else SURFACES.index(event.surface),
-                event.category,
-                event.item,
-                is_robot(event.user_agent),
-                now,
-                join,
-            )
-            self.counts.duplicates += not is_new
-        elif event.kind in REACTIONS:
-            join.on_reaction(
-                event.impression_id,
-                event.event_id,
-                KINDS.index(event.kind),
-                event.occurred_at,
-                event.value,
-                is_robot(event.user_agent),
-            )
-
     def _learn(self, partition: int, slot: str, creative: Creative, now: int) -> None:
-        creative_id = creative.creative_id
-        if self._tables.creatives.get(partition, creative_id) is not None:
-            return
-        known = known_of(creative, slot, now)
-        self._tables.creatives.put(partition, creative_id, known)
-        self._tables.watch_creative(partition, creative_id, known)
-        join = self._join(partition, now)
-        join.impressions.know(creative_id, known, now, join)
+        creative_id, known = creative.creative_id, known_of(creative, slot, now)
+        if self._tables.learn(partition, creative_id, known):
+            join = self._join(partition, now)
+            join.impressions.know(creative_id, known, now, join)
 
-    def _close(self, now: int) -> list[Encoded]:
+    def _close(self, now: int) -> list[Output]:
         """Close the windows that are over; return the feedback of each partition."""
-        out = []
+        out: list[Output] = []
         for partition in self._tables.partitions():
             join = self._join(partition, now)
             join.impressions.tick(now, join)
-            out.append(join.impressions.take_out())
-        for _, key, orphans in self._tables.ring(now):
+            out += join.impressions.take_out()
+        for key, orphans in self._tables.ring(now):
             self.counts.orphan += waiting_clicks(key, orphans)
-        return [part for part in out if len(part)]
+        return out
+
+    def _new_impressions(self, click_ms: int, kept_ms: int) -> Impressions:
+        if self.use_compiled and KERNEL:
+            table: Impressions = KERNEL.Impressions(click_ms, kept_ms, self._ids)
+            return table
+        return Impressions(click_ms, kept_ms)
 
     def _join(self, partition: int, now: int) -> PartitionJoin:
         join = self._joins.get(partition)

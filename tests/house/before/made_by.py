@@ -16,10 +16,15 @@ from schemas.lock import LockedIds
 from schemas.records import Behavior, Creative, CreativeRequest, Preference
 from schemas.taxonomy import taxonomy
 from streams.batch.snapshot_file import SnapshotMeta, begin, write_meta, write_part
+from streams.core.attribution.join import Attribution
 from streams.core.preference.preferences import Preferences
 from streams.core.request.requests import Requests
 from streams.core.stage import Incoming
-from streams.settings import PreferencesSettings, RequestsSettings
+from streams.settings import (
+    AttributionSettings,
+    PreferencesSettings,
+    RequestsSettings,
+)
 from tests.good_records import good
 
 FOLDER = Path(sys.argv[1])
@@ -80,6 +85,48 @@ requests.step([Incoming(Preference, "u1", liked, 0, 0)], NOW)
 requests.step([Incoming(CreativeRequest, "u1", asked, 0, 1)], NOW)
 put("requests.row", requests.take_dirty()[0].value)
 put("request.message", Codec(CreativeRequest, LockedIds()).encode(asked))
+
+join = Attribution(
+    AttributionSettings(click_window_s=10, correction_window_s=100),
+    LockedIds(),
+    use_compiled=False,
+)
+shown = [
+    Behavior(
+        event_id=f"s{i}",
+        impression_id=f"i{i}",
+        user_id=f"u{i % 2}",
+        kind="impression",
+        occurred_at=NOW + i,
+        creative_id=("c1", None, "fallback-1")[i % 3],
+        placement="feed-card",
+        surface=("search", "social", "video", "device", None)[i % 5],
+        category="shoes",
+        consent=True,
+        user_agent="curl/8.5.0" if i == 5 else None,
+    )
+    for i in range(7)
+]
+reacted = [
+    Behavior(
+        event_id=f"r{i}",
+        impression_id=f"i{i}",
+        user_id=f"u{i % 2}",
+        kind=("click", "conversion", "dismiss")[i % 3],
+        occurred_at=NOW + 2_000,
+        value=9.5 if i % 3 == 1 else None,
+        consent=True,
+    )
+    for i in (1, 2, 6, 9)
+]
+known = good(
+    Creative, creative_id="c1", user_id="u1", created_at=NOW, expires_at=NOW + 60_000
+)
+events = [*shown, *reacted]
+join.step([Incoming(Behavior, e.user_id, e, 0, i) for i, e in enumerate(events)], NOW)
+join.step([Incoming(Creative, "u1|feed-card", known, 0, 0)], NOW)
+rows = {row.key: row.value.hex() for row in join.take_dirty()}
+put("attribution.rows", (json.dumps(rows, indent=1) + "\n").encode())
 
 rng = np.random.default_rng(3)
 space = design_space.DesignSpace(SPACE)

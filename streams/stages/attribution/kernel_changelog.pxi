@@ -1,4 +1,4 @@
-# Impressions <-> segments of the changelog: the compiled twin of attribution/segments.py.
+# Impressions <-> segments of the changelog.
 
 cdef enum:
     HEAD_BYTES = 30
@@ -9,7 +9,7 @@ cdef inline uint8_t* put_number(uint8_t* to, uint64_t number, int n_bytes) noexc
 
 
 cdef uint8_t* put_entry(uint8_t* to, Shown* shown) noexcept nogil:
-    """Write an impression as `segments.ENTRY` says, little-endian."""
+    """Write an impression as `impression.ENTRY` says, little-endian."""
     cdef Text[6] texts
     cdef int i
     texts[0], texts[1], texts[2] = shown.key, shown.user, shown.creative

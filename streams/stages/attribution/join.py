@@ -1,22 +1,29 @@
 """One partition's impressions and reactions -> decisions.
 
 An impression that nobody reacted to is dealt with by its table; what is here is about
-impressions with reactions, whichever came first.
+impressions with reactions, whichever came first, and whether a person's clicks still
+are a person's. That cap is a function of the set of clicks: once an hour of event time
+holds too many, all of them stop teaching, those before the cap too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from streams.stages.attribution.click_cap import ClickCap
+from schemas.records import Behavior
 from streams.stages.attribution.outcome import Judgement, judge
 from streams.stages.attribution.state import (
-    KINDS,
+    REACTIONS,
     ClickHour,
     Reaction,
     Reactions,
     Shown,
 )
-from streams.stages.attribution.tables import AttributionTables
+from streams.stages.attribution.tables import AttributionTables, hour_key
+from streams.stages.attribution.traffic import is_robot
+
+MAX_CLICKS_PER_HOUR = 30
+"""At 1 to 3 clicks in 100 impressions, 30 clicks are over 1,000 ads in an hour: no
+person looks at one every 3.6 seconds."""
 
 MAX_REACTIONS = 64
 """More reactions to one impression are one machine repeating itself: duplicates."""
@@ -70,19 +77,23 @@ class PartitionJoin:
         self._partition = partition
         self._tables = tables
         self._windows = windows
-        self._cap = ClickCap(tables)
         self._counts = counts
+
+    def take(self, event: Behavior) -> None:
+        """Take one event in."""
+        self.impressions.see(event.occurred_at)
+        if event.kind == "impression":
+            is_new = self.impressions.show(event, self.now, self)
+            self._counts.duplicates += not is_new
+        elif event.kind in REACTIONS:
+            robot = is_robot(event.user_agent)
+            reaction = Reaction(event.kind, event.occurred_at, event.value, robot)
+            self.on_reaction(event.impression_id, event.event_id, reaction)
 
     # -- what happens to an impression with reactions -------------------------------
 
     def on_reaction(
-        self,
-        impression_id: str | None,
-        event_id: str,
-        kind: int,
-        at: int,
-        value: float | None,
-        robot: bool,  # noqa: FBT001 - called from C, by position
+        self, impression_id: str | None, event_id: str, reaction: Reaction
     ) -> None:
         """Take a reaction in."""
         key = impression_id or _NOBODY + event_id
@@ -93,9 +104,8 @@ class PartitionJoin:
         elif event_id in reactions.by_event or len(reactions.by_event) >= MAX_REACTIONS:
             self._counts.duplicates += 1
             return
-        shown = self._find(key)
+        shown = self.impressions.find(key)
         before = self._judged(shown, reactions) if shown and shown.sent else None
-        reaction = Reaction(KINDS[kind], at, value, robot)
         reactions.by_event[event_id] = reaction
         self._tables.reactions.put(self._partition, key, reactions)
         if shown is not None:
@@ -108,7 +118,7 @@ class PartitionJoin:
 
     def on_shown(self, key: str) -> None:
         """Join the reactions that came before their impression."""
-        shown, reactions = self._find(key), self._reactions(key)
+        shown, reactions = self._joined(key)
         if shown is None or reactions is None:
             return
         for reaction in reactions.by_event.values():
@@ -117,7 +127,7 @@ class PartitionJoin:
 
     def on_due(self, key: str) -> None:
         """Decide on an impression, if it is due."""
-        shown, reactions = self._find(key), self._reactions(key)
+        shown, reactions = self._joined(key)
         if shown is not None and reactions is not None:
             self._decide(key, shown, reactions)
 
@@ -135,7 +145,7 @@ class PartitionJoin:
             self._counts.late += 1
             return
         self._counts.joined += 1
-        hour = self._cap.add(self._partition, shown.user_id, reaction.at, key, self.now)
+        hour = self._add_click(shown.user_id, reaction.at, key)
         if hour is not None:
             self._overfill(hour, key)
 
@@ -143,7 +153,7 @@ class PartitionJoin:
         """Correct the hour's other impressions; the caller decides about the newest."""
         sent = []
         for key in hour.impressions:
-            shown, reactions = self._find(key), self._reactions(key)
+            shown, reactions = self._joined(key)
             if key != newest and shown and shown.sent and reactions:
                 sent.append((key, shown, reactions, self._judged(shown, reactions)))
         hour.over, hour.impressions = True, []
@@ -169,31 +179,47 @@ class PartitionJoin:
     def _is_due(self, shown: Shown, judgement: Judgement) -> bool:
         if judgement.outcome != "none" and not shown.waits:
             return True
-        windows = self._tables.windows
-        if windows.is_settled(shown.arrived_at, self.now):
-            return True
-        closes_at = shown.at + self._windows.click
-        watermark = windows.watermark(self._partition, self.now)
-        return not shown.waits and watermark >= closes_at
+        if self.now >= shown.arrived_at + max(1, self._windows.click):
+            return True  # it has settled
+        watermark = min(self.impressions.newest, self.now)
+        return not shown.waits and watermark >= shown.at + self._windows.click
 
     def _judged(self, shown: Shown, reactions: Reactions) -> Judgement:
         facts = [
             one for one in reactions.by_event.values() if self._is_near(shown, one)
         ]
-        is_over = bool(facts) and self._cap.is_over(
-            self._partition, shown.user_id, facts
-        )
+        is_over = self._is_over_cap(shown.user_id, facts)
         return judge(shown, facts, window_ms=self._windows.click, over_cap=is_over)
 
     def _is_near(self, shown: Shown, reaction: Reaction) -> bool:
         return abs(reaction.at - shown.at) <= self._windows.correction
 
-    def _find(self, key: str) -> Shown | None:
-        found = self.impressions.find(key)
-        return None if found is None else Shown(*found)
+    def _joined(self, key: str) -> tuple[Shown | None, Reactions | None]:
+        reactions = self._tables.reactions.get(self._partition, key)
+        return self.impressions.find(key), reactions
 
-    def _reactions(self, key: str) -> Reactions | None:
-        return self._tables.reactions.get(self._partition, key)
+    # -- the click cap --------------------------------------------------------------
+
+    def _add_click(self, user_id: str, clicked_at: int, key: str) -> ClickHour | None:
+        """Count a click; return the hour when this click is one too many for it."""
+        name = hour_key(user_id, clicked_at)
+        hour = self._tables.hours.get(self._partition, name)
+        if hour is None:
+            hour = ClickHour(arrived_at=self.now)
+            self._tables.watch_hour(self._partition, name, hour)
+        if hour.over:
+            return None
+        hour.n_clicks += 1
+        if key not in hour.impressions:
+            hour.impressions.append(key)
+        self._tables.hours.put(self._partition, name, hour)
+        return hour if hour.n_clicks > MAX_CLICKS_PER_HOUR else None
+
+    def _is_over_cap(self, user_id: str, reactions: Collection[Reaction]) -> bool:
+        """Return whether one of the clicks lies in an hour with too many."""
+        names = (hour_key(user_id, one.at) for one in reactions if one.kind == "click")
+        hours = (self._tables.hours.get(self._partition, name) for name in names)
+        return any(hour is not None and hour.over for hour in hours)
 
 
 def waiting_clicks(key: str, reactions: Reactions) -> int:

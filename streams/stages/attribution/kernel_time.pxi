@@ -58,7 +58,6 @@ cdef class Timed(Feedbacks):
             if self.is_over(entry, now, watermark):
                 self.end(entry, listener)
             else:
-                entry.flags |= SETTLED
                 start_timer(&self.wall, &entry.wall, entry.arrived_at + self.kept_ms)
                 start_timer(&self.event, &entry.event, entry.at + self.kept_ms)
         while True:
@@ -73,8 +72,8 @@ cdef class Timed(Feedbacks):
 
     def know(self, creative_id, known_creative, int64_t now, listener):
         cdef Creative* creative = self.creative_of(text_of(creative_id))
-        cdef bytes category = category_avro(known_creative)
-        cdef bytes known = category + receipt_avro(known_creative)
+        category, receipt = receipt_avro(known_creative)
+        cdef bytes known = category + receipt
         cdef Link* link = creative.unsent
         cdef Link* following
         cdef Entry* entry

@@ -1,5 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""Columns -> open impressions -> feedback, compiled: twin of `attribution/impressions.py`."""
+"""Columns -> open impressions -> feedback, compiled: what `reference.py` says, for millions.
+
+One extension of some parts, so that they call each other as C.
+"""
 
 import os
 
@@ -16,9 +19,8 @@ from streams.columns._read cimport hash_bytes
 from streams.stages.attribution._wheel cimport Link, Wheel, cut_link, next_due, push_link, start_timer, stop_timer
 
 from schemas.records import Feedback
-from streams.stages.attribution.outcome import REWARDS
-from streams.stages.attribution.receipts import category_avro, receipt_avro
-from streams.stages.attribution.state import OUTCOMES
+from streams.stages.attribution.outcome import REWARDS, receipt_avro
+from streams.stages.attribution.state import KINDS, OUTCOMES, SURFACES, Reaction, Shown as Found
 from streams.columns.encoded import Encoded
 from streams.stages.attribution.traffic import is_robot
 
@@ -42,15 +44,13 @@ cdef enum:
 cdef int64_t NULL_VALUE = <int64_t>(<uint64_t>1 << 63)
 
 # Each part knows those before it; a class takes over what the part before has.
-include "_impressions_numbers.pxi"
-include "_impressions_entries.pxi"
-include "_impressions_creatives.pxi"
-include "_impressions_table.pxi"
-include "_impressions_feedback.pxi"
-include "_impressions_time.pxi"
-include "_impressions_fold.pxi"
-include "_impressions_changelog.pxi"
+include "kernel_entries.pxi"
+include "kernel_table.pxi"
+include "kernel_feedback.pxi"
+include "kernel_time.pxi"
+include "kernel_fold.pxi"
+include "kernel_changelog.pxi"
 
 
 cdef class Impressions(Logged):
-    """One partition's impressions within their windows; see the twin for the methods."""
+    """One partition's impressions within their windows; see the reference for the methods."""

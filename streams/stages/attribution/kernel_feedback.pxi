@@ -98,9 +98,11 @@ cdef class Feedbacks(Table):
         return 0
 
     def take_out(self):
+        if not self.n_out:
+            return []
         content = PyBytes_FromStringAndSize(<char*>self.out, self.n_out)
         self.n_out = 0
         if self.out_size > 1 << 24:
             free(self.out)
             self.out, self.out_size = NULL, 0
-        return Encoded(Feedback, content, taken(&self.keys), taken(&self.values))
+        return [Encoded(Feedback, content, taken(&self.keys), taken(&self.values))]

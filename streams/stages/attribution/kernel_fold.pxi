@@ -60,13 +60,14 @@ cdef class Folded(Timed):
             self.send_none(entry)
         return True
 
-    def show(self, key, user, int64_t at, creative, placement, int surface, category, item, bint robot, int64_t now, listener):
+    def show(self, event, int64_t now, listener):
         cdef Shown shown
-        shown.key, shown.user, shown.creative = text_of(key), text_of(user), text_of(creative)
-        shown.placement, shown.category, shown.item = text_of(placement), text_of(category), text_of(item)
-        shown.at, shown.arrived_at = at, now
-        shown.surface = NO_SURFACE if surface < 0 else <uint8_t>surface
-        shown.flags = ROBOT if robot else 0
+        shown.key = text_of(event.impression_id or event.event_id)
+        shown.user, shown.creative = text_of(event.user_id), text_of(event.creative_id)
+        shown.placement, shown.category, shown.item = text_of(event.placement), text_of(event.category), text_of(event.item)
+        shown.at, shown.arrived_at = event.occurred_at, now
+        shown.surface = NO_SURFACE if event.surface is None else SURFACES.index(event.surface)
+        shown.flags = ROBOT if is_robot(event.user_agent) else 0
         return self.show_hashed(&shown, self.hashed(shown.key), now, listener)
 
     cdef void hash_shown(
@@ -133,14 +134,13 @@ cdef class Folded(Timed):
                         n_repeated += not self.show_hashed(&shown, hashes[j], now, listener)
                     elif kinds[i] == CLICK or kinds[i] == CONVERSION or kinds[i] == DISMISS:
                         memcpy(&value, &values[i], 8)
-                        listener.on_reaction(
-                            str_of(text_at(base, impressions[i])),
-                            str_of(text_at(base, events[i])),
-                            kinds[i],
+                        reaction = Reaction(
+                            KINDS[kinds[i]],
                             times[i],
                             None if values[i] == NULL_VALUE else value,
                             self.is_robot(text_at(base, agents[i])),
                         )
+                        listener.on_reaction(str_of(text_at(base, impressions[i])), str_of(text_at(base, events[i])), reaction)
                 first = last
         return n_repeated
 
@@ -150,7 +150,7 @@ cdef class Folded(Timed):
         if entry == NULL or entry.flags & BARE:
             return None
         shown = shown_by(entry)
-        return (
+        return Found(
             str_of(shown.user),
             entry.at,
             entry.flags & ROBOT != 0,
