@@ -14,8 +14,8 @@ from tests.fuzz.feedback_feed import FeedbackFeed
 from tests.fuzz.preferences_feed import PreferencesFeed
 from tests.fuzz.requests_feed import RequestsFeed
 from tests.fuzz.rows_feed import RowsFeed
+from tests.fuzz.score_feed import ScoreFeed
 from tests.fuzz.strings_feed import StringsFeed
-from tests.fuzz.worth_feed import WorthFeed
 from tests.streams.hostile_records import generator
 
 FEEDS = (
@@ -25,7 +25,7 @@ FEEDS = (
     StringsFeed,
     FeedbackFeed,
     RowsFeed,
-    WorthFeed,
+    ScoreFeed,
 )
 
 

@@ -23,8 +23,8 @@ from model_export.store.registry import Registry
 from streams.commands.models import Models
 from streams.errors import StateError
 from streams.settings import CreativesSettings, ModelSettings, Settings
+from streams.stages.creatives.answers import Briefs
 from streams.stages.creatives.arms import Arm
-from streams.stages.creatives.briefs import Briefs
 from streams.stages.creatives.inference import load
 from streams.stages.creatives.picking import Picker
 

@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 
 from model_export.space import design_space
 from model_export.space.design_space import DesignSpace, SpaceError
-from streams.stages.creatives.briefs import Briefs
+from streams.stages.creatives.answers import Briefs
 from streams.stages.creatives.candidates import Proposer
 from streams.stages.creatives.counter_random import seeds_of
 from streams.stages.creatives.hard_rules import HardRules

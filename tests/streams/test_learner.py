@@ -28,9 +28,9 @@ from streams.commands.regenerate import model_of
 from streams.engine.app import wire_of
 from streams.kafka.topics import FEEDBACK, POSTERIOR
 from streams.rendering.renderer import Renderer
-from streams.stages.creatives.agent import ModelFollower
 from streams.stages.creatives.arms import Arms
 from streams.stages.creatives.messages import CreativeMessages
+from streams.stages.creatives.model_follower import ModelFollower
 from streams.stages.creatives.picking import Picker
 from streams.stages.creatives.regeneration import regenerate
 from streams.stages.creatives.stage import Creatives

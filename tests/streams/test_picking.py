@@ -12,11 +12,10 @@ from model_export.space.conditioning import CONDITION_SIZE
 from schemas.records import ModelRelease
 from streams.errors import StateError
 from streams.settings import CreativesSettings
+from streams.stages.creatives.answers import NO_SHADOW, Briefs
 from streams.stages.creatives.arms import Arm, Arms
-from streams.stages.creatives.briefs import Briefs
 from streams.stages.creatives.counter_random import seeds_of
 from streams.stages.creatives.picking import Picker
-from streams.stages.creatives.picks import NO_SHADOW
 
 SPACE = design_space.load()
 

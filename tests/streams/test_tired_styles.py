@@ -12,8 +12,8 @@ from model_export.space.style import style_of, values_of, written
 from schemas.records import Design, Feedback
 from streams.engine.stage import StateRow
 from streams.settings import CreativesSettings
+from streams.stages.creatives.answers import Briefs
 from streams.stages.creatives.arms import Arm
-from streams.stages.creatives.briefs import Briefs
 from streams.stages.creatives.candidates import Proposer
 from streams.stages.creatives.counter_random import seeds_of
 from streams.stages.creatives.picking import Picker

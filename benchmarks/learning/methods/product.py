@@ -25,8 +25,8 @@ from model_export.jobs import pretrain
 from model_export.jobs.fine_tune import tuned
 from model_export.store.model_files import CARD
 from streams.settings import CreativesSettings
+from streams.stages.creatives.answers import Briefs
 from streams.stages.creatives.arms import Arm
-from streams.stages.creatives.briefs import Briefs
 from streams.stages.creatives.counter_random import seeds_of
 from streams.stages.creatives.inference import OnnxModel
 from streams.stages.creatives.picking import ArmRequests, Picker

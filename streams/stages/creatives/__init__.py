@@ -11,5 +11,5 @@ STAGE = Declaration(
     outputs=(Creative,),
     state=State.NONE,
     rewound=(Preference,),
-    module="agent",
+    module="model_follower",
 )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_export.space.design_space import DesignSpace, SpaceError
-from streams.stages.creatives.briefs import Briefs
+from streams.stages.creatives.answers import Briefs
 from streams.stages.creatives.counter_random import Words, uniforms
 from streams.stages.creatives.hard_rules import HardRules
 

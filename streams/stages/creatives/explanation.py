@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.vocabulary import Vocabulary
-from streams.stages.creatives.arms import Arm
-from streams.stages.creatives.model import Floats
+from streams.stages.creatives.arms import Arm, Floats
 
 _WORDS = {
     "en": {

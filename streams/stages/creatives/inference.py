@@ -18,7 +18,7 @@ from model_export.store.model_files import LATENT, ModelFileError, check_files
 from model_export.store.registry import Registry, RegistryError
 from schemas.vocabulary import deployed
 from streams.errors import StateError
-from streams.stages.creatives.model import Floats
+from streams.stages.creatives.arms import Floats
 
 ROWS = 256
 """Latents per run: a run has this many, or those of one request if they are more.
@@ -31,7 +31,7 @@ half a millisecond, and in a full run a hundredth of that."""
 
 
 class OnnxModel:
-    """One version of a generator and its critic (a `creative.model.Model`)."""
+    """One version of a generator and its critic (a `ServedModel`)."""
 
     def __init__(
         self, name: str, version: int, sha256: str, files: dict[str, bytes]

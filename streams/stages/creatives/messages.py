@@ -5,14 +5,13 @@ who answered) is copied as bytes, the rest written from columns. The fields come
 order of `schemas/creative.avsc`; the bytes are those of `schemas.avro.Codec`.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 
 from model_export.space.conditioning import sealed
 from model_export.space.design_space import DesignSpace
-from schemas.records import Asset, Design, Surface
+from schemas.records import Asset, Design
 from schemas.vocabulary import Vocabulary, deployed
 from streams.columns.avro_columns import (
     Blocks,
@@ -30,13 +29,10 @@ from streams.columns.changelog import varint
 from streams.columns.digests import Digests
 from streams.columns.ids import derived_ids
 from streams.rendering.renderer import Renderer
+from streams.stages.creatives.answers import NO_SHADOW, Answers, Picks
 from streams.stages.creatives.arms import Arm
-from streams.stages.creatives.briefs import Briefs
-from streams.stages.creatives.counter_random import Words
 from streams.stages.creatives.explanation import Explainer, Key
 from streams.stages.creatives.hard_rules import TIRED
-from streams.stages.creatives.model import Floats
-from streams.stages.creatives.picks import NO_SHADOW, Picks
 
 _END = b"\0"
 """Of a map or an array; also null in a union that begins with null."""
@@ -45,24 +41,6 @@ _VALUE = b"\2"
 _TRUE = b"\1"
 
 _SURFACES = deployed().surfaces
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What was asked and what was chosen, a row a creative."""
-
-    request_ids: list[str]
-    user_ids: list[str]
-    placements: list[str]
-    surfaces: list[Surface]
-    languages: list[str]
-    briefs: Briefs
-    arms: Sequence[Arm]
-    conditions: Floats
-    """[n, conditions]; they begin with the preferences."""
-    seeds: Words
-    """uint64[n]"""
-    picks: Picks
 
 
 class CreativeMessages:

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from model_export.critic.pick import click_probability, pick_probabilities
 from model_export.space.design_space import DesignSpace
 from streams.settings import CreativesSettings
-from streams.stages.creatives import worth as looks
-from streams.stages.creatives.arms import Arm
-from streams.stages.creatives.briefs import Briefs
+from streams.stages.creatives.answers import NO_SHADOW, Briefs, Picks, merged
+from streams.stages.creatives.arms import Arm, Floats, ServedModel
 from streams.stages.creatives.candidates import (
     LATENT_STREAM,
     PICK_STREAM,
@@ -31,8 +30,7 @@ from streams.stages.creatives.counter_random import (
     normals,
     uniforms,
 )
-from streams.stages.creatives.model import Floats, ServedModel
-from streams.stages.creatives.picks import NO_SHADOW, Picks, merged
+from streams.stages.creatives.score import MEAN, best_by_draw, score_designs
 
 BOLD_SHARE = 0.2
 """Share of generated candidates sampled at temperature 1: variety for the pick."""
@@ -122,7 +120,7 @@ class Picker:
             parts.append(self._thompson(model, worth, group.seeds))
         pools = self._judged(joined(parts), group)
         chosen, continuous = pools.candidates.chosen, pools.candidates.continuous
-        return pools, looks.scores(model.layout, chosen, continuous, worth, base)
+        return pools, score_designs(model.layout, chosen, continuous, worth, base)
 
     def _judged(self, candidates: Candidates, group: ArmRequests) -> Pools:
         return self._proposer.judged(candidates, group.briefs, group.seeds)
@@ -149,8 +147,8 @@ class Picker:
         by itself; the draws, each request's own, explore.
         """
         draws = self._draws(seeds, worth.shape[2])
-        draws[:, 0] = looks.MEAN
-        return Candidates(*looks.best(model.layout, worth, draws))
+        draws[:, 0] = MEAN
+        return Candidates(*best_by_draw(model.layout, worth, draws))
 
     def _choose(
         self, pools: Pools, scores: Floats | None, seeds: Words, shadow: int

@@ -8,11 +8,10 @@ from schemas.lock import LockedIds
 from schemas.records import Creative
 from schemas.vocabulary import Vocabulary
 from streams.rendering.renderer import Renderer
-from streams.stages.creatives.arms import Arm
-from streams.stages.creatives.briefs import Briefs
+from streams.stages.creatives.answers import Answers, Briefs
+from streams.stages.creatives.arms import Arm, ServedModel
 from streams.stages.creatives.counter_random import seeds_of
-from streams.stages.creatives.messages import Answers, CreativeMessages
-from streams.stages.creatives.model import ServedModel
+from streams.stages.creatives.messages import CreativeMessages
 from streams.stages.creatives.picking import Picker
 
 

@@ -18,14 +18,13 @@ from streams.columns.ids import derived_seeds
 from streams.engine.stage import Incoming, Outgoing, StateRow
 from streams.settings import CreativesSettings
 from streams.stages.creatives import STAGE
-from streams.stages.creatives.arms import Arms
-from streams.stages.creatives.briefs import Briefs
+from streams.stages.creatives.answers import Answers, Briefs
+from streams.stages.creatives.arms import Arms, Floats
 from streams.stages.creatives.candidates import CATEGORY_STREAM
 from streams.stages.creatives.counter_random import Words, fine_uniforms
 from streams.stages.creatives.explanation import favourites
 from streams.stages.creatives.latest_preferences import READ, LatestPreferences
-from streams.stages.creatives.messages import Answers, CreativeMessages
-from streams.stages.creatives.model import Floats
+from streams.stages.creatives.messages import CreativeMessages
 from streams.stages.creatives.picking import Picker
 
 RECENT_REQUESTS = 100_000

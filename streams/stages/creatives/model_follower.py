@@ -1,4 +1,4 @@
-"""ads.creative-request.v1, with preferences and releases -> ads.creative.v1."""
+"""ads.model-release.v1, ads.posterior.v1 -> the models that answer requests."""
 
 import asyncio
 from collections.abc import Iterator

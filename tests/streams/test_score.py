@@ -7,22 +7,27 @@ from hypothesis import given, strategies as st
 from model_export.critic.layout import Layout
 from model_export.critic.posterior import best_designs
 from model_export.space import design_space
-from streams.stages.creatives import worth as looks
-from streams.stages.creatives.briefs import Briefs
+from streams.stages.creatives.answers import Briefs
 from streams.stages.creatives.candidates import Proposer
 from streams.stages.creatives.counter_random import seeds_of
+from streams.stages.creatives.score import (
+    KERNEL,
+    MEAN,
+    best_reference,
+    score_reference,
+)
 
 SPACE = design_space.load()
 needs_compiled = pytest.mark.skipif(
-    looks.KERNEL is None, reason="the compiled modules are not built"
+    KERNEL is None, reason="the compiled modules are not built"
 )
 SCORES = [
-    looks.scores_in_numpy,
-    pytest.param(getattr(looks.KERNEL, "scores", None), marks=needs_compiled),
+    score_reference,
+    pytest.param(getattr(KERNEL, "score_designs", None), marks=needs_compiled),
 ]
 BEST = [
-    looks.best_in_numpy,
-    pytest.param(getattr(looks.KERNEL, "best", None), marks=needs_compiled),
+    best_reference,
+    pytest.param(getattr(KERNEL, "best_by_draw", None), marks=needs_compiled),
 ]
 
 
@@ -65,11 +70,11 @@ def test_the_compiled_module_gives_the_same_bits(layout, seed, n, k, n_draws):
     worth, base = some_worth(layout, seed, n, n_draws)
     chosen, continuous = some_designs(layout, seed, n, k)
     given_ = (layout, chosen, continuous, worth, base)
-    ours, pure = looks.KERNEL.scores(*given_), looks.scores_in_numpy(*given_)
+    ours, pure = KERNEL.score_designs(*given_), score_reference(*given_)
     assert ours.tobytes() == pure.tobytes()
     draws = np.random.default_rng(seed).integers(-1, n_draws, (n, k))
     ours, pure = (
-        find(layout, worth, draws) for find in (looks.KERNEL.best, looks.best_in_numpy)
+        find(layout, worth, draws) for find in (KERNEL.best_by_draw, best_reference)
     )
     assert ours[0].tolist() == pure[0].tolist()
     assert ours[1].tobytes() == pure[1].tobytes()
@@ -93,7 +98,7 @@ def test_a_score_is_the_critics_of_the_same_design(score):
 def test_a_best_design_is_that_of_its_draw_or_of_the_mean(find):
     layout = Layout.of(SPACE, 2)
     worth, _ = some_worth(layout, 5, 3, 20)
-    chosen, continuous = find(layout, worth, np.array([[4, looks.MEAN]] * 3))
+    chosen, continuous = find(layout, worth, np.array([[4, MEAN]] * 3))
     for column, own in ((0, worth[:, :, 4]), (1, worth.mean(2))):
         columns, numbers = best_designs(layout, own)
         assert chosen[:, :, column].tolist() == columns.tolist()

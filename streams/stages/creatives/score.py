@@ -1,8 +1,8 @@
-"""What looks are worth by posterior draw -> scores of designs, and the best designs.
+"""Weights of attribute values by posterior draw -> scores, and the best designs.
 
 A design sets one column an attribute, so that its score is a sum of a few rows of
-`worth`; the best design of a draw is one argmax an attribute. `critic_layout.Layout`
-has the order of the looks.
+`worth`; the best design of a draw is one argmax an attribute. `critic.layout.Layout`
+has the order of the rows. Reference and kernel give the same bits.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from model_export.critic.layout import Layout
 from model_export.critic.posterior import best_designs
 from streams.columns.compiled import built
 
-KERNEL = built("streams.stages.creatives._worth")
+KERNEL = built("streams.stages.creatives.kernel")
 
 Floats = npt.NDArray[np.float32]
 Columns = npt.NDArray[np.intp]
@@ -23,7 +23,7 @@ MEAN = -1
 _LANES = 8
 
 
-def scores(
+def score_designs(
     layout: Layout, chosen: Columns, continuous: Floats, worth: Floats, base: Floats
 ) -> Floats:
     """Return click logits of designs by posterior draw: [n, K, S].
@@ -38,7 +38,7 @@ def scores(
     Raises:
         ValueError: the arrays do not fit each other or the layout.
     """
-    score = KERNEL.scores if KERNEL else scores_in_numpy
+    score = KERNEL.score_designs if KERNEL else score_reference
     found: Floats = score(
         layout,
         np.ascontiguousarray(chosen, np.intp),
@@ -49,7 +49,9 @@ def scores(
     return found
 
 
-def best(layout: Layout, worth: Floats, draws: Columns) -> tuple[Columns, Floats]:
+def best_by_draw(
+    layout: Layout, worth: Floats, draws: Columns
+) -> tuple[Columns, Floats]:
     """Return the best designs by some draws: columns [A, n, k], continuous [n, k, NC].
 
     Args:
@@ -60,7 +62,7 @@ def best(layout: Layout, worth: Floats, draws: Columns) -> tuple[Columns, Floats
     Raises:
         ValueError: the arrays do not fit each other or the layout.
     """
-    find = KERNEL.best if KERNEL else best_in_numpy
+    find = KERNEL.best_by_draw if KERNEL else best_reference
     chosen, continuous = find(
         layout,
         np.ascontiguousarray(worth, np.float32),
@@ -69,10 +71,10 @@ def best(layout: Layout, worth: Floats, draws: Columns) -> tuple[Columns, Floats
     return chosen, continuous
 
 
-def scores_in_numpy(
+def score_reference(
     layout: Layout, chosen: Columns, continuous: Floats, worth: Floats, base: Floats
 ) -> Floats:
-    """Do what `scores` does, without the compiled module."""
+    """Say what `score_designs` means; run where there is no kernel."""
     _expect_looks(layout, worth)
     n, n_looks, n_draws = worth.shape
     shapes = (len(chosen), *continuous.shape[::2])
@@ -93,10 +95,10 @@ def scores_in_numpy(
     return total
 
 
-def best_in_numpy(
+def best_reference(
     layout: Layout, worth: Floats, draws: Columns
 ) -> tuple[Columns, Floats]:
-    """Do what `best` does, without the compiled module."""
+    """Say what `best_by_draw` means; run where there is no kernel."""
     _expect_looks(layout, worth)
     n, k = draws.shape
     n_draws = worth.shape[2]

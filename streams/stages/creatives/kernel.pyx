@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""What looks are worth -> scores and best designs, compiled: the twin of `worth.py`.
+"""Scores and best designs, compiled; `score.py` has the reference.
 
 Every sum is made in the same order as there, so that both give the same bits; the
 build forbids the compiler to fuse a multiplication with an addition.
@@ -10,14 +10,14 @@ import numpy as np
 DEF LANES = 8
 
 
-def scores(
+def score_designs(
     layout,
     const Py_ssize_t[:, :, ::1] chosen,
     const float[:, :, ::1] continuous,
     const float[:, :, ::1] worth,
     const float[:, ::1] base,
 ):
-    """Return click logits [n, K, S]; see `worth.scores`."""
+    """Return click logits [n, K, S]; see `score.score_designs`."""
     cdef Py_ssize_t n = worth.shape[0], n_looks = worth.shape[1], n_draws = worth.shape[2]
     cdef Py_ssize_t k = continuous.shape[1], n_continuous = continuous.shape[2]
     cdef Py_ssize_t n_attributes = chosen.shape[0], n_logits = layout.n_logits
@@ -67,8 +67,8 @@ def scores(
     return answer
 
 
-def best(layout, const float[:, :, ::1] worth, const Py_ssize_t[:, ::1] draws):
-    """Return columns [A, n, k] and continuous [n, k, NC]; see `worth.best`."""
+def best_by_draw(layout, const float[:, :, ::1] worth, const Py_ssize_t[:, ::1] draws):
+    """Return columns [A, n, k] and continuous [n, k, NC]; see `score.best_by_draw`."""
     cdef Py_ssize_t n = worth.shape[0], n_looks = worth.shape[1], n_draws = worth.shape[2]
     cdef Py_ssize_t k = draws.shape[1], n_continuous = layout.n_continuous
     cdef Py_ssize_t n_attributes = len(layout.sizes), n_logits = layout.n_logits

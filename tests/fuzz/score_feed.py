@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from model_export.critic.layout import Layout
-from streams.stages.creatives.worth import (
+from streams.stages.creatives.score import (
     MEAN,
-    best,
-    best_in_numpy,
-    scores,
-    scores_in_numpy,
+    best_by_draw,
+    best_reference,
+    score_designs,
+    score_reference,
 )
 
 _ODD = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1e38, -1e38], np.float32)
@@ -20,8 +20,8 @@ _SIZES = (0, 1, 2, 7, 8, 9, 33)
 _OUTSIDE = (MEAN - 1, 10**6, 2**62, -(2**62))
 
 
-class WorthFeed:
-    """Feeds `_worth`."""
+class ScoreFeed:
+    """Feeds the kernel of creatives."""
 
     def __init__(self, rng: random.Random, counts: Counter[str]) -> None:
         self._rng, self._counts = rng, counts
@@ -48,13 +48,13 @@ class WorthFeed:
             self._floats(n, n_draws),
         ]
         with np.errstate(all="ignore"):
-            expected = scores_in_numpy(layout, *given)
-        if not np.array_equal(scores(layout, *given), expected, equal_nan=True):
+            expected = score_reference(layout, *given)
+        if not np.array_equal(score_designs(layout, *given), expected, equal_nan=True):
             raise AssertionError("the compiled scores differ from numpy's")
         self._counts["scores"] += expected.size
         self._spoil(given, 0)
         try:
-            scores(layout, *given)
+            score_designs(layout, *given)
         except ValueError:
             self._counts["scores refused"] += 1
 
@@ -63,14 +63,16 @@ class WorthFeed:
         given = [worth, self._numbers.integers(MEAN, max(n_draws, 1), (n, k))]
         if n_draws and np.isfinite(worth).all():
             with np.errstate(all="ignore"):
-                expected = best_in_numpy(layout, *given)
-            for found, wanted in zip(best(layout, *given), expected, strict=True):
+                expected = best_reference(layout, *given)
+            for found, wanted in zip(
+                best_by_draw(layout, *given), expected, strict=True
+            ):
                 if not np.array_equal(found, wanted):
                     raise AssertionError("the compiled best designs differ")
         self._counts["best designs"] += n * k
         self._spoil(given, 1)
         try:
-            best(layout, *given)
+            best_by_draw(layout, *given)
         except ValueError:
             self._counts["scores refused"] += 1
 
