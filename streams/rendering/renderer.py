@@ -3,8 +3,7 @@
 from schemas.records import Asset, Copy, Design, Surface
 from streams.rendering.assets import Studio
 from streams.rendering.brand import DEMO_BRAND, BrandKit
-from streams.rendering.copywriting import WORDED, write_copy
-from streams.rendering.wording import Language
+from streams.rendering.wording import WORDED, Language, write_copy
 
 
 class Renderer:

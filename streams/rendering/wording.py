@@ -1,13 +1,23 @@
-"""The vocabulary -> how a category is said."""
+"""Design + category + language -> its words: closed templates by appeal and tone."""
 
 import zlib
 from dataclasses import dataclass
-from functools import cache
-from typing import Literal
+from functools import cache, lru_cache
+from typing import Any, Literal
 
+import structlog
+
+from model_export.space.drawings import Appeal, Drawings, Tone
+from model_export.space.wording import MAX_HEADLINE
+from schemas.records import Copy, Design
 from schemas.vocabulary import bundled, deployed
+from streams.rendering.brand import BrandKit
+
+LOG = structlog.get_logger(__name__)
 
 Language = Literal["en", "zh"]
+WORDED = ("appeal", "tone", "cta")
+"""The attributes of a design that its words depend on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +62,90 @@ def words_for(category: str) -> CategoryWords:
 def _number_of(category: str) -> int:
     column = bundled().column(category)
     return zlib.crc32(category.encode()) % 1_000 if column is None else column + 1
+
+
+def write_copy(
+    design: Design, category: str, language: Language, brand: BrandKit
+) -> Copy:
+    """Return the words of a creative.
+
+    The headline has at most 25 characters and the body at most 90, in both
+    languages. The words depend on appeal, tone, call to action, category, language
+    and brand name alone. A category outside the vocabulary is said as "Good finds".
+    """
+    return _written(
+        brand.drawings,
+        *[word_of(design, name, brand.drawings) for name in WORDED],
+        category,
+        language,
+        brand.name,
+    )
+
+
+@lru_cache(maxsize=65_536)
+def _written(
+    drawings: Drawings,
+    appeal: str,
+    tone: str,
+    cta: str,
+    category: str,
+    language: Language,
+    brand: str,
+) -> Copy:
+    values, said = drawings.values, drawings.said
+    how: Tone = values["tone"][tone]
+    headline, sentence, body = _message(
+        values["appeal"][appeal], how, category, language
+    )
+    label = values["cta"][cta][language][how.label]
+    return Copy(
+        headline=headline,
+        body=body,
+        cta=label,
+        spoken=said["spoken"][language].format(
+            brand=brand, headline=sentence, body=body, cta=label
+        ),
+        disclosure=said["disclosure"][language],
+    )
+
+
+@lru_cache(maxsize=16_384)
+def _message(
+    appeal: Appeal, tone: Tone, category: str, language: Language
+) -> tuple[str, str, str]:
+    """Return headline, the headline as a sentence, and body."""
+    words = words_for(category)
+    fields = {"T": words.title, "t": words.inside, "P": words.phrase}
+    if language == "zh":
+        fields = {"t": words.zh}
+    forms = [form.format(**fields) for form in appeal.forms(tone, language)]
+    headline = next((form for form in forms if len(form) <= MAX_HEADLINE), forms[-1])
+    gap = "" if language == "zh" else " "
+    body = f"{appeal.words[language].format(**fields)}{gap}{tone.words[language]}"
+    return headline, _as_sentence(headline, language), body
+
+
+def _as_sentence(headline: str, language: Language) -> str:
+    if headline.endswith((".", "?", "!", "。", "？", "！")):
+        return headline
+    return headline + ("。" if language == "zh" else ".")
+
+
+def word_of(design: Design, name: str, drawings: Drawings) -> str:
+    """Return the value of one categorical attribute that can be drawn.
+
+    A design of the space at hand has no other; a stored one may be older than it.
+    """
+    known: dict[str, Any] = drawings.values[name]
+    value = design.categorical.get(name)
+    if value in known:
+        return value
+    default = next(iter(known))
+    if value is not None:
+        _say_once(name, value, default)
+    return default
+
+
+@lru_cache(maxsize=1_000)
+def _say_once(name: str, value: str, default: str) -> None:
+    LOG.warning("value not drawn", attribute=name, value=value[:60], instead=default)

@@ -9,8 +9,7 @@ from schemas.records import Asset, Copy, Design, Surface
 from schemas.vocabulary import deployed
 from streams.rendering.assets import Studio
 from streams.rendering.brand import DEMO_BRAND, BrandKit
-from streams.rendering.copywriting import write_copy
-from streams.rendering.wording import Language
+from streams.rendering.wording import Language, write_copy
 
 CHOICES = {name: tuple(known) for name, known in bundled().values.items()}
 RANGES = bundled().ranges

@@ -70,12 +70,7 @@ def fold(stage, batches, now, record=Preference, partition=0):
     if record not in stage.columnar:
         records = [pair for batch in batches for pair in batch]
         return step(stage, records, now, partition, record)
-    decoder = Decoder(record, IDS, stage.columnar[record], "user_id")
-    payloads, offset = [], 0
-    for batch in batches:
-        payloads.append(payload_of(batch, offset))
-        offset += len(batch)
-    columns = decoder.decode(payloads, 0, now)
+    columns = columns_of(stage, batches, now, record)
     out = stage.fold(record, partition, columns, now) if len(columns) else []
     odd = [
         Incoming(
@@ -88,6 +83,16 @@ def fold(stage, batches, now, record=Preference, partition=0):
         for offset, key, value in columns.odd_records()
     ]
     return out + stage.step(odd, now)
+
+
+def columns_of(stage, batches, now, record=Preference):
+    """Return batches as the stage reads their topic."""
+    decoder = Decoder(record, IDS, stage.columnar[record], "user_id")
+    payloads, offset = [], 0
+    for batch in batches:
+        payloads.append(payload_of(batch, offset))
+        offset += len(batch)
+    return decoder.decode(payloads, 0, now)
 
 
 def step(stage, records, now, partition=0, record=Preference):

@@ -9,8 +9,7 @@ from model_export.space.wording import MAX_BODY, MAX_HEADLINE, find_banned
 from schemas.records import Design
 from schemas.vocabulary import deployed
 from streams.rendering.brand import DEMO_BRAND
-from streams.rendering.copywriting import write_copy
-from streams.rendering.wording import UNKNOWN, words_for
+from streams.rendering.wording import UNKNOWN, words_for, write_copy
 from tests.streams.rendering_samples import CHOICES
 
 BANNED = bundled().said["banned"]

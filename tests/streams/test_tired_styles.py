@@ -132,10 +132,10 @@ def test_what_is_kept_depends_on_the_set_of_feedback_alone(records, rng):
 def test_an_impression_counts_for_a_day_and_the_styles_seen_last_are_kept():
     counts = StyleCounts(1)
     assert counts.see(seen(NOW), NOW + COUNTED_MS - 1)
-    assert counts.tired_of("u1", NOW + COUNTED_MS) == []
+    assert counts.tired_of("u1", NOW + COUNTED_MS) is None
     for i in range(MAX_STYLES):
         counts.see(seen(NOW + 1 + i, f"s{i}"), NOW)
-    assert counts.tired_of("u1", NOW) == ["s7", "s6", "s5", "s4"]  # as many are named
+    assert counts.tired_of("u1", NOW) == "s7,s6,s5,s4"  # as many are named
     counts.see(seen(NOW - 1), NOW)
     ((section, _),) = counts.take_sections(10**6)
     assert STYLE.encode() not in section

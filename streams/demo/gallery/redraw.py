@@ -7,10 +7,9 @@ from streams.clickhouse.analytics_gallery import GalleryItem
 from streams.rendering.assets import CARD, END_CARD
 from streams.rendering.brand import BrandKit
 from streams.rendering.card import draw_card
-from streams.rendering.copywriting import write_copy
 from streams.rendering.look import look_of
 from streams.rendering.renderer import spoken_language
-from streams.rendering.wording import Language, words_for
+from streams.rendering.wording import Language, words_for, write_copy
 
 
 class Redrawn:

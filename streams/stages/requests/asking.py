@@ -2,7 +2,6 @@
 
 from typing import get_args
 
-from model_export.space.style import written
 from schemas.preference_vector import from_bytes, to_bytes
 from schemas.records import Creative, CreativeRequest, RequestReason
 from schemas.vocabulary import deployed, mark
@@ -39,6 +38,7 @@ class Asking:
         self._first_placements = first_placements
         self._deadline_ms = deadline_ms
         self._frame = frame
+        self._mark = mark()
 
     def ask(
         self,
@@ -99,7 +99,7 @@ class Asking:
         person: Person,
         name: str,
         reason: RequestReason,
-        tired_of: list[str],
+        tired_of: str | None,
         now: int,
     ) -> Outgoing:
         place = person.places[name]
@@ -121,8 +121,8 @@ class Asking:
             preferences=None if person.vector is None else to_bytes(person.vector),
             requested_at=now,
             deadline_at=now + self._deadline_ms,
-            tired_of=written(tired_of),
-            vocabulary=None if person.vector is None else mark(),
+            tired_of=tired_of,
+            vocabulary=None if person.vector is None else self._mark,
         )
         encoded = None if self._frame is None else encode_request(request, self._frame)
         return Outgoing(CreativeRequest, user_id, encoded or request)

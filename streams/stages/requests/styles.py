@@ -6,7 +6,7 @@ that come twice, late or in another order change nothing.
 
 from dataclasses import dataclass
 
-from model_export.space.style import MAX_NAMED
+from model_export.space.style import MAX_NAMED, written
 from streams.columns.batches import Sections, sections
 from streams.stages.requests.reading import Seen
 
@@ -85,12 +85,16 @@ class StyleCounts:
             self._dirty[seen.user_id] = None
         return own.n_shown(now) >= self._enough
 
-    def tired_of(self, user_id: str, now: int) -> list[str]:
-        """Return the styles that a person is tired of, the one seen last first."""
+    def tired_of(self, user_id: str, now: int) -> str | None:
+        """Return the styles that a person is tired of, as a request names them.
+
+        The one seen last comes first; None when there are none.
+        """
         row = self._rows.get(user_id)
-        styles = _of_row(row) if row else []
-        found = [one.name for one in styles if one.n_shown(now) >= self._enough]
-        return found[:MAX_NAMED]
+        if row is None:
+            return None
+        found = [one.name for one in _of_row(row) if one.n_shown(now) >= self._enough]
+        return written(found[:MAX_NAMED])
 
     def remove(self, user_id: str) -> None:
         """Forget a person; forgetting who is not there changes nothing."""
