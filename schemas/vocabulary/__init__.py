@@ -30,6 +30,7 @@ __all__ = [
     "look_up_with",
     "mapped",
     "mark",
+    "named_file",
     "parse",
     "read",
 ]
@@ -66,11 +67,11 @@ def deployed() -> Vocabulary:
     Raises:
         VocabularyError: the deployment's file cannot be read, or is wrong.
     """
-    path = _named()
+    path = named_file()
     return read(path) if path else bundled()
 
 
-def _named() -> Path | None:
+def named_file() -> Path | None:
     """Return the file that the environment names, or `.env`; None: the bundled one."""
     name = os.environ.get(VARIABLE)
     if name is None and Path(".env").is_file():

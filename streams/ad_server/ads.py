@@ -19,7 +19,7 @@ from schemas.vocabulary import Placement, deployed
 from streams.ad_server.asset_source import AssetSource
 from streams.ad_server.collector import Door, InvalidRequestError
 from streams.ad_server.delivery import CreativeCache, ReadyCreative
-from streams.ad_server.fallback import ARM, LANGUAGES, Fallbacks
+from streams.ad_server.fallback import ARM, Fallbacks
 from streams.ad_server.links import bad_token, click_path
 from streams.ad_server.metrics import AdServerMetrics
 from streams.ad_server.outbox import Outbox, OutboxRecord
@@ -27,7 +27,7 @@ from streams.ad_server.token import ShownAd, Signer
 from streams.columns.ids import derived_id
 from streams.errors import RejectedRecordError
 from streams.kafka.wire import Wire
-from streams.rendering.brand import BrandKit
+from streams.rendering.brand import DEFAULT, BrandKit
 from streams.rendering.renderer import spoken_language
 from streams.settings import RequestsSettings
 
@@ -97,7 +97,7 @@ class Ads:
         except InvalidRequestError as error:
             self._metrics.refused.inc()
             return JSONResponse({"errors": error.problems}, 400)
-        language = spoken_language(asked.get("lang", LANGUAGES[0]))
+        language = spoken_language(asked.get("lang", DEFAULT))
         now = self._clock()
         entry = self._chosen(user_id, placement, language, now, consent=consent)
         shown = ShownAd(

@@ -3,13 +3,13 @@
 Neutral design, no personal data: what everybody may see.
 """
 
+from model_export.space.drawing_rules import LANGUAGES
 from schemas.avro import Codec, SchemaIds
 from schemas.records import Creative, Design, Receipt
 from schemas.vocabulary import Placement, deployed
 from streams.ad_server.delivery import ReadyCreative, ready
 from streams.rendering.renderer import Renderer
 
-LANGUAGES = ("en", "zh")
 ARM = "fallback"
 
 _NO_CATEGORY = ""

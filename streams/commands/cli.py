@@ -305,6 +305,8 @@ def check_vocabulary(file: _File) -> None:
     mistakes = command.check(file)
     for mistake in mistakes:
         typer.echo(mistake)
+    for why in [] if mistakes else command.unspoken(file):
+        typer.echo(why, err=True)
     sys.exit(1 if mistakes else 0)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from model_export.store.vocabularies import Vocabularies
 from schemas.vocabulary import Vocabulary, VocabularyError, deployed, read
+from streams.errors import ConfigurationError
+from streams.rendering import brand
 from streams.settings import Settings
 
 
@@ -16,6 +18,14 @@ def check(path: Path) -> list[str]:
     except VocabularyError as error:
         return str(error).splitlines()
     return []
+
+
+def unspoken(path: Path) -> list[str]:
+    """Return a sentence for each language of a right file that ads cannot be in yet."""
+    try:
+        return brand.unspoken(read(path), path)
+    except ConfigurationError as error:
+        return [str(error)]
 
 
 def keep(settings: Settings, path: Path) -> str:

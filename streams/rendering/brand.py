@@ -4,11 +4,31 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+import structlog
+
 from model_export.space import design_space
 from model_export.space.design_space import DesignSpace, SpaceError
+from model_export.space.drawing_rules import LANGUAGES
 from model_export.space.drawings import Drawings, bundled
+from schemas.vocabulary import BUNDLED_FILE, Vocabulary, deployed, named_file
 from streams.errors import ConfigurationError
 from streams.settings import BrandSettings
+
+LOG = structlog.get_logger(__name__)
+
+DEFAULT = "en"
+"""Language of ads where the one asked for is not spoken."""
+
+SAID_IN = (
+    "model_export/space/drawing_rules.py",
+    "model_export/space/drawable.toml",
+    "streams/rendering/typefaces.toml",
+    "streams/rendering/wording.py",
+    "streams/stages/creatives/explanation.py",
+    "streams/ad_server/fallback.py",
+    "streams/ad_server/pages.py",
+)
+"""Files that have the words and faces of each language, in the order to write them."""
 
 _URL_SAFE = "!#$&'()*+,/:;=?@[]~%-._"
 _MAX_NAME = 60
@@ -96,15 +116,43 @@ def brand_of(settings: BrandSettings, drawings: Drawings | None = None) -> Brand
 
 
 def space_of(path: Path | None) -> DesignSpace:
-    """Return the creative space of `model.space`, all of which can be drawn.
+    """Return the creative space of `model.space`, all of which can be drawn and said.
+
+    A language of the vocabulary that ads cannot be in yet is logged as a warning.
 
     Raises:
-        ConfigurationError: it is wrong, or not drawn; names file and line of each.
+        ConfigurationError: it is wrong, or not drawn; names file and line of each. Or
+            the vocabulary has no English, which every ad can be in.
     """
+    for why in unspoken(deployed(), named_file() or BUNDLED_FILE):
+        LOG.warning("language not spoken", why=why)
     try:
         return design_space.load(path)
     except SpaceError as error:
         raise ConfigurationError(str(error)) from error
+
+
+def unspoken(vocabulary: Vocabulary, file: Path) -> list[str]:
+    """Return a sentence for each language that ads cannot be in, and what to do.
+
+    Args:
+        vocabulary: whose languages are asked for.
+        file: where it is from.
+
+    Raises:
+        ConfigurationError: it has no English.
+    """
+    if DEFAULT not in vocabulary.languages:
+        raise ConfigurationError(
+            f"{file}: no [[language]] with the id {DEFAULT!r}: ads are in it when they "
+            "can be in no other; add it, and the names of categories in it"
+        )
+    return [
+        f"{file}: ads are not in {language!r} yet, whoever asks for it gets English; "
+        f"to be written in {language!r} first: {', '.join(SAID_IN)}"
+        for language in vocabulary.languages
+        if language not in LANGUAGES
+    ]
 
 
 DEMO_BRAND = brand_of(BrandSettings())

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import structlog
 
+from model_export.space.drawing_rules import LANGUAGES
 from model_export.space.drawings import Appeal, Drawings, Tone
 from model_export.space.wording import MAX_HEADLINE
 from schemas.records import Copy, Design
@@ -51,9 +52,10 @@ def words_for(category: str) -> CategoryWords:
         return UNKNOWN
     lineage = list(deployed().lineage(category))
     said = [entry, *(deployed().entries[one] for one in lineage[:-1])]
-    titled = next((one for one in said if {"en", "zh"} <= one.titles.keys()), None)
+    spoken = deployed().languages.keys() & set(LANGUAGES)
+    titled = next((one for one in said if spoken <= one.titles.keys()), None)
     group = lineage[-1] if lineage else UNKNOWN.group
-    titles = titled.titles if titled else {"en": UNKNOWN.title, "zh": UNKNOWN.zh}
+    titles = {"en": UNKNOWN.title, "zh": UNKNOWN.zh} | (titled.titles if titled else {})
     phrases = titled.phrases if titled else titles
     number = _number_of(category)
     return CategoryWords(titles["en"], phrases["en"], titles["zh"], group, number)

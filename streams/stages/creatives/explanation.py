@@ -61,7 +61,7 @@ class Explainer:
             language: [
                 vocabulary.names[name][language] for name in vocabulary.categories
             ]
-            for language in _WORDS
+            for language in _WORDS.keys() & vocabulary.languages.keys()
         }
 
     def keys(
@@ -81,7 +81,7 @@ class Explainer:
     def sentence(self, key: Key) -> str:
         """Return the sentence of a key."""
         arm, language, *best = key
-        shown = language if language in _WORDS else "en"
+        shown = language if language in self._names else "en"
         words = _WORDS[shown]
         if arm == "control":
             return words["control"]
