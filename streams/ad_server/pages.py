@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from html import escape
 
 from streams.ad_server.token import ShownAd
-from streams.rendering.html import escaped_url
+from streams.rendering.payloads import escaped_url
 
 PAGE_HEADERS = {
     "content-security-policy": (

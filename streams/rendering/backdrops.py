@@ -4,10 +4,11 @@ import math
 from collections.abc import Callable
 
 from streams.rendering.scene import Scene
-from streams.rendering.shapes import (
+from streams.rendering.svg import (
     circle,
     dotted,
     line,
+    num,
     path,
     polygon,
     rays,
@@ -16,7 +17,6 @@ from streams.rendering.shapes import (
     see_through,
     wave,
 )
-from streams.rendering.svg import num
 
 
 def backdrop(scene: Scene) -> str:

@@ -2,11 +2,9 @@
 
 from schemas.records import Copy
 from streams.rendering import layouts, strips
-from streams.rendering.art import art_of
 from streams.rendering.brand import BrandKit
 from streams.rendering.column import Words, set_column
 from streams.rendering.heroes import hero
-from streams.rendering.look import Look
 from streams.rendering.ornaments import (
     Button,
     badge,
@@ -15,10 +13,9 @@ from streams.rendering.ornaments import (
     signature_width,
 )
 from streams.rendering.plan import Form, Plan
-from streams.rendering.scene import Scene
-from streams.rendering.scheme import Scheme, scheme_of
-from streams.rendering.shapes import placed, rect
-from streams.rendering.svg import escaped, num
+from streams.rendering.scene import Scene, art_of
+from streams.rendering.scheme import Look, Scheme, scheme_of
+from streams.rendering.svg import escaped, num, placed, rect
 from streams.rendering.wording import Language, words_for
 
 _ACTION = 138.0

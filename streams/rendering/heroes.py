@@ -5,10 +5,11 @@ from collections.abc import Callable
 from streams.rendering.backdrops import backdrop
 from streams.rendering.person import person
 from streams.rendering.scene import Scene
-from streams.rendering.shapes import (
+from streams.rendering.svg import (
     circle,
     dotted,
     ellipse,
+    num,
     path,
     placed,
     rays,
@@ -18,7 +19,6 @@ from streams.rendering.shapes import (
     spiral,
     wave,
 )
-from streams.rendering.svg import num
 
 
 def hero(name: str, scene: Scene) -> str:

@@ -1,9 +1,8 @@
 """Layout attribute -> Plan for cards (300x250) and end cards (640x360)."""
 
-from streams.rendering.decoration import keyline, lifted, mosaic, seal
+from streams.rendering.ornaments import keyline, lifted, mosaic, seal
 from streams.rendering.plan import Box, Column, Corner, Form, Inks, Plan
-from streams.rendering.shapes import circle, path, polygon, rays, rect, see_through
-from streams.rendering.svg import num
+from streams.rendering.svg import circle, num, path, polygon, rays, rect, see_through
 
 
 def split(f: Form) -> Plan:

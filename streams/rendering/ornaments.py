@@ -1,16 +1,22 @@
-"""The small parts: button, badge, brand name, disclosure."""
+"""The small parts: button, badge, brand name, disclosure; what decorates a layout."""
 
 from model_export.space.drawings import Badge
 from streams.rendering.colour import readable
-from streams.rendering.lettering import set_lines
-from streams.rendering.look import Look
-from streams.rendering.plan import Corner, Inks
-from streams.rendering.scheme import Scheme
-from streams.rendering.shapes import circle, path, placed, rect, scallop
-from streams.rendering.svg import num
+from streams.rendering.plan import Box, Corner, Form, Inks
+from streams.rendering.scheme import Look, Scheme
+from streams.rendering.svg import (
+    circle,
+    num,
+    path,
+    placed,
+    polygon,
+    rect,
+    scallop,
+    see_through,
+)
 from streams.rendering.typeface import Face, Typography, width_em
 from streams.rendering.wording import Language
-from streams.rendering.wrapping import Lines, shorten
+from streams.rendering.wrapping import Lines, set_lines, shorten
 
 _INSET = 1.2
 """Space before and after a button's label, em."""
@@ -168,3 +174,80 @@ def signature(
 def signature_width(name: str, face: Face, px: float, most: float) -> float:
     """Return how wide `signature` is drawn, px."""
     return 2.6 * px * 0.75 + shorten(name, face, most - 2.6 * px * 0.75, px).widths[0]
+
+
+def seal(cx: float, cy: float, r: float, f: Form) -> str:
+    """Return a scalloped seal with a shadow and a dotted line inside its edge."""
+    shadow = scallop(cx, cy + 3 * f.unit, r * 1.06, 22, "#00000026")
+    face = scallop(cx, cy, r * 1.05, 22, f.scheme.panel)
+    dots = circle(
+        cx,
+        cy,
+        r * 0.96,
+        "none",
+        f' stroke="{f.scheme.button_panel}" stroke-width="{num(1.4 * f.unit)}" '
+        f'stroke-dasharray="{num(1.5 * f.unit)} {num(4 * f.unit)}" '
+        'stroke-linecap="round"',
+    )
+    return shadow + face + dots
+
+
+def mosaic(f: Form, box: Box, cell: float) -> str:
+    """Return Bauhaus tiles that fill the box: quarters, halves, discs, bars."""
+    colours = (*f.scheme.tones, f.scheme.stage)
+    pieces = []
+    for row in range(round(box.h / cell)):
+        for column in range(round(box.w / cell)):
+            x, y = box.x + column * cell, box.y + row * cell
+            kind = (row * 5 + column * 3 + row * column) % 6
+            back = colours[(row + 2 * column) % 5]
+            front = colours[(row + 2 * column + 2 + kind % 2) % 5]
+            pieces.append(rect(x, y, cell + 0.3, cell + 0.3, back))
+            pieces.append(_tile(kind, x, y, cell, front))
+    return "".join(pieces)
+
+
+def _tile(kind: int, x: float, y: float, c: float, fill: str) -> str:
+    shapes = (
+        lambda: path(f"M{num(x)} {num(y)}h{num(c)}a{num(c)} {num(c)} 0 0 1 {num(-c)} "
+                     f"{num(c)}z", fill),
+        lambda: circle(x + c / 2, y + c / 2, c * 0.34, fill),
+        lambda: path(f"M{num(x)} {num(y + c)}a{num(c / 2)} {num(c / 2)} 0 0 1 "
+                     f"{num(c)} 0z", fill),
+        lambda: path(f"M{num(x + c)} {num(y + c)}h{num(-c)}a{num(c)} {num(c)} 0 0 1 "
+                     f"{num(c)} {num(-c)}z", fill),
+        lambda: "".join(
+            rect(x, y + c * (0.08 + 0.34 * i), c, c * 0.16, fill) for i in range(3)
+        ),
+        lambda: polygon(((x, y), (x + c, y + c), (x, y + c)), fill),
+    )  # fmt: skip
+    return shapes[kind]()
+
+
+def lifted(box: Box, r: float, fill: str) -> str:
+    """Return a panel with a soft shadow made of three faint layers."""
+    shadow = "".join(
+        rect(
+            box.x - spread,
+            box.y + 3 - spread / 2,
+            box.w + 2 * spread,
+            box.h + spread * 1.4,
+            "#000000",
+            r + spread,
+            see_through(0.05),
+        )
+        for spread in (5.0, 3.0, 1.0)
+    )
+    return shadow + rect(box.x, box.y, box.w, box.h, fill, r)
+
+
+def keyline(box: Box, f: Form, width: float) -> str:
+    """Return a fine line around the box; its width in units of the form."""
+    return rect(
+        box.x,
+        box.y,
+        box.w,
+        box.h,
+        "none",
+        extra=f' stroke="{f.scheme.on_ground}" stroke-width="{num(width * f.unit)}"',
+    )

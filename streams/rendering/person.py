@@ -2,7 +2,7 @@
 
 from streams.rendering.colour import mix
 from streams.rendering.scheme import Scheme
-from streams.rendering.shapes import circle, ellipse, path, rect
+from streams.rendering.svg import circle, ellipse, path, rect
 
 _SKINS = ("#f2c9a5", "#d9a066", "#a86b3c", "#6f4427", "#f6d7bd", "#c68642")
 _HAIRS = ("#2b1d16", "#4a2c1a", "#7a4a21", "#1b1b22", "#b5793a", "#8a8a93")

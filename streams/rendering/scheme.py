@@ -1,9 +1,14 @@
-"""Palette + contrast -> Scheme: the colour of each part of a card, text readable."""
+"""Design -> Look: what is drawn; Look -> Scheme: the colour of each part of a card.
 
+Every drawn attribute has a value that can be drawn; text is readable on its ground.
+"""
+
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
-from model_export.space.drawings import Palette
+from model_export.space.drawings import Badge, Drawings, Palette, Tone
+from schemas.records import Design
 from streams.rendering.colour import (
     READABLE,
     contrast_ratio,
@@ -11,11 +16,45 @@ from streams.rendering.colour import (
     mix,
     readable,
 )
-from streams.rendering.look import Look
+from streams.rendering.wording import word_of
 
 _STOPS = (0.0, 0.28, 0.55, 0.8, 1.0)
 _COMFORTABLE = 4.8
 _BUTTON_STANDS_OUT = 2.2
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The attributes that are drawn; equal looks give equal pictures."""
+
+    layout: str
+    palette: Palette
+    hero: str
+    tone: Tone
+    badge: Badge
+    typography: str
+    font_scale: float
+    contrast: float
+    density: float
+
+
+def look_of(design: Design, drawings: Drawings) -> Look:
+    """Return the look of any design.
+
+    Unknown attributes are ignored, missing attributes and unknown values take the
+    default, and numbers outside the range are moved to its nearest end.
+    """
+    names = ("layout", "palette", "hero", "tone", "badge", "typography")
+    return Look(
+        *(drawings.values[name][word_of(design, name, drawings)] for name in names),
+        *(_number(design, name, drawings) for name in drawings.ranges),
+    )
+
+
+def _number(design: Design, name: str, drawings: Drawings) -> float:
+    low, default, high = drawings.ranges[name]
+    value = design.continuous.get(name, default)
+    return min(max(value, low), high) if math.isfinite(value) else default
 
 
 @dataclass(frozen=True, slots=True)

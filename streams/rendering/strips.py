@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from streams.rendering.decoration import mosaic
+from streams.rendering.ornaments import mosaic
 from streams.rendering.plan import Box, Column, Corner, Form, Inks, Plan
-from streams.rendering.shapes import circle, path, polygon, rect, scallop, see_through
-from streams.rendering.svg import num
+from streams.rendering.svg import circle, num, path, polygon, rect, scallop, see_through
 
 _ACTION = 158.0
 """Room for the button and the disclosure at the right end, px."""

@@ -1,6 +1,8 @@
-"""Numbers, colours and words -> pieces of SVG, every word escaped."""
+"""Numbers, colours and words -> pieces of SVG, every word escaped; basic shapes."""
 
+import math
 import re
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from html import escape
 
@@ -14,6 +16,10 @@ _FORBIDDEN = re.compile(
     + "".join(f"{chr(end - 1)}{chr(end)}" for end in range(0xFFFF, 0x110000, 0x10000))
     + "]"
 )
+
+Point = tuple[float, float]
+
+_GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 
 
 @lru_cache(maxsize=16384)
@@ -40,18 +46,133 @@ def num(value: float) -> str:
     return "0" if text in ("-0", "") else text
 
 
-def attributes(**values: float | str | None) -> str:
-    """Return ` name="value"` for each value that is not None; `_` becomes `-`."""
-    return "".join(
-        f' {name.rstrip("_").replace("_", "-")}="'
-        f'{escape(value) if isinstance(value, str) else num(value)}"'
-        for name, value in values.items()
-        if value is not None
+def rect(
+    x: float, y: float, w: float, h: float, fill: str, r: float = 0, extra: str = ""
+) -> str:
+    """Return a rectangle with corner radius `r`."""
+    corner = f' rx="{num(r)}"' if r else ""
+    return (
+        f'<rect x="{num(x)}" y="{num(y)}" width="{num(w)}" height="{num(h)}"'
+        f'{corner} fill="{fill}"{extra}/>'
     )
 
 
-def tag(name: str, content: str = "", **values: float | str | None) -> str:
-    """Return one element; `content` is trusted markup, attribute values are escaped."""
-    if not content:
-        return f"<{name}{attributes(**values)}/>"
-    return f"<{name}{attributes(**values)}>{content}</{name}>"
+def circle(cx: float, cy: float, r: float, fill: str, extra: str = "") -> str:
+    """Return a disc."""
+    return f'<circle cx="{num(cx)}" cy="{num(cy)}" r="{num(r)}" fill="{fill}"{extra}/>'
+
+
+def ring(cx: float, cy: float, r: float, stroke: str, width: float) -> str:
+    """Return a circle's outline."""
+    return circle(cx, cy, r, "none", outline(stroke, width))
+
+
+def ellipse(
+    cx: float, cy: float, rx: float, ry: float, fill: str, extra: str = ""
+) -> str:
+    """Return a filled ellipse."""
+    return (
+        f'<ellipse cx="{num(cx)}" cy="{num(cy)}" rx="{num(rx)}" ry="{num(ry)}" '
+        f'fill="{fill}"{extra}/>'
+    )
+
+
+def path(d: str, fill: str, extra: str = "") -> str:
+    """Return a path; `d` is built from numbers."""
+    return f'<path d="{d}" fill="{fill}"{extra}/>'
+
+
+def polygon(points: Iterable[Point], fill: str, extra: str = "") -> str:
+    """Return a closed polygon."""
+    joined = " ".join(f"{num(x)},{num(y)}" for x, y in points)
+    return f'<polygon points="{joined}" fill="{fill}"{extra}/>'
+
+
+def line(one: Point, other: Point, stroke: str, width: float) -> str:
+    """Return a straight line with round ends."""
+    return path(
+        f"M{num(one[0])} {num(one[1])}L{num(other[0])} {num(other[1])}",
+        "none",
+        outline(stroke, width, ' stroke-linecap="round"'),
+    )
+
+
+def dotted(
+    x: float, y: float, right: float, gap: float, width: float, fill: str
+) -> str:
+    """Return a row of dots, `gap` apart: a line of dashes with no length."""
+    dashes = f' stroke-linecap="round" stroke-dasharray="0 {num(gap)}"'
+    return path(
+        f"M{num(x)} {num(y)}H{num(right + gap)}", "none", outline(fill, width, dashes)
+    )
+
+
+def outline(stroke: str, width: float, extra: str = "") -> str:
+    """Return stroke attributes."""
+    return f' stroke="{stroke}" stroke-width="{num(width)}"{extra}'
+
+
+def see_through(opacity: float) -> str:
+    """Return an opacity attribute."""
+    return f' opacity="{num(opacity)}"'
+
+
+def placed(
+    content: str, x: float, y: float, scale: float = 1.0, turn: float = 0.0
+) -> str:
+    """Return the content moved, then turned by degrees, then scaled."""
+    moves = f"translate({num(x)} {num(y)})"
+    if turn:
+        moves += f" rotate({num(turn)})"
+    if scale != 1.0:
+        moves += f" scale({scale:.4g})"
+    return f'<g transform="{moves}">{content}</g>'
+
+
+def rays(cx: float, cy: float, radius: float, n: int, fill: str) -> str:
+    """Return a sunburst of `n` wedges, each as wide as the gap beside it."""
+    step = math.pi / n
+    wedges = "".join(
+        f"M{num(cx)} {num(cy)}L{_at(cx, cy, radius, 2 * i * step)}"
+        f"L{_at(cx, cy, radius, (2 * i + 1) * step)}Z"
+        for i in range(n)
+    )
+    return path(wedges, fill)
+
+
+def scallop(cx: float, cy: float, radius: float, n: int, fill: str) -> str:
+    """Return a seal: a disc whose edge has `n` round bumps."""
+    step = 2 * math.pi / n
+    bump = radius * math.sin(step / 2)
+    start = _at(cx, cy, radius, 0)
+    arcs = "".join(
+        f"A{num(bump)} {num(bump)} 0 0 1 {_at(cx, cy, radius, (i + 1) * step)}"
+        for i in range(n)
+    )
+    return path(f"M{start}{arcs}Z", fill)
+
+
+def wave(w: float, y: float, swing: float, n: int, bottom: float) -> str:
+    """Return the path of a wave of `n` swells from x = 0 to w, filled to `bottom`."""
+    half = w / (2 * n)
+    swells = "".join(
+        f"q{num(half / 2)} {num(swing if i % 2 else -swing)} {num(half)} 0"
+        for i in range(2 * n)
+    )
+    return f"M0 {num(y)}{swells}V{num(bottom)}H0Z"
+
+
+def spiral(n: int, seed: int) -> Iterator[tuple[float, float, float]]:
+    """Yield `n` points on the unit disc, evenly spread, with a rank from 0 to 1.
+
+    Source: H. Vogel, "A better way to construct the sunflower head" (1979).
+    """
+    for i in range(n):
+        angle = (i + seed % 97) * _GOLDEN_ANGLE
+        radius = math.sqrt((i + 0.5) / n)
+        yield radius * math.cos(angle), radius * math.sin(angle), i / n
+
+
+def _at(cx: float, cy: float, radius: float, angle: float) -> str:
+    x, y = cx + radius * math.cos(angle), cy + radius * math.sin(angle)
+    return f"{num(x)} {num(y)}"

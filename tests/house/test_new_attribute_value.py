@@ -9,9 +9,8 @@ from schemas.records import Design
 from streams.rendering import heroes, layouts, strips
 from streams.rendering.brand import brand_of, space_of
 from streams.rendering.colour import READABLE, contrast_ratio
-from streams.rendering.look import look_of
 from streams.rendering.renderer import Renderer
-from streams.rendering.scheme import scheme_of
+from streams.rendering.scheme import look_of, scheme_of
 from streams.rendering.typeface import typography
 from streams.settings import BrandSettings
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from model_export.space.drawings import bundled
 from schemas.records import Asset, Copy, Design, Surface
 from schemas.vocabulary import deployed
-from streams.rendering.assets import Studio
 from streams.rendering.brand import DEMO_BRAND, BrandKit
+from streams.rendering.renderer import Studio
 from streams.rendering.wording import Language, write_copy
 
 CHOICES = {name: tuple(known) for name, known in bundled().values.items()}

@@ -11,9 +11,8 @@ from schemas.lock import LockedIds
 from schemas.records import Creative, Design
 from schemas.vocabulary import deployed
 from streams.errors import RejectedRecordError
-from streams.rendering.assets import Studio
 from streams.rendering.brand import DEMO_BRAND
-from streams.rendering.renderer import Renderer
+from streams.rendering.renderer import Renderer, Studio
 from tests.good_records import good
 from tests.streams.rendering_samples import CHOICES, RANGES, Sample, drawn, samples
 

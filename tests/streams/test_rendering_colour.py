@@ -6,8 +6,7 @@ from hypothesis import given, strategies as st
 from model_export.space.drawings import Drawings, bundled
 from schemas.records import Design
 from streams.rendering.colour import READABLE, contrast_ratio, mix, readable
-from streams.rendering.look import look_of
-from streams.rendering.scheme import scheme_of
+from streams.rendering.scheme import look_of, scheme_of
 from tests.streams.rendering_samples import CHOICES
 
 COLOURS = st.integers(0, 0xFFFFFF).map(lambda value: f"#{value:06x}")

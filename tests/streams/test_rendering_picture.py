@@ -9,8 +9,8 @@ from PIL import Image
 
 from streams.rendering.card import draw_card
 from streams.rendering.colour import READABLE, contrast_ratio
-from streams.rendering.look import look_of
-from streams.rendering.picture import font_files, png_of
+from streams.rendering.fonts import font_files, png_of
+from streams.rendering.scheme import look_of
 from tests.streams.rendering_samples import CARD, SIZES, samples
 
 pytest.importorskip("resvg_py", reason="PNG: resvg_py is not installed")

@@ -18,8 +18,8 @@ from streams.demo.gallery.figures import arms, figures, gates
 from streams.demo.gallery.redraw import Redrawn
 from streams.demo.gallery.surfaces import surfaces
 from streams.rendering.brand import DEMO_BRAND, BrandKit
+from streams.rendering.fonts import font_faces
 from streams.rendering.svg import escaped
-from streams.rendering.webfonts import font_faces
 
 _STYLE = Path(__file__).with_name("gallery.css")
 _POLICY = (

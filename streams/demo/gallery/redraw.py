@@ -4,11 +4,10 @@ from functools import cached_property
 
 from schemas.records import Copy, Design
 from streams.clickhouse.analytics_gallery import GalleryItem
-from streams.rendering.assets import CARD, END_CARD
 from streams.rendering.brand import BrandKit
 from streams.rendering.card import draw_card
-from streams.rendering.look import look_of
-from streams.rendering.renderer import spoken_language
+from streams.rendering.renderer import CARD, END_CARD, spoken_language
+from streams.rendering.scheme import look_of
 from streams.rendering.wording import Language, words_for, write_copy
 
 

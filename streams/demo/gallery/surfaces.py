@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 from zlib import crc32
 
 from streams.demo.gallery.redraw import Redrawn
-from streams.rendering.look import look_of
 from streams.rendering.payloads import search_ad_json, speech_ssml
+from streams.rendering.scheme import look_of
 from streams.rendering.svg import escaped
 
 _N_BARS = 44
