@@ -15,6 +15,7 @@ from streams.rendering.svg import (
     rect,
     ring,
     see_through,
+    square,
     wave,
 )
 
@@ -91,14 +92,7 @@ def _tech(s: Scene) -> str:
         for row in range(int(s.h / gap) + 1)
     )
     plates = "".join(
-        rect(
-            s.cx - side / 2,
-            s.cy - side / 2,
-            side,
-            side,
-            colour,
-            side * 0.24,
-        )
+        square(s.cx, s.cy, side, colour, side * 0.24)
         for side, colour in ((s.motif * 1.5, near), (s.motif * 1.18, far))
     )
     spark = circle(s.cx + s.motif * 0.6, s.cy - s.motif * 0.6, s.motif * 0.1, pop)

@@ -15,7 +15,7 @@ from streams.rendering.ornaments import (
 from streams.rendering.plan import Form, Plan
 from streams.rendering.scene import Scene, art_of
 from streams.rendering.scheme import Look, Scheme, scheme_of
-from streams.rendering.svg import escaped, num, placed, rect
+from streams.rendering.svg import escaped, num, placed
 from streams.rendering.wording import Language, words_for
 
 _ACTION = 138.0
@@ -71,12 +71,12 @@ def _ground(form: Form) -> str:
     """Return the ground: two close tones, from the upper left to the lower right."""
     s: Scheme = form.scheme
     if s.ground == s.shade:
-        return rect(0, 0, form.w, form.h, s.ground)
+        return form.whole.filled(s.ground)
     return (
         f'<defs><linearGradient id="{form.uid}a" x2="1" y2="1">'
         f'<stop offset="0" stop-color="{s.ground}"/>'
         f'<stop offset="1" stop-color="{s.shade}"/></linearGradient></defs>'
-        + rect(0, 0, form.w, form.h, f"url(#{form.uid}a)")
+        + form.whole.filled(f"url(#{form.uid}a)")
     )
 
 
@@ -94,7 +94,7 @@ def _art(plan: Plan, form: Form, look: Look, category: str) -> str:
         form.uid,
         plan.zoom,
     )
-    shape = plan.clip or rect(box.x, box.y, box.w, box.h, "#000000")
+    shape = plan.clip or box.filled("#000000")
     drawing = placed(hero(look.hero, scene), box.x, box.y)
     return (
         f'<defs><clipPath id="{form.uid}c">{shape}</clipPath></defs>'

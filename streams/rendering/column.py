@@ -8,7 +8,7 @@ from streams.rendering.ornaments import Button, signature, signature_width
 from streams.rendering.plan import Column
 from streams.rendering.scheme import Look
 from streams.rendering.typeface import Typography, typography
-from streams.rendering.wording import Language
+from streams.rendering.wording import Language, sentences_of
 from streams.rendering.wrapping import Lines, fit, set_lines, shorten
 
 _STEPS = (1.0, 0.94, 0.88, 0.82, 0.76, 0.7, 0.64, 0.58, 0.52, 0.46)
@@ -46,7 +46,7 @@ def flow(
     """
     faces = typography(typeface, language)
     body_px *= faces.body.optical
-    short = first_sentence(body)
+    short = sentences_of(body)[0]
 
     def attempt(text: str, step: float) -> Flow | None:
         head = None
@@ -78,16 +78,6 @@ def _squeezed(
     face = typography(typeface, language).headline
     size = min(12.0, height / face.leading)
     return Flow(shorten(headline, face, width, size) if headline else None, None)
-
-
-def first_sentence(text: str) -> str:
-    """Return the text up to its first sentence mark."""
-    for at, character in enumerate(text):
-        if character in "。！？" or (
-            character in ".!?" and text[at + 1 : at + 2] == " "
-        ):
-            return text[: at + 1]
-    return text
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from streams.rendering.svg import (
     ring,
     see_through,
     spiral,
+    square,
     wave,
 )
 
@@ -79,7 +80,7 @@ def _cell(s: Scene, kind: int, column: int, row: int, side: float) -> str:
         f'scale({side * 0.62 / 256:.4g})"/>'
     )
     plated = kind == 2  # noqa: PLR2004 - every fourth cell
-    return (rect(x - side / 2, y - side / 2, side, side, near) if plated else "") + sign
+    return (square(x, y, side, near) if plated else "") + sign
 
 
 def _gradient(s: Scene) -> str:
@@ -164,14 +165,12 @@ def _photo(s: Scene) -> str:
         -room.w / 2,
         -size * 0.44,
     )
-    paper = rect(-size / 2, -size / 2, size, size, "#fffdf8", size * 0.02)
+    paper = square(0, 0, size, "#fffdf8", size * 0.02)
     caption = rect(-size * 0.2, size * 0.385, size * 0.4, 3, far, 1.5)
     shadow = rect(
         -size / 2 + 3, -size / 2 + 5, size, size, "#000000", 4, see_through(0.18)
     )
-    behind = placed(
-        rect(-size / 2, -size / 2, size, size, accent, size * 0.02), s.cx, s.cy, 1, 9
-    )
+    behind = placed(square(0, 0, size, accent, size * 0.02), s.cx, s.cy, 1, 9)
     glint = circle(s.w * 0.1, s.h * 0.12, s.motif * 0.16, pop)
     tilt = -5 + 2 * s.density
     return glint + behind + placed(shadow + paper + shot + caption, s.cx, s.cy, 1, tilt)

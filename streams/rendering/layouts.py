@@ -2,26 +2,32 @@
 
 from streams.rendering.ornaments import keyline, lifted, mosaic, seal
 from streams.rendering.plan import Box, Column, Corner, Form, Inks, Plan
-from streams.rendering.svg import circle, num, path, polygon, rays, rect, see_through
+from streams.rendering.svg import (
+    bow,
+    circle,
+    num,
+    path,
+    polygon,
+    rays,
+    rect,
+    see_through,
+)
 
 
 def split(f: Form) -> Plan:
     """Return art on the left with a curved edge, words on the right."""
-    edge, bow = f.w * 0.4, f.w * 0.055
-    curve = (
-        f"M0 0H{num(edge)}Q{num(edge + 2 * bow)} {num(f.h / 2)} {num(edge)} "
-        f"{num(f.h)}H0Z"
-    )
+    edge, swell = f.w * 0.4, f.w * 0.055
+    curve = bow(edge, swell, f.h)
     rim = path(
-        f"M{num(edge)} 0Q{num(edge + 2 * bow)} {num(f.h / 2)} {num(edge)} {num(f.h)}"
-        f"H{num(edge + 5 * f.unit)}Q{num(edge + 2 * bow + 7 * f.unit)} {num(f.h / 2)} "
-        f"{num(edge + 5 * f.unit)} 0Z",
+        f"M{num(edge)} 0{curve}"
+        f"H{num(edge + 5 * f.unit)}Q{num(edge + 2 * swell + 7 * f.unit)} "
+        f"{num(f.h / 2)} {num(edge + 5 * f.unit)} 0Z",
         f.scheme.accent,
     )
-    left = edge + bow + f.pad * 0.8
+    left = edge + swell + f.pad * 0.8
     return Plan(
-        art=Box(0, 0, edge + bow, f.h),
-        clip=path(curve, "#000000"),
+        art=Box(0, 0, edge + swell, f.h),
+        clip=path(f"M0 0H{num(edge)}{curve}H0Z", "#000000"),
         over=rim,
         columns=(
             Column(
@@ -73,17 +79,12 @@ def card(f: Form) -> Plan:
         art = Box(0, 0, f.w, f.h * 0.405)
     inset = f.pad * 0.82
     return Plan(
-        under=rect(0, 0, f.w, f.h, f.scheme.stage),
+        under=f.whole.filled(f.scheme.stage),
         art=art,
         over=lifted(panel, r, f.scheme.panel),
         columns=(
             Column(
-                Box(
-                    panel.x + inset,
-                    panel.y + inset * 0.8,
-                    panel.w - 2 * inset,
-                    panel.h - inset * 1.6,
-                ),
+                panel.inset(inset, inset * 0.8),
                 f.on_panel,
                 parts="brand headline body button"
                 if f.is_wide
@@ -161,7 +162,7 @@ def ribbon(f: Form) -> Plan:
             (f.w + 2, band.right - f.w * 0.07, f.w * 0.975),
         )
     )
-    face = rect(band.x, band.y, band.w, band.h, f.scheme.accent)
+    face = band.filled(f.scheme.accent)
     seams = "".join(
         rect(
             band.x, y, band.w, 1.2 * f.unit, f.scheme.on_accent, extra=see_through(0.5)
@@ -177,12 +178,7 @@ def ribbon(f: Form) -> Plan:
         over=tails + face + seams,
         columns=(
             Column(
-                Box(
-                    band.x + f.w * 0.05,
-                    band.y + 7 * f.unit,
-                    band.w - f.w * 0.1,
-                    band.h - 14 * f.unit,
-                ),
+                band.inset(f.w * 0.05, 7 * f.unit),
                 inks,
                 parts="headline",
                 align="middle",
@@ -236,8 +232,8 @@ def badge(f: Form) -> Plan:
     burst = rays(cx, cy, f.w, 20, f.scheme.tones[0])
     rim = circle(mx, my, medal + 3.5 * f.unit, f.scheme.panel)
     return Plan(
-        under=rect(0, 0, f.w, f.h, f.scheme.stage) + burst + seal(cx, cy, r, f) + rim,
-        art=Box(mx - medal, my - medal, 2 * medal, 2 * medal),
+        under=f.whole.filled(f.scheme.stage) + burst + seal(cx, cy, r, f) + rim,
+        art=Box.around(mx, my, medal),
         clip=circle(mx, my, medal, "#000000"),
         columns=(
             Column(
@@ -257,9 +253,9 @@ def badge(f: Form) -> Plan:
 def frame(f: Form) -> Plan:
     """Return a classical frame: a mat, two fine lines, a picture, centred words."""
     mat, gap = 10 * f.unit, 4 * f.unit
-    inner = Box(mat + gap, mat + gap, f.w - 2 * (mat + gap), f.h - 2 * (mat + gap))
+    inner = f.whole.inset(mat + gap, mat + gap)
     picture = Box(inner.x, inner.y, inner.w, inner.h * 0.33)
-    lines = keyline(Box(mat, mat, f.w - 2 * mat, f.h - 2 * mat), f, 1.4)
+    lines = keyline(f.whole.inset(mat, mat), f, 1.4)
     lines += keyline(inner, f, 0.7)
     diamond = 3.4 * f.unit
     rule_y = picture.bottom

@@ -7,6 +7,7 @@ from streams.rendering.scheme import Look, Scheme
 from streams.rendering.svg import (
     circle,
     num,
+    outline,
     path,
     placed,
     polygon,
@@ -59,11 +60,8 @@ class Button:
         back, wing = num(-size), num(size)
         d = f"M{num(tip - size * 2.4)} {num(middle)}H{num(tip)}"
         d += f"m{back} {back}l{wing} {wing}l{back} {wing}"
-        stroke = (
-            f' stroke="{inks.on_button}" stroke-width="{num(self._px * 0.13)}" '
-            'stroke-linecap="round" stroke-linejoin="round"'
-        )
-        return path(d, "none", stroke)
+        round_ends = ' stroke-linecap="round" stroke-linejoin="round"'
+        return path(d, "none", outline(inks.on_button, self._px * 0.13, round_ends))
 
 
 def _button_width(label: str, look: Look, face: Face, px: float) -> float:
@@ -185,8 +183,8 @@ def seal(cx: float, cy: float, r: float, f: Form) -> str:
         cy,
         r * 0.96,
         "none",
-        f' stroke="{f.scheme.button_panel}" stroke-width="{num(1.4 * f.unit)}" '
-        f'stroke-dasharray="{num(1.5 * f.unit)} {num(4 * f.unit)}" '
+        outline(f.scheme.button_panel, 1.4 * f.unit)
+        + f' stroke-dasharray="{num(1.5 * f.unit)} {num(4 * f.unit)}" '
         'stroke-linecap="round"',
     )
     return shadow + face + dots
@@ -238,16 +236,9 @@ def lifted(box: Box, r: float, fill: str) -> str:
         )
         for spread in (5.0, 3.0, 1.0)
     )
-    return shadow + rect(box.x, box.y, box.w, box.h, fill, r)
+    return shadow + box.filled(fill, r)
 
 
 def keyline(box: Box, f: Form, width: float) -> str:
     """Return a fine line around the box; its width in units of the form."""
-    return rect(
-        box.x,
-        box.y,
-        box.w,
-        box.h,
-        "none",
-        extra=f' stroke="{f.scheme.on_ground}" stroke-width="{num(width * f.unit)}"',
-    )
+    return box.filled("none", extra=outline(f.scheme.on_ground, width * f.unit))

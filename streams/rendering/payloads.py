@@ -8,7 +8,7 @@ from schemas.records import Copy
 from streams.rendering.brand import BrandKit
 from streams.rendering.scheme import Look
 from streams.rendering.svg import clean, escaped
-from streams.rendering.wording import Language, words_for
+from streams.rendering.wording import Language, sentences_of, words_for
 
 LOCALES: dict[Language, str] = {"en": "en-GB", "zh": "zh-CN"}
 
@@ -76,7 +76,7 @@ def search_ad_json(
     """Return a search text ad: headlines, descriptions, display path, final address."""
     copy, words = printable(copy), words_for(category)
     title = words.zh if language == "zh" else words.title
-    sentences = _sentences(copy.body)
+    sentences = sentences_of(copy.body)
     return _json(
         {
             "headlines": [copy.headline, title, copy.cta],
@@ -131,7 +131,7 @@ def vast_xml(
 def speech_ssml(copy: Copy, look: Look, language: Language) -> str:
     """Return the spoken line as SSML 1.1; rate and pitch follow the tone."""
     sentences = "".join(
-        f"<s>{escape(sentence)}</s>" for sentence in _sentences(clean(copy.spoken))
+        f"<s>{escape(sentence)}</s>" for sentence in sentences_of(clean(copy.spoken))
     )
     return (
         '<speak version="1.1" xmlns="http://www.w3.org/2001/10/synthesis" '
@@ -139,18 +139,6 @@ def speech_ssml(copy: Copy, look: Look, language: Language) -> str:
         f'pitch="{look.tone.pitch}">'
         f'<p>{sentences}</p></prosody><break time="400ms"/></speak>'
     )
-
-
-def _sentences(text: str) -> list[str]:
-    """Split after sentence marks; "Go." and "快来看。" end a sentence, "v1.2" not."""
-    sentences, start = [], 0
-    for at, character in enumerate(text):
-        latin_end = character in ".!?" and text[at + 1 : at + 2] in ("", " ")
-        if latin_end or character in "。！？":
-            sentences.append(text[start : at + 1].strip())
-            start = at + 1
-    rest = text[start:].strip()
-    return [*sentences, rest] if rest or not sentences else sentences
 
 
 def _json(value: object) -> str:

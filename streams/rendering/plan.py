@@ -1,9 +1,10 @@
 """Where the parts of a card go: what a layout decides and the card draws."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 from streams.rendering.scheme import Scheme
+from streams.rendering.svg import rect
 
 Align = Literal["left", "middle"]
 Rise = Literal["top", "middle", "bottom"]
@@ -17,6 +18,19 @@ class Box:
     y: float
     w: float
     h: float
+
+    @classmethod
+    def around(cls, cx: float, cy: float, r: float) -> Self:
+        """Return the square that a circle touches."""
+        return cls(cx - r, cy - r, 2 * r, 2 * r)
+
+    def inset(self, dx: float, dy: float) -> "Box":
+        """Return the box without a margin on each side."""
+        return Box(self.x + dx, self.y + dy, self.w - 2 * dx, self.h - 2 * dy)
+
+    def filled(self, fill: str, r: float = 0, extra: str = "") -> str:
+        """Return its rectangle with corner radius `r`."""
+        return rect(self.x, self.y, self.w, self.h, fill, r, extra)
 
     @property
     def right(self) -> float:
@@ -109,6 +123,11 @@ class Form:
     def big(self) -> float:
         """The unit for headlines beside the art: larger where there is more room."""
         return self.unit * (1.22 if self.is_wide else 1.0)
+
+    @property
+    def whole(self) -> Box:
+        """All of the card."""
+        return Box(0, 0, self.w, self.h)
 
     @property
     def unit(self) -> float:

@@ -1,6 +1,8 @@
 """The renderer of one brand: design -> words, and the assets of a surface."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
 from zlib import crc32
 
 from schemas.records import Asset, Copy, Design, Surface
@@ -27,33 +29,27 @@ END_CARD = (640, 360)
 _MOST_SIZES = 3
 """Two forms of each, and the others: 8 assets at most."""
 
-_SVG = "image/svg+xml"
-_HTML = "text/html"
 _JSON = "application/json"
 
 
+@dataclass
 class Studio:
     """Draws one creative, each form at most once.
 
     The same arguments give the same bytes, on every machine.
     """
 
-    def __init__(
-        self,
-        design: Design,
-        copy: Copy,
-        category: str,
-        language: Language,
-        brand: BrandKit,
-        creative_id: str,
-    ) -> None:
-        self._look: Look = look_of(design, brand.drawings)
-        self._copy = copy
-        self._category = category
-        self._language = language
-        self._brand = brand
-        self._creative_id = creative_id
-        self._drawn: dict[tuple[int, int], str] = {}
+    design: Design
+    copy: Copy
+    category: str
+    language: Language
+    brand: BrandKit
+    creative_id: str
+    _drawn: dict[tuple[int, int], str] = field(default_factory=dict, init=False)
+
+    @cached_property
+    def _look(self) -> Look:
+        return look_of(self.design, self.brand.drawings)
 
     def assets(self, surface: Surface) -> tuple[Asset, ...]:
         """Return the assets for one surface, at most 8, under 60 KB together.
@@ -81,13 +77,13 @@ class Studio:
 
     def _svg(self, size: tuple[int, int]) -> str:
         if size not in self._drawn:
-            name = f"a{crc32(self._creative_id.encode()):08x}-{size[0]}"
+            name = f"a{crc32(self.creative_id.encode()):08x}-{size[0]}"
             self._drawn[size] = draw_card(
                 self._look,
-                self._copy,
-                self._category,
-                self._language,
-                self._brand,
+                self.copy,
+                self.category,
+                self.language,
+                self.brand,
                 size,
                 name,
             )
@@ -96,30 +92,28 @@ class Studio:
     def _html(self, size: tuple[int, int]) -> str:
         return display_html(
             self._svg(size),
-            self._copy,
-            self._language,
-            self._brand,
-            self._creative_id,
+            self.copy,
+            self.language,
+            self.brand,
+            self.creative_id,
             size,
         )
 
     def _picture(self, kind: str, size: tuple[int, int]) -> Asset:
-        width, height = size
-        return _asset(f"{kind}-{width}x{height}.svg", _SVG, self._svg(size), size)
+        name = f"{kind}-{size[0]}x{size[1]}.svg"
+        return _asset(name, "image/svg+xml", self._svg(size), size)
 
     def _page(self, kind: str, size: tuple[int, int]) -> Asset:
-        width, height = size
-        return _asset(f"{kind}-{width}x{height}.html", _HTML, self._html(size), size)
+        name = f"{kind}-{size[0]}x{size[1]}.html"
+        return _asset(name, "text/html", self._html(size), size)
 
     def _native(self) -> Asset:
-        content = native_json(
-            self._copy, self._language, self._brand, self._creative_id
-        )
+        content = native_json(self.copy, self.language, self.brand, self.creative_id)
         return _asset("native.json", _JSON, content)
 
     def _search(self) -> tuple[Asset, ...]:
         text_ad = search_ad_json(
-            self._copy, self._category, self._language, self._brand, self._creative_id
+            self.copy, self.category, self.language, self.brand, self.creative_id
         )
         return (
             _asset("search-ad.json", _JSON, text_ad),
@@ -136,15 +130,8 @@ class Studio:
             yield self._page("card", size)
 
     def _video(self) -> tuple[Asset, ...]:
-        width, height = END_CARD
-        companion = vast_xml(
-            self._copy,
-            self._brand,
-            self._creative_id,
-            self._html(END_CARD),
-            width,
-            height,
-        )
+        page = self._html(END_CARD)
+        companion = vast_xml(self.copy, self.brand, self.creative_id, page, *END_CARD)
         return (
             self._picture("endcard", END_CARD),
             self._page("endcard", END_CARD),
@@ -154,10 +141,10 @@ class Studio:
         )
 
     def _device(self) -> tuple[Asset, ...]:
-        ssml = speech_ssml(self._copy, self._look, self._language)
+        ssml = speech_ssml(self.copy, self._look, self.language)
         return (
             _asset("speech.ssml", "application/ssml+xml", ssml),
-            _asset("speech.txt", "text/plain", clean(self._copy.spoken)),
+            _asset("speech.txt", "text/plain", clean(self.copy.spoken)),
             self._picture("card", CARD),
             self._native(),
         )
@@ -166,11 +153,12 @@ class Studio:
 def _asset(
     name: str, media_type: str, content: str, size: tuple[int, int] = (0, 0)
 ) -> Asset:
+    width, height = size
     return Asset(
         name=name,
         media_type=media_type,
-        width_px=size[0],
-        height_px=size[1],
+        width_px=width,
+        height_px=height,
         content=content,
     )
 
@@ -199,7 +187,7 @@ class Renderer:
         """Return the rendered forms for a surface.
 
         Raises:
-            RejectedRecordError: the surface is not one of the four.
+            RejectedRecordError: the surface is not in the vocabulary.
         """
         known = spoken_language(language)
         studio = Studio(design, copy, category, known, self.brand, creative_id)

@@ -4,7 +4,17 @@ from dataclasses import replace
 
 from streams.rendering.ornaments import mosaic
 from streams.rendering.plan import Box, Column, Corner, Form, Inks, Plan
-from streams.rendering.svg import circle, num, path, polygon, rect, scallop, see_through
+from streams.rendering.svg import (
+    bow,
+    circle,
+    num,
+    outline,
+    path,
+    polygon,
+    rect,
+    scallop,
+    see_through,
+)
 
 _ACTION = 158.0
 """Room for the button and the disclosure at the right end, px."""
@@ -54,19 +64,19 @@ def _plan(
 
 def split(f: Form) -> Plan:
     """Return art on the left with a curved edge."""
-    edge, bow = f.h * 2.05, 11.0
-    curve = f"M0 0H{num(edge)}Q{num(edge + 2 * bow)} {num(f.h / 2)} {num(edge)} "
+    edge, swell = f.h * 2.05, 11.0
+    curve = bow(edge, swell, f.h)
     rim = path(
-        f"M{num(edge)} 0Q{num(edge + 2 * bow)} {num(f.h / 2)} {num(edge)} {num(f.h)}h4"
-        f"Q{num(edge + 2 * bow + 5)} {num(f.h / 2)} {num(edge + 4)} 0z",
+        f"M{num(edge)} 0{curve}h4"
+        f"Q{num(edge + 2 * swell + 5)} {num(f.h / 2)} {num(edge + 4)} 0z",
         f.scheme.accent,
     )
     return _plan(
         f,
-        Box(0, 0, edge + bow, f.h),
-        _words(f, edge + bow + f.pad, f.on_ground),
+        Box(0, 0, edge + swell, f.h),
+        _words(f, edge + swell + f.pad, f.on_ground),
         f.mark_bare,
-        clip=path(f"{curve}{num(f.h)}H0Z", "#000000"),
+        clip=path(f"M0 0H{num(edge)}{curve}H0Z", "#000000"),
         over=rim,
         zoom=1.1,
     )
@@ -103,8 +113,8 @@ def card(f: Form) -> Plan:
         Box(0, 0, f.h * 1.66, f.h),
         _words(f, panel.x + f.pad, f.on_panel, 24),
         ("", f.scheme.on_panel_soft),
-        under=rect(0, 0, f.w, f.h, f.scheme.stage),
-        over=shadow + rect(panel.x, panel.y, panel.w, panel.h, f.scheme.panel, 12),
+        under=f.whole.filled(f.scheme.stage),
+        over=shadow + panel.filled(f.scheme.panel, 12),
         zoom=1.05,
         badge=Corner(5, 5, 0),
     )
@@ -114,19 +124,11 @@ def poster(f: Form) -> Plan:
     """Return a huge headline and a round picture before the button."""
     r = f.h * 0.72
     cx, cy = f.w - _ACTION - r * 0.78, f.h * 0.54
-    column = _words(f, f.pad, f.on_ground, 33)
-    words = Column(
-        Box(f.pad, column.box.y, cx - r - f.pad * 1.6, column.box.h),
-        f.on_ground,
-        parts="headline body",
-        headline_px=33,
-        body_px=12.4,
-        n_lines=1,
-    )
+    words = _words(f, f.pad, f.on_ground, 33)
     return _plan(
         f,
-        Box(cx - r, cy - r, 2 * r, 2 * r),
-        words,
+        Box.around(cx, cy, r),
+        replace(words, box=replace(words.box, w=cx - r - f.pad * 1.6)),
         f.mark_bare,
         under=circle(cx, cy, r * 1.09, f.scheme.accent),
         clip=circle(cx, cy, r, "#000000"),
@@ -199,7 +201,7 @@ def badge(f: Form) -> Plan:
     seal += scallop(cx, cy, r * 1.02, 20, f.scheme.panel)
     return _plan(
         f,
-        Box(cx - r, cy - r, 2 * r, 2 * r),
+        Box.around(cx, cy, r),
         _words(f, cx + r * 1.16 + f.pad, f.on_ground),
         f.mark_bare,
         under=seal,
@@ -213,37 +215,18 @@ def frame(f: Form) -> Plan:
     """Return two fine lines around all, centred words, the picture in a window."""
     ink = f.scheme.on_ground
     lines = "".join(
-        rect(
-            gap,
-            gap,
-            f.w - 2 * gap,
-            f.h - 2 * gap,
-            "none",
-            extra=f' stroke="{ink}" stroke-width="{width}"',
-        )
-        for gap, width in ((5.0, "1.4"), (8.5, "0.7"))
+        f.whole.inset(gap, gap).filled("none", extra=outline(ink, width))
+        for gap, width in ((5.0, 1.4), (8.5, 0.7))
     )
     window = Box(8.5, 8.5, f.h * 1.5, f.h - 17)
     divider = rect(window.right, 8.5, 0.8, f.h - 17, ink)
     words = _words(f, window.right + f.pad, f.on_ground, 24)
-    centred = Column(
-        Box(words.box.x, 12, words.box.w, f.h - 24),
-        f.on_ground,
-        parts="headline body",
-        align="middle",
-        headline_px=24,
-        body_px=12.2,
-        n_lines=1,
-    )
+    box = replace(words.box, y=12, h=f.h - 24)
+    centred = replace(words, box=box, align="middle", body_px=12.2)
     plan = _plan(f, window, centred, f.mark_bare, over=lines + divider, zoom=1.1)
-    return Plan(
-        art=plan.art,
-        columns=plan.columns,
-        over=plan.over,
-        zoom=plan.zoom,
+    return replace(
+        plan,
         button=Corner(f.w - _ACTION / 2 - 10, f.h * 0.455),
-        button_inks=f.on_ground,
         mark=Corner(f.w - _ACTION / 2 - 10, f.h - 11, 0.5),
-        mark_inks=plan.mark_inks,
         badge=Corner(window.x + 4, window.y + 4, 0),
     )

@@ -62,6 +62,11 @@ def circle(cx: float, cy: float, r: float, fill: str, extra: str = "") -> str:
     return f'<circle cx="{num(cx)}" cy="{num(cy)}" r="{num(r)}" fill="{fill}"{extra}/>'
 
 
+def square(cx: float, cy: float, side: float, fill: str, r: float = 0) -> str:
+    """Return a square by its middle."""
+    return rect(cx - side / 2, cy - side / 2, side, side, fill, r)
+
+
 def ring(cx: float, cy: float, r: float, stroke: str, width: float) -> str:
     """Return a circle's outline."""
     return circle(cx, cy, r, "none", outline(stroke, width))
@@ -86,6 +91,11 @@ def polygon(points: Iterable[Point], fill: str, extra: str = "") -> str:
     """Return a closed polygon."""
     joined = " ".join(f"{num(x)},{num(y)}" for x, y in points)
     return f'<polygon points="{joined}" fill="{fill}"{extra}/>'
+
+
+def bow(edge: float, swell: float, h: float) -> str:
+    """Return the bowed right edge of a picture, from (edge, 0) to (edge, h)."""
+    return f"Q{num(edge + 2 * swell)} {num(h / 2)} {num(edge)} {num(h)}"
 
 
 def line(one: Point, other: Point, stroke: str, width: float) -> str:

@@ -151,3 +151,15 @@ def word_of(design: Design, name: str, drawings: Drawings) -> str:
 @lru_cache(maxsize=1_000)
 def _say_once(name: str, value: str, default: str) -> None:
     LOG.warning("value not drawn", attribute=name, value=value[:60], instead=default)
+
+
+def sentences_of(text: str) -> list[str]:
+    """Split after sentence marks; "Go." and "快来看。" end a sentence, "v1.2" not."""
+    sentences, start = [], 0
+    for at, character in enumerate(text):
+        latin_end = character in ".!?" and text[at + 1 : at + 2] in ("", " ")
+        if latin_end or character in "。！？":
+            sentences.append(text[start : at + 1].strip())
+            start = at + 1
+    rest = text[start:].strip()
+    return [*sentences, rest] if rest or not sentences else sentences

@@ -23,7 +23,7 @@ from tests.streams.test_creatives import NOW, ask, stage_of
 
 ROOT = PACKAGE.parent
 OURS = tuple(str(ROOT / room) for room in ("schemas", "model_export", "streams"))
-REQUEST_TO_CREATIVE = {"on_demand": 30, "inline": 52}
+REQUEST_TO_CREATIVE = {"on_demand": 30, "inline": 44}
 """Pictures are drawn by the ad server when they are asked for, or in the stage."""
 PREFERENCE_TO_REQUEST = 10
 
