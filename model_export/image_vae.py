@@ -1,8 +1,8 @@
-"""`python -m model_export.image_vae`: see `model_export.images.vae`."""
+"""`python -m model_export.image_vae`: see `model_export.images.training`."""
 
 import sys
 
-from model_export.images.vae import main
+from model_export.images.training import VAE, main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("image_vae", VAE))

@@ -8,7 +8,9 @@ An impression that was learnt before is corrected: its label's difference is lea
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from itertools import compress
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from model_export.critic.delayed_feedback import ExpectedClicks, expected
 from model_export.critic.layout import Layout
 from model_export.critic.learnt_labels import Keys, LearntLabels
+from model_export.critic.pick import sigmoid
 from model_export.critic.poison import Suspects
 from model_export.critic.posterior import posterior_draws
 from model_export.critic.predictive_checks import (
@@ -49,31 +52,30 @@ class LabelledImpressions:
     """float32[n, 71]."""
     clicked: Floats
     """float32[n], 0 or 1."""
-    random: NDArray[np.bool_]
+    control: NDArray[np.bool_]
     """bool[n]: shown at random, not picked by this critic."""
     shown_at: NDArray[np.int64] | None = None
     """int64[n], epoch ms."""
     key: Keys | None = None
     """uint64[n], of `learnt_labels.keys_of`; None: nothing will correct these."""
     decided_at: NDArray[np.int64] | None = None
-    """int64[n], epoch ms: of the click, or when it was taken for a none."""
+    """int64[n], epoch ms: of the click, or when its window closed without one."""
 
     def __len__(self) -> int:
         return len(self.clicked)
 
-    def rows(self, mask: NDArray[np.bool_]) -> "LabelledImpressions":
+    def rows(self, mask: NDArray[np.bool_]) -> Self:
         """Return the rows where `mask` is True."""
-        return LabelledImpressions(
-            self.design[mask],
-            self.condition[mask],
-            self.clicked[mask],
-            self.random[mask],
-            None if self.shown_at is None else self.shown_at[mask],
-            None if self.key is None else self.key[mask],
-            None if self.decided_at is None else self.decided_at[mask],
-        )
+        columns: dict[str, Any] = {}
+        for column in fields(self):
+            values = getattr(self, column.name)
+            if isinstance(values, np.ndarray):
+                columns[column.name] = values[mask]
+            elif isinstance(values, tuple):
+                columns[column.name] = tuple(compress(values, mask))
+        return replace(self, **columns)
 
-    def parts(self) -> "Iterator[LabelledImpressions]":
+    def parts(self) -> Iterator[Self]:
         """Yield impressions that are learnt one after the other."""
         size = _PART if len(self) > MOST_AT_ONCE else MOST_AT_ONCE
         place = np.arange(len(self))
@@ -158,7 +160,7 @@ class CriticState:
             critic=self.critic.corrected(labelled.design[clean], person, change[clean]),
             suspects=self.suspects.corrected(labelled.design, change),
             calibration=self.calibration.corrected(
-                np.minimum(change[~labelled.random], 0.0)
+                np.minimum(change[~labelled.control], 0.0)
             ),
             labels=self._entered(labelled),
         )
@@ -186,8 +188,8 @@ class CriticState:
         if not critic.n_examples:  # nobody to ask yet: half of the batch teaches first
             critic = critic.update(design[~asked], person[~asked], clicked[~asked])
         ranking = judge(critic, space, design[asked], person[asked], clicked[asked])
-        picked = ~labelled.random[clean]
-        chance = _sigmoid(self.chooser(known).logits(design, person))
+        picked = ~labelled.control[clean]
+        chance = sigmoid(self.chooser(known).logits(design, person))
         by_now = (chance * heard[clean])[picked]
         pooled = self.ranking.pooled(ranking)
         label = expected(clicked, chance, heard[clean])
@@ -295,7 +297,3 @@ def _with_job(
     ahead = (label - labelled.clicked)[young]
     rows = critic.summed(labelled.design[young], person[young], ahead)
     return expected_clicks.with_job(labelled.shown_at[young], 1.0 - heard[young], rows)
-
-
-def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(1.0 / (1.0 + np.exp(-logits)))

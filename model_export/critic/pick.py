@@ -12,7 +12,7 @@ EXPLORATION = 0.05
 
 def click_probability(score: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the expected click probability: [..., S] logits of draws -> [...]."""
-    mean: NDArray[np.float64] = _sigmoid(score).mean(-1)
+    mean: NDArray[np.float64] = sigmoid(score).mean(-1)
     return mean
 
 
@@ -35,7 +35,7 @@ def pick_probabilities(
     """
     if allowed is None:
         allowed = np.ones(score.shape[:2], bool)
-    value = np.where(allowed[:, :, None], _sigmoid(score) / temperature, -np.inf)
+    value = np.where(allowed[:, :, None], sigmoid(score) / temperature, -np.inf)
     weight = np.exp(value - value.max(1, keepdims=True))
     greedy = (weight / weight.sum(1, keepdims=True)).mean(2)
     uniform = allowed / allowed.sum(1, keepdims=True)
@@ -43,5 +43,6 @@ def pick_probabilities(
     return mixed
 
 
-def _sigmoid(score: NDArray[np.floating]) -> NDArray[np.float64]:
+def sigmoid(score: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the probability of each logit, of the same shape."""
     return 1.0 / (1.0 + np.exp(-score.astype(np.float64)))

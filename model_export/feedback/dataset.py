@@ -4,13 +4,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model_export.critic.critic_state import LabelledImpressions
-from model_export.critic.learnt_labels import Keys, LearntLabels, keys_of
+from model_export.critic.learnt_labels import LearntLabels, keys_of
 from model_export.space import conditioning
 from model_export.space.design_space import DesignSpace, SpaceError
 from schemas.records import Design, Feedback
@@ -36,69 +35,25 @@ class FineTuneError(Exception):
     """A job has nothing to learn from."""
 
 
-@dataclass(frozen=True)
-class FeedbackArrays:
-    """One row for each impression, in order of time."""
+@dataclass(frozen=True, kw_only=True)
+class FeedbackArrays(LabelledImpressions):
+    """One row for each impression, in order of time: what is learnt, and from whom."""
 
-    design: NDArray[np.float32]
-    """float32[n, D]."""
-    condition: NDArray[np.float32]
-    """float32[n, 71]."""
-    clicked: NDArray[np.float32]
-    """float32[n], 0 or 1."""
+    shown_at: NDArray[np.int64]
+    decided_at: NDArray[np.int64]
     propensity: NDArray[np.float64]
     """float64[n]: of the pick within its pool; NaN where it was not logged."""
-    control: NDArray[np.bool_]
-    """bool[n]: uniformly random designs."""
     users: tuple[str, ...]
     categories: tuple[str | None, ...]
     """Category advertised; None where it was not logged."""
-    shown_at: NDArray[np.int64]
-    """int64[n], epoch ms."""
-    decided_at: NDArray[np.int64]
-    """int64[n], epoch ms: of the click, or when it was taken for a none."""
     skipped: dict[str, int]
     """Reason -> records that were left out."""
-    key: Keys | None = None
-    """uint64[n], of `learnt_labels.keys_of`; None: a log that nothing will correct."""
-
-    def __len__(self) -> int:
-        return len(self.clicked)
 
     @property
     def weight(self) -> NDArray[np.float32]:
         """Capped 1 / propensity: float32[n]; 1 where it was not logged."""
         known = np.nan_to_num(self.propensity, nan=1.0)
         return np.minimum(1.0 / known, MAX_WEIGHT).astype(np.float32)
-
-    @property
-    def labelled(self) -> LabelledImpressions:
-        """What there is to learn."""
-        return LabelledImpressions(
-            self.design,
-            self.condition,
-            self.clicked,
-            self.control,
-            self.shown_at,
-            self.key,
-            self.decided_at,
-        )
-
-    def rows(self, mask: NDArray[np.bool_]) -> "FeedbackArrays":
-        """Return the rows where `mask` is True."""
-        return FeedbackArrays(
-            design=self.design[mask],
-            condition=self.condition[mask],
-            clicked=self.clicked[mask],
-            propensity=self.propensity[mask],
-            control=self.control[mask],
-            users=tuple(compress(self.users, mask)),
-            categories=tuple(compress(self.categories, mask)),
-            shown_at=self.shown_at[mask],
-            decided_at=self.decided_at[mask],
-            skipped=self.skipped,
-            key=None if self.key is None else self.key[mask],
-        )
 
 
 def from_feedback(

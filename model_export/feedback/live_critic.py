@@ -164,13 +164,13 @@ class LiveCritic:
             if self._corrected[record.user_id] > dataset.MAX_CLICKS_PER_PERSON:
                 self.skipped["over the click cap"] += 1
                 return
-        lesson = LabelledImpressions(
+        corrected = LabelledImpressions(
             design=read[0][None],
             condition=read[1][None],
             clicked=np.array([clicked], np.float32),
-            random=np.array([record.arm == dataset.CONTROL_ARM]),
+            control=np.array([record.arm == dataset.CONTROL_ARM]),
         )
-        self._base = self._base.corrected(lesson, np.array([before], np.float32))
+        self._base = self._base.corrected(corrected, np.array([before], np.float32))
         self._known[key] = clicked
         self._revisions[key] = record.revision
 

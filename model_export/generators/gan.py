@@ -1,21 +1,20 @@
 """Library, then feedback -> conditional GAN; its generator is exported.
 
-Non-saturating loss with the R1 penalty; WGAN-GP by choice. Designs are discrete, so
-the generator's samples are straight-through Gumbel-softmax ones.
+Non-saturating loss with the R1 penalty. Designs are discrete, so the generator's
+samples are straight-through Gumbel-softmax ones.
 """
 
 import copy
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model_export.generators import losses
-from model_export.generators.adam import Adam
 from model_export.generators.networks import Discriminator, Generator, gumbel
 from model_export.generators.recipe import (
     BATCH,
+    Adam,
     Examples,
     Networks,
     TuningSet,
@@ -25,8 +24,6 @@ from model_export.generators.recipe import (
 from model_export.space.design_space import DesignSpace
 from model_export.store.model_files import LATENT
 
-Objective = Literal["non_saturating", "minimax", "wgan_gp"]
-
 RATE = 1e-3
 BETAS = (0.0, 0.9)
 """Gulrajani et al. 2017, algorithm 1."""
@@ -34,9 +31,6 @@ BETAS = (0.0, 0.9)
 R1_WEIGHT = 0.3
 R1_EVERY = 4
 """Lazy regularisation (Karras et al. 2020, "StyleGAN2", section 3.1)."""
-
-PENALTY_WEIGHT = 10.0
-"""Lambda of WGAN-GP (Gulrajani et al. 2017, section 4)."""
 
 TEMPERATURE = 0.7
 """Of the softmax whose gradient the one-hot samples borrow."""
@@ -65,18 +59,11 @@ def build(space: DesignSpace, n_features: int) -> Networks:
     return Networks(generator, partner, copy.deepcopy(generator))
 
 
-def pretrain(
-    networks: Networks,
-    library: Examples,
-    seed: int,
-    objective: Objective = "non_saturating",
-    steps: int | None = None,
-) -> float:
+def pretrain(networks: Networks, library: Examples, seed: int) -> float:
     """Teach the library by the adversarial game; return the generator's last loss."""
-    game = _Game(networks, objective, seed)
+    game = _Game(networks, seed)
     loss = 0.0
-    n_steps = PRETRAIN_STEPS if steps is None else steps
-    for rows in batches(len(library.design), BATCH, n_steps, game.source):
+    for rows in batches(len(library.design), BATCH, PRETRAIN_STEPS, game.source):
         loss = game.play(library.design[rows], library.person[rows])
     networks.anchor.load_state_dict(networks.generator.state_dict())
     return loss
@@ -89,7 +76,7 @@ def tune(networks: Networks, tuning: TuningSet, seed: int) -> float:
     library; the generator also gains 2 x the critic's logit and 0.05 x entropy, and
     pays for pools that get too much alike.
     """
-    game = _Game(networks, "non_saturating", seed)
+    game = _Game(networks, seed)
     loss = 0.0
     for rows in batches(len(tuning.people), TUNE_BATCH, TUNE_STEPS, game.source):
         people = tuning.people[rows]
@@ -107,10 +94,9 @@ def tune(networks: Networks, tuning: TuningSet, seed: int) -> float:
 class _Game:
     """One move of the discriminator, then one of the generator."""
 
-    def __init__(self, networks: Networks, objective: Objective, seed: int) -> None:
+    def __init__(self, networks: Networks, seed: int) -> None:
         self.generator = networks.generator
         self.discriminator: nn.Module = networks.partner
-        self.objective = objective
         self.source = seeded(seed)
         self.n_rounds = 0
         self.generator_adam = Adam(self.generator.parameters(), RATE, BETAS)
@@ -130,7 +116,8 @@ class _Game:
         self.discriminator_adam.minimise(
             self._discriminator_loss(design, fake.detach(), person)
         )
-        loss = self._generator_loss(self.discriminator(fake, person)) - bonus
+        fooled = losses.non_saturating_generator_loss(self.discriminator(fake, person))
+        loss = fooled - bonus
         self.generator_adam.minimise(loss)
         self.n_rounds += 1
         return float(loss.detach())
@@ -160,27 +147,10 @@ class _Game:
         real = self.noisy(design).requires_grad_(penalised)
         real_logits = self.discriminator(real, person)
         fake_logits = self.discriminator(fake, person)
-        if self.objective == "wgan_gp":
-            mix = torch.rand((len(design), 1), generator=self.source)
-            penalty = losses.gradient_penalty(
-                lambda between: self.discriminator(between, person),
-                real.detach(),
-                fake,
-                mix,
-            )
-            loss = losses.wasserstein_critic_loss(real_logits, fake_logits)
-            return loss + PENALTY_WEIGHT * penalty
         loss = losses.discriminator_loss(real_logits, fake_logits)
         if penalised:
             loss = loss + R1_EVERY * R1_WEIGHT * losses.r1_penalty(real_logits, real)
         return loss
-
-    def _generator_loss(self, fake_logits: Tensor) -> Tensor:
-        if self.objective == "wgan_gp":
-            return losses.wasserstein_generator_loss(fake_logits)
-        if self.objective == "minimax":
-            return losses.minimax_generator_loss(fake_logits)
-        return losses.non_saturating_generator_loss(fake_logits)
 
 
 def _pool_diversity(game: _Game, logits: Tensor, people: Tensor) -> Tensor:

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from model_export.generators import losses
-from model_export.generators.adam import Adam
 from model_export.generators.networks import Encoder, Generator
 from model_export.generators.recipe import (
     BATCH,
+    Adam,
     Examples,
     Networks,
     TuningSet,

@@ -21,8 +21,12 @@ from torch.optim import Adam
 from model_export.generators.losses import kl_to_standard_normal
 from model_export.images.command import Epoch, MeanLosses
 from model_export.images.dataset import Photographs
-from model_export.images.networks import ImageEncoder, ImageGenerator
-from model_export.images.on_cpu import channels_last, half_precision
+from model_export.images.networks import (
+    ImageEncoder,
+    ImageGenerator,
+    channels_last,
+    half_precision,
+)
 
 COARSEST: Final = 8
 """Smallest side of a level that is halved again."""

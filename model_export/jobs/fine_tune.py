@@ -146,7 +146,7 @@ def tuned(
     if model is not base and feedback.key is not None:
         # What was forgotten needs no correction.
         feedback = feedback.rows(np.isnan(base.critic_state.labels.find(feedback.key)))
-    model = model.taught(feedback.labelled)
+    model = model.taught(feedback)
     is_trusted = is_trusted or model.critic_state.ranking.is_above_chance
     if model.networks is None or not is_trusted:
         return model, 0.0

@@ -1,10 +1,12 @@
 """Design vectors + advertised categories -> which hard brand rules they break."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from model_export.space.space_file import Forbidden
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,43 @@ class Rule:
     """Column of a continuous attribute, scaled bound that it must be over."""
     categories: frozenset[str] = frozenset()
     """Advertised categories that the rule is about; empty: all."""
+
+    @classmethod
+    def of(
+        cls,
+        entry: Forbidden,
+        columns: Mapping[tuple[str, str], int],
+        blocks: Mapping[str, slice],
+        ranges: Mapping[str, tuple[float, float]],
+    ) -> "Rule":
+        """Return the rule of a `[[forbid]]` entry.
+
+        Args:
+            entry: of the space file.
+            columns: attribute and value -> its one-hot column.
+            blocks: attribute -> its columns.
+            ranges: continuous attribute -> its lowest and highest value.
+        """
+        values: list[tuple[int, ...]] = []
+        below: list[tuple[int, float]] = []
+        above: list[tuple[int, float]] = []
+        for part in entry.conditions:
+            if part.values:
+                values.append(
+                    tuple(columns[part.attribute, one] for one in part.values)
+                )
+            for bound, bounds in ((part.below, below), (part.above, above)):
+                if bound is not None:
+                    low, high = ranges[part.attribute]
+                    scaled = (bound - low) / (high - low)
+                    bounds.append((blocks[part.attribute].start, scaled))
+        return cls(
+            entry.name,
+            tuple(values),
+            tuple(below),
+            tuple(above),
+            frozenset(entry.categories),
+        )
 
     def broken(self, vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Return which designs meet the conditions, whatever their category: [n]."""

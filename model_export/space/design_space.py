@@ -67,7 +67,10 @@ class DesignSpace:
         self._values = [value for _, value in self._columns]
         self._low = np.array([low for low, _ in self.continuous.values()])
         self._width = np.array([high - low for low, high in self.continuous.values()])
-        self.rules = tuple(self._rule(entry) for entry in self._forbidden)
+        self.rules = tuple(
+            Rule.of(entry, self._columns, self.slices, self.continuous)
+            for entry in self._forbidden
+        )
 
     @property
     def rule_names(self) -> tuple[str, ...]:
@@ -176,7 +179,8 @@ class DesignSpace:
         for _ in range(_MAX_ROUNDS):
             if not len(missing):
                 return vectors
-            drawn = self._uniform(len(missing), rng)
+            scores = rng.random((len(missing), self.n_logits))
+            drawn = self.harden(scores, rng.random((len(missing), self.n_continuous)))
             wanted = (
                 None if categories is None else [categories[int(i)] for i in missing]
             )
@@ -250,10 +254,6 @@ class DesignSpace:
             start += 1
         return slices
 
-    def _uniform(self, n: int, rng: np.random.Generator) -> Vectors:
-        scores = rng.random((n, self.n_logits))
-        return self.harden(scores, rng.random((n, self.n_continuous)))
-
     def _vector(self, design: Design) -> Vectors:
         if (
             design.categorical.keys() != self.categorical.keys()
@@ -284,31 +284,6 @@ class DesignSpace:
                 )
             vector[self.n_logits :] = np.clip(scaled, 0.0, 1.0)
         return vector
-
-    def _rule(self, entry: space_file.Forbidden) -> Rule:
-        return Rule(
-            name=entry.name,
-            columns=tuple(
-                tuple(self._columns[part.attribute, value] for value in part.values)
-                for part in entry.conditions
-                if part.values
-            ),
-            below=tuple(
-                (self.slices[part.attribute].start, self._scaled(part, part.below))
-                for part in entry.conditions
-                if part.below is not None
-            ),
-            above=tuple(
-                (self.slices[part.attribute].start, self._scaled(part, part.above))
-                for part in entry.conditions
-                if part.above is not None
-            ),
-            categories=frozenset(entry.categories),
-        )
-
-    def _scaled(self, part: space_file.Condition, bound: float) -> float:
-        low, high = self.continuous[part.attribute]
-        return (bound - low) / (high - low)
 
 
 def load(path: Path | None = None) -> DesignSpace:

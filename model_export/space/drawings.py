@@ -94,24 +94,39 @@ class Drawings:
         }
         self._check_headlines()
 
-    @property
-    def attributes(self) -> frozenset[str]:
-        """Names of all attributes that are drawn or said."""
-        return frozenset(_MAKERS) | frozenset(self.ranges)
-
     def undrawable(
-        self, categorical: Mapping[str, tuple[str, ...]]
-    ) -> Iterator[tuple[str, str, str]]:
-        """Yield attribute, value and what to do, for each value not drawn.
+        self,
+        categorical: Mapping[str, tuple[str, ...]],
+        continuous: Mapping[str, tuple[float, float]],
+        *,
+        whole: bool = False,
+    ) -> Iterator[tuple[Path_, str]]:
+        """Yield the path of each attribute or value that is not drawn, and why.
 
-        Attributes that the renderer does not know are left out.
+        Args:
+            categorical: attribute -> values.
+            continuous: attribute -> range.
+            whole: refuse attributes that the renderer does not know too, which would be
+                learnt though nobody can see them.
         """
         for attribute in sorted(categorical.keys() & _MAKERS.keys()):
             known = self._names(attribute)
             for value in categorical[attribute]:
                 if value not in known:
                     why = f"{value!r} cannot be drawn: expected one of {known}, or a "
-                    yield attribute, value, f"{why}table [draw.{attribute}.{value}]"
+                    why += f"table [draw.{attribute}.{value}]"
+                    yield ("categorical", attribute, value), why
+        for name, (low, _, high) in self.ranges.items():
+            least, most = continuous.get(name, (low, high))
+            if least < low or most > high:
+                why = f"[{least}, {most}] cannot be drawn: expected a range within "
+                yield ("continuous", name), f"{why}[{low}, {high}]"
+        drawn = sorted(_MAKERS.keys() | self.ranges.keys())
+        for kind, names in (("categorical", categorical), ("continuous", continuous)):
+            for name in names.keys() - set(drawn) if whole else ():
+                why = f"the renderer draws no such attribute; expected one of {drawn}, "
+                why += f"or elsewhere = [{name!r}] if another renderer draws it"
+                yield (kind, name), why
 
     def _check(self) -> None:
         for attribute, table in self._own.items():

@@ -119,41 +119,13 @@ class _Reader:
         self.file.elsewhere = tuple(map(str, elsewhere))
         for path, why in drawings.mistakes:
             self._mistake(f"{'.'.join(path)}: {why}", *path)
-        ours = {
-            name: values
-            for name, values in self.file.categorical.items()
-            if name not in self.file.elsewhere
-        }
-        for attribute, value, why in drawings.undrawable(ours):
-            self._mistake(
-                f"categorical.{attribute}: {why}", _CATEGORICAL, attribute, value
-            )
-        for name, (low, _, high) in drawings.ranges.items():
-            least, most = self.file.continuous.get(name, (low, high))
-            if name in self.file.elsewhere:
+        found = drawings.undrawable(
+            self.file.categorical, self.file.continuous, whole=whole
+        )
+        for path, why in found:
+            if path[1] in self.file.elsewhere:
                 continue
-            if least < low or most > high:
-                self._mistake(
-                    f"continuous.{name}: [{least}, {most}] cannot be drawn: expected "
-                    f"a range within [{low}, {high}]",
-                    "continuous",
-                    name,
-                )
-        if whole:
-            self._check_attributes(drawings.attributes)
-
-    def _check_attributes(self, drawn: frozenset[str]) -> None:
-        """Refuse attributes that would be learnt though nobody can see them."""
-        for kind in (_CATEGORICAL, "continuous"):
-            table = getattr(self.file, kind)
-            for name in table.keys() - drawn - set(self.file.elsewhere):
-                self._mistake(
-                    f"{kind}.{name}: the renderer draws no such attribute; expected "
-                    f"one of {sorted(drawn)}, or elsewhere = [{name!r}] if another "
-                    "renderer draws it",
-                    kind,
-                    name,
-                )
+            self._mistake(f"{'.'.join(path[:2])}: {why}", *path)
 
     def _read_name(self, name: Any) -> None:
         if isinstance(name, str) and name:

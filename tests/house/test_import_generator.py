@@ -148,7 +148,7 @@ def test_its_designs_are_served_and_picked_from(registry, folder):
     designs = model.space.designs(picks.columns.T, picks.continuous)
     assert len({str(design) for design in designs}) > n // 2
     assert not model.space.violations(model.space.encode(designs)).any()
-    assert list(bundled().undrawable(model.space.categorical)) == []
+    assert list(bundled().undrawable(model.space.categorical, {})) == []
 
 
 def test_its_critic_learns_and_its_generator_stays(registry, folder):

@@ -1,6 +1,6 @@
 import numpy as np
 
-from model_export.images.class_reader import ClassReader
+from model_export.images.measures import ClassReader
 
 
 def labelled(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -22,7 +22,7 @@ def before(travel):
 
 def taught(known, records, space):
     read = dataset.from_feedback(records, space, learnt=known.labels)
-    return known.after(read.labelled, space)
+    return known.after(read, space)
 
 
 def numbered(records, start):

@@ -28,7 +28,7 @@ def labelled(space, rng, update, rate):
         design=design,
         condition=crowd,
         clicked=clicked.astype(np.float32),
-        random=np.zeros(PER_UPDATE, bool),
+        control=np.zeros(PER_UPDATE, bool),
         shown_at=now,
         key=number + np.uint64(update * PER_UPDATE),
         decided_at=now,

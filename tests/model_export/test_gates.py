@@ -120,7 +120,7 @@ def test_equal_models_on_few_impressions_are_seldom_judged(models, travel):
     model = models["vae"]
     taught = dataset.from_feedback(feedback(travel, 300, seed=1), travel)
     one = Served(onnx_export.export(model))
-    critic_state = model.critic_state.after(taught.labelled, travel)
+    critic_state = model.critic_state.after(taught, travel)
     other = Served(onnx_export.export(replace(model, critic_state=critic_state)))
     few = [
         dataset.from_feedback(feedback(travel, 40, seed=s), travel) for s in range(9)
@@ -147,7 +147,7 @@ def test_the_off_policy_value_finds_the_better_critic(models, travel):
     model = models["vae"]
     taught = dataset.from_feedback(feedback(travel, 3_000, seed=1), travel)
     judged = dataset.from_feedback(feedback(travel, 3_000, seed=2), travel)
-    critic_state = model.critic_state.after(taught.labelled, travel)
+    critic_state = model.critic_state.after(taught, travel)
     better = Served(onnx_export.export(replace(model, critic_state=critic_state)))
     worse = Served(onnx_export.export(model))
     found = feedback_gates.off_policy_value(better, worse, travel, judged, 0)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from model_export.images.features import N_ORIENTATIONS, features
+from model_export.images.measures import N_ORIENTATIONS, features
 
 
 def stripes(side: int, *, upright: bool) -> np.ndarray:

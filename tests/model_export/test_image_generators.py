@@ -3,6 +3,7 @@ import math
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,7 @@ from PIL import Image
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
-from model_export.images import (  # noqa: E402
-    gan as image_gan,
-    vae as image_vae,
-)
+from model_export.images import training  # noqa: E402
 from model_export.images.command import (  # noqa: E402
     MeanLosses,
     TrainingDivergedError,
@@ -33,12 +31,10 @@ from model_export.images.networks import (  # noqa: E402
 )
 
 RECIPES = {
-    "gan": lambda data, **config: image_gan.train(
-        data, image_gan.ImageGanConfig(**config)
-    ),
-    "vae": lambda data, **config: image_vae.train(
-        data, image_vae.ImageVaeConfig(**config)
-    ),
+    name: lambda data, recipe=recipe, **config: training.train(
+        data, replace(recipe, **config)
+    )
+    for name, recipe in (("gan", training.GAN), ("vae", training.VAE))
 }
 
 

@@ -5,13 +5,19 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
-from model_export.images.adversary import OBJECTIVES, R1_EVERY, Adversary  # noqa: E402
-from model_export.images.augmentation import augmented  # noqa: E402 - needs torch
+from model_export.images.adversary import (  # noqa: E402
+    OBJECTIVES,
+    R1_EVERY,
+    Adversary,
+    augmented,
+)
 from model_export.images.autoencoder import pyramid_distance  # noqa: E402
-from model_export.images.class_gaussians import ClassGaussians  # noqa: E402
 from model_export.images.dataset import drawn_sample  # noqa: E402
-from model_export.images.networks import ImageGenerator  # noqa: E402
-from model_export.images.weight_average import WeightAverage  # noqa: E402
+from model_export.images.networks import (  # noqa: E402
+    ClassGaussians,
+    ImageGenerator,
+)
+from model_export.images.training import WeightAverage  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from model_export.images.dataset import Photographs, drawn_sample
-from model_export.images.linear_baseline import PrincipalComponents
+from model_export.images.quality import PrincipalComponents
 
 
 @pytest.fixture(scope="module")

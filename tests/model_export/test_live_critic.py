@@ -28,7 +28,7 @@ def version(untaught, travel):
     """Return what a version knows that a job has taught."""
     read = dataset.from_feedback(renamed(feedback(travel, N, seed=30), "job"), travel)
     taught = read.rows(~dataset.held_out_of(0, read.users))
-    return untaught.after(taught.labelled, travel)
+    return untaught.after(taught, travel)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def same(one, other):
 
 def test_it_knows_what_a_job_would_know(version, travel, records):
     read = dataset.from_feedback(records, travel)
-    labelled = read.rows(~dataset.held_out_of(0, read.users)).labelled
+    labelled = read.rows(~dataset.held_out_of(0, read.users))
     job = version.after(labelled, travel)
     knows = live(version, travel, records).learnt(exact=True).critic_state
     person = version.taste.features(labelled.condition)

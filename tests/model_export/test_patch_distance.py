@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from model_export.images.dataset import drawn_sample
-from model_export.images.patch_distance import sliced_wasserstein
+from model_export.images.measures import sliced_wasserstein
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from model_export.images.two_samples import (
+from model_export.images.measures import (
     frechet_distance,
     nearest_distance,
     nearest_neighbour_accuracy,

@@ -149,7 +149,7 @@ class Product:
             seed = self._seed * 1_000 + self._jobs
             self._model, _ = tuned(self._model, feedback, seed)
         else:
-            self._model = self._model.taught(feedback.labelled)
+            self._model = self._model.taught(feedback)
         self._load()
 
     @property

@@ -140,9 +140,9 @@ class ModelFollower:
 
     def _check_drawn(self, model: OnnxModel) -> None:
         """Raise StateError when a model's space has values that are not drawn here."""
-        unknown = list(self._drawings.undrawable(model.space.categorical))
+        unknown = list(self._drawings.undrawable(model.space.categorical, {}))
         if unknown:
-            attribute, value, _ = unknown[0]
+            (_, attribute, value), _ = unknown[0]
             raise StateError(
                 f"{model.name} version {model.version} chooses {attribute} = {value!r} "
                 f"(and {len(unknown) - 1} more), which the space of `model.space` does "
