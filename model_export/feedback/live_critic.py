@@ -38,6 +38,8 @@ MOST_ROWS = 40_000
 """Impressions kept open for a correction; of more the older half is settled."""
 
 _FIT_TRIES = 20
+_EXACT = 1e-4
+"""Share by which the weights may be off at `exact`."""
 
 
 @dataclass(frozen=True)
@@ -132,12 +134,11 @@ class LiveCritic:
         fresh = np.setdiff1d(suspects.columns(), base.suspects.columns())
         known = base.critic.without(fresh) if len(fresh) else base.critic
         critic = self._fitted(known, counted, exact=exact)
-        chance = self._expected(known, counted & rows["served"])
+        served = counted & rows["served"]
+        chance = self._expected(known, served)
         calibration = base.calibration
         if known.n_examples and len(chance):
-            calibration = calibration.after(
-                chance, rows["clicked"][counted & rows["served"]]
-            )
+            calibration = calibration.after(chance, rows["clicked"][served])
         critic_state = replace(
             base, critic=critic, suspects=suspects, calibration=calibration
         )
@@ -300,7 +301,3 @@ class LiveCritic:
             forgotten = next(iter(self._known))
             del self._known[forgotten]
             self._revisions.pop(forgotten, None)
-
-
-_EXACT = 1e-4
-"""Share by which the weights may be off at `exact`."""

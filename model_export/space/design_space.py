@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import repeat
+from itertools import accumulate, repeat
 from pathlib import Path
 
 import numpy as np
@@ -244,15 +244,13 @@ class DesignSpace:
         return brand_rules.violations(self.rules, vectors, categories)
 
     def _slices(self) -> dict[str, slice]:
-        slices: dict[str, slice] = {}
-        start = 0
-        for attribute, values in self.categorical.items():
-            slices[attribute] = slice(start, start + len(values))
-            start += len(values)
-        for attribute in self.continuous:
-            slices[attribute] = slice(start, start + 1)
-            start += 1
-        return slices
+        sizes = {name: len(values) for name, values in self.categorical.items()}
+        sizes |= dict.fromkeys(self.continuous, 1)
+        ends = accumulate(sizes.values())
+        return {
+            name: slice(end - size, end)
+            for (name, size), end in zip(sizes.items(), ends, strict=True)
+        }
 
     def _vector(self, design: Design) -> Vectors:
         if (

@@ -1,7 +1,31 @@
-"""A version of the registry -> the release that makes it the champion."""
+"""A version of the registry, its promotions, and the release of a champion."""
 
-from model_export.store.registry import Version
+from dataclasses import dataclass
+from typing import Literal
+
 from schemas.records import ModelRelease
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a model."""
+
+    name: str
+    version: int
+    sha256: str
+    """Digest of the version's manifest: it pins every byte."""
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One line of the promotion log; `version` is the champion from here on."""
+
+    number: int
+    action: Literal["promote", "rollback"]
+    version: int
+    sha256: str
+    at: int
+    reason: str
 
 
 def in_force(version: Version, at: int) -> ModelRelease:

@@ -14,10 +14,11 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from model_export.store.champion import LogEntry, Version
 from model_export.store.object_store import Objects, RegistryError
 
 __all__ = ["LogEntry", "Registry", "RegistryError", "Version"]
@@ -30,28 +31,6 @@ _MANIFEST_LINE = re.compile(r"([0-9a-f]{64})  (\S+)")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LEARNT = "learnt"
 _MAX_TRIES = 100
-
-
-@dataclass(frozen=True)
-class Version:
-    """One version of a model."""
-
-    name: str
-    version: int
-    sha256: str
-    """Digest of the version's manifest: it pins every byte."""
-
-
-@dataclass(frozen=True)
-class LogEntry:
-    """One line of the promotion log; `version` is the champion from here on."""
-
-    number: int
-    action: Literal["promote", "rollback"]
-    version: int
-    sha256: str
-    at: int
-    reason: str
 
 
 class Registry:
