@@ -7,10 +7,9 @@ from libc.stdlib cimport free, realloc
 
 from streams.columns._feedback cimport Text, put_bytes, put_long
 from streams.columns._murmur cimport partition_by_murmur2
+from streams.columns._spans cimport LENGTH_BITS, LENGTH_MASK
 
 cdef enum:
-    LENGTH_BITS = 24
-    LENGTH_MASK = 0xFFFFFF
     MAX_PARTITIONS = 1 << 20
     MAX_BYTES = 800_000  # as in batches.py
     OVERHEAD = 48  # of a record: five varints and three zeros

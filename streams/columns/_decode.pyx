@@ -7,15 +7,12 @@ from libc.stdint cimport int16_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
 from streams.columns._read cimport is_plain, read_varint, shape_of
+from streams.columns._spans cimport LENGTH_BITS, LENGTH_MASK, NULL_VALUE
 
 from streams.columns.columns import Columns
 
 cdef enum:
-    LENGTH_BITS = 24
-    MAX_LENGTH = 0xFFFFFF
     MAX_MESSAGE = 256 * 1024  # schemas.avro.MAX_BYTES
-
-cdef int64_t NULL_VALUE = <int64_t>(<uint64_t>1 << 63)
 
 include "_decode_plan.pxi"
 include "_decode_text.pxi"
@@ -38,7 +35,7 @@ cdef struct Decoded:
 cdef inline int64_t schema_id_of(const uint8_t* base, int64_t value) noexcept nogil:
     """Return the schema id of a framed message; -1 for what is none."""
     cdef const uint8_t* p = base + (value >> LENGTH_BITS)
-    if value == NULL_VALUE or not 5 <= (value & MAX_LENGTH) <= MAX_MESSAGE or p[0]:
+    if value == NULL_VALUE or not 5 <= (value & LENGTH_MASK) <= MAX_MESSAGE or p[0]:
         return -1
     return <int64_t>p[1] << 24 | <int64_t>p[2] << 16 | <int64_t>p[3] << 8 | p[4]
 
@@ -49,7 +46,7 @@ cdef inline int read_message(
 ) noexcept nogil:
     """Decode a message into the next column of slots; 0 when it is not ordinary."""
     cdef const uint8_t* body = base + (value >> LENGTH_BITS)
-    if not decode_value(plan, body + 5, body + (value & MAX_LENGTH), base, end, now, &to.slots[to.n], to.stride):
+    if not decode_value(plan, body + 5, body + (value & LENGTH_MASK), base, end, now, &to.slots[to.n], to.stride):
         return 0
     return plan.key_slot < 0 or equals_key(base, key, to.slots[plan.key_slot * to.stride + to.n])
 

@@ -3,15 +3,15 @@
 cdef inline int equals_key(const uint8_t* base, int64_t key, int64_t value) noexcept nogil:
     if key == NULL_VALUE or value == NULL_VALUE:
         return 0
-    if (key & MAX_LENGTH) != (value & MAX_LENGTH):
+    if (key & LENGTH_MASK) != (value & LENGTH_MASK):
         return 0
-    return memcmp(base + (key >> LENGTH_BITS), base + (value >> LENGTH_BITS), key & MAX_LENGTH) == 0
+    return memcmp(base + (key >> LENGTH_BITS), base + (value >> LENGTH_BITS), key & LENGTH_MASK) == 0
 
 
 cdef inline int read_span(const uint8_t** at, const uint8_t* end, const uint8_t* base, int64_t* out) noexcept nogil:
     """Read the length of a key or value and step over it; -1 is null."""
     cdef int64_t n
-    if not read_varint(at, end, &n) or n < -1 or n > end - at[0] or n > MAX_LENGTH:
+    if not read_varint(at, end, &n) or n < -1 or n > end - at[0] or n > LENGTH_MASK:
         return 0
     if n < 0:
         out[0] = NULL_VALUE

@@ -3,7 +3,7 @@
 cdef inline int read_string(CStep* step, const uint8_t** at, const uint8_t* end, const uint8_t* base, const uint8_t* limit, int64_t* out) noexcept nogil:
     cdef int64_t n
     cdef const uint8_t* p
-    if not read_varint(at, end, &n) or n < 0 or n > end - at[0] or n > MAX_LENGTH:
+    if not read_varint(at, end, &n) or n < 0 or n > end - at[0] or n > LENGTH_MASK:
         return 0
     p = at[0]
     if step.op == STRING and step.check != NONE:

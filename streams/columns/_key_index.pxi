@@ -3,6 +3,11 @@
 cdef uint64_t MOST_ID_BYTES = 0xFFFFFFFF
 cdef uint64_t TOUCHED_BYTES = 256 << 10
 
+cdef inline int64_t number_in(uint64_t slot) noexcept nogil:
+    """Return the row number in a slot of the key index."""
+    return <int64_t>(<uint32_t>slot) - 1
+
+
 cdef class KeyIndex:
     """User id -> row number, by open addressing; the ids lie in one arena."""
 

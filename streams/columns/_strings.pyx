@@ -7,9 +7,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memcpy
 
 from streams.columns._read cimport read_varint
-
-DEF LENGTH_BITS = 24
-DEF LENGTH_MASK = (1 << 24) - 1
+from streams.columns._spans cimport LENGTH_BITS, LENGTH_MASK
 
 
 def gather(payloads, const int64_t[::1] row_starts, const int64_t[::1] spans):

@@ -1,11 +1,20 @@
 """Deterministic ids: a replay of the same inputs writes the same ids."""
 
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.columns.digests import Digests, Part, digests
+N_BYTES = 16
+SEPARATOR = "\x1f"
+"""Between parts: it cannot occur in them."""
+
+Part = str | list[str]
+"""One text a row, or the same text for all."""
+
+Digests = NDArray[np.uint8]
 
 _HEXADECIMAL = np.array([list(f"{byte:02x}".encode()) for byte in range(256)], np.uint8)
 
@@ -52,6 +61,22 @@ def derived_seeds(n: int, *parts: Part) -> NDArray[np.uint64]:
     return first.astype(np.uint64) >> np.uint64(1)
 
 
-def _digest(parts: tuple[object, ...]) -> bytes:
-    text = "\x1f".join(map(str, parts))
-    return blake2b(text.encode(), digest_size=16).digest()
+def digests(n: int, parts: Sequence[Part]) -> Digests:
+    """Return BLAKE2b, 16 bytes, of each row's parts: uint8[n, 16].
+
+    Source: RFC 7693, "The BLAKE2 Cryptographic Hash and Message Authentication Code".
+
+    Raises:
+        ValueError: a part has another number of rows.
+    """
+    for part in parts:
+        if isinstance(part, list) and len(part) != n:
+            raise ValueError(f"expected {n} rows, got {len(part)}")
+    columns = [repeat(part, n) if isinstance(part, str) else part for part in parts]
+    rows = zip(*columns, strict=True) if parts else repeat((), n)
+    return np.frombuffer(b"".join(map(_digest, rows)), np.uint8).reshape(n, N_BYTES)
+
+
+def _digest(parts: Iterable[object]) -> bytes:
+    text = SEPARATOR.join(map(str, parts))
+    return blake2b(text.encode(), digest_size=N_BYTES).digest()

@@ -5,7 +5,7 @@ from hashlib import blake2b
 import pytest
 from hypothesis import given, strategies as st
 
-from streams.columns.digests import digests
+from streams.columns.ids import digests
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 

@@ -16,6 +16,7 @@ from libc.string cimport memcmp, memcpy
 
 from streams.columns._feedback cimport Text, put_bytes, put_double, put_feedback_id, put_long, put_optional, put_text
 from streams.columns._read cimport hash_bytes
+from streams.columns._spans cimport LENGTH_BITS, LENGTH_MASK, NULL_VALUE, PREFETCH  # no-cython-lint: for the parts
 from streams.stages.attribution._wheel cimport Link, Wheel, cut_link, next_due, push_link, start_timer, stop_timer
 
 from schemas.records import Feedback
@@ -24,24 +25,8 @@ from streams.stages.attribution.state import KINDS, OUTCOMES, SURFACES, Reaction
 from streams.columns.encoded import Encoded
 from streams.stages.attribution.traffic import is_robot
 
-cdef extern from *:
-    """
-    #if defined(__GNUC__) || defined(__clang__)
-    #define PREFETCH(p) __builtin_prefetch((const void *)(p))
-    #else
-    #define PREFETCH(p) ((void)0)
-    #endif
-    """
-    void PREFETCH(const void*) noexcept nogil
-
 cdef extern from "Python.h":
     const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* n) except NULL
-
-cdef enum:
-    LENGTH_BITS = 24
-    LENGTH_MASK = 0xFFFFFF
-
-cdef int64_t NULL_VALUE = <int64_t>(<uint64_t>1 << 63)
 
 # Each part knows those before it; a class takes over what the part before has.
 include "kernel_entries.pxi"

@@ -26,8 +26,7 @@ from streams.columns.avro_columns import (
 )
 from streams.columns.avro_rows import rows, text
 from streams.columns.changelog import varint
-from streams.columns.digests import Digests
-from streams.columns.ids import derived_ids
+from streams.columns.ids import Digests, derived_ids
 from streams.rendering.renderer import Renderer
 from streams.stages.creatives.answers import NO_SHADOW, Answers, Picks
 from streams.stages.creatives.arms import Arm

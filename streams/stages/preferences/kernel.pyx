@@ -15,20 +15,9 @@ from libc.string cimport memcmp, memcpy, memset
 
 from streams.columns._memory cimport free_table, huge_pages, map_space, new_table, open_space, touch_pages, unmap_space  # no-cython-lint: for the parts
 from streams.columns._read cimport hash_bytes, power_of_two
-
-cdef extern from *:
-    """
-    #if defined(__GNUC__) || defined(__clang__)
-    #define PREFETCH(p) __builtin_prefetch((const void *)(p))
-    #else
-    #define PREFETCH(p) ((void)0)
-    #endif
-    """
-    void PREFETCH(const void*) noexcept nogil
+from streams.columns._spans cimport LENGTH_BITS, LENGTH_MASK, NULL_VALUE, PREFETCH  # no-cython-lint: for the parts
 
 cdef enum:
-    LENGTH_BITS = 24
-    LENGTH_MASK = 0xFFFFFF
     BLOCK = 128
     AHEAD = 16
     TICK_BITS = 9
@@ -39,13 +28,7 @@ cdef enum:
     IMPRESSION = 0
     CLICK = 1
 
-cdef int64_t NULL_VALUE = <int64_t>(<uint64_t>1 << 63)
 cdef int64_t EPOCH_MS = 946684800000
-
-cdef inline int64_t number_in(uint64_t slot) noexcept nogil:
-    """Return the row number in a slot of the key index."""
-    return <int64_t>(<uint32_t>slot) - 1
-
 
 cdef inline uint32_t tick_of(int64_t at) noexcept nogil:
     """Return the tick of an instant, the first is 1; 0 before there was any."""

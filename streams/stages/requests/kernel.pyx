@@ -15,22 +15,11 @@ from libc.string cimport memcmp, memcpy, memset
 
 from streams.columns._memory cimport free_table, huge_pages, map_space, new_table, open_space, touch_pages, unmap_space  # no-cython-lint: for the parts
 from streams.columns._read cimport hash_bytes, read_varint
+from streams.columns._spans cimport LENGTH_BITS, LENGTH_MASK, NULL_VALUE, PREFETCH  # no-cython-lint: for the parts
 
 from streams.stages.requests.person import PLACES, Person, Place
 
-cdef extern from *:
-    """
-    #if defined(__GNUC__) || defined(__clang__)
-    #define PREFETCH(p) __builtin_prefetch((const void *)(p))
-    #else
-    #define PREFETCH(p) ((void)0)
-    #endif
-    """
-    void PREFETCH(const void*) noexcept nogil
-
 cdef enum:
-    LENGTH_BITS = 24
-    LENGTH_MASK = 0xFFFFFF
     N_PLACES = 8
     BLOCK = 32
     VERSION = 1
@@ -54,7 +43,6 @@ cdef enum:
     OWN = 1
     SAME = 2
 
-cdef int64_t NULL_VALUE = <int64_t>(<uint64_t>1 << 63)
 
 # So near to the threshold, the rounding of a distance is left to Python.
 cdef double MARGIN = 1e-4
@@ -63,11 +51,6 @@ MOST_PLACES = N_PLACES
 
 # The vocabulary's own; a spot beyond these stands for no placement.
 cdef int n_known_places = min(N_PLACES, len(PLACES))
-
-cdef inline int64_t number_in(uint64_t slot) noexcept nogil:
-    """Return the row number in a slot of the key index."""
-    return <int64_t>(<uint32_t>slot) - 1
-
 
 cdef packed struct Spot:  # one placement
     int64_t requested_at
