@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from aiokafka.record.memory_records import MemoryRecords
-from faust.types import TP
 
 from streams.kafka.connection import Connection
+from streams.kafka.fetched import TP
 from streams.kafka.fetcher import Fetcher
 
 _WAIT_S = 0.1

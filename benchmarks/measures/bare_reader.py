@@ -7,10 +7,9 @@ the limit of every worker on it.
 import asyncio
 import time
 
-from faust.types import TP
-
 from benchmarks.session import Loaded, note
 from streams.kafka.connection import Connection
+from streams.kafka.fetched import TP
 from streams.kafka.fetcher import Fetcher
 
 _LIMIT_S = 300.0

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
-from faust.types import TP
 
 from benchmarks.dataset.batches import n_records, stamped
 from benchmarks.dataset.store import Dataset
@@ -25,7 +24,7 @@ from streams.columns.decoder import Decoder
 from streams.columns.from_records import FOLDED
 from streams.engine.engine import MAX_CHANGED
 from streams.kafka.batch_header import seal
-from streams.kafka.fetched import Fetched
+from streams.kafka.fetched import TP, Fetched
 from streams.kafka.record_batches import parse
 from streams.runtime import garbage, heap
 

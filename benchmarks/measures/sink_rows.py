@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
-from faust.types import TP
 
 from benchmarks.figures import Row, at_least, row
 from benchmarks.session import Session
@@ -13,10 +12,11 @@ from schemas.lock import LockedIds
 from schemas.records import Design, Feedback
 from streams.columns.batches import sections
 from streams.columns.payload import Payload
+from streams.kafka.fetched import TP
 from streams.kafka.record_batches import RecordSet
 from streams.kafka.topics import FEEDBACK
 from streams.sink.cuts import arrow_blocks
-from streams.sink.intake import Intake
+from streams.sink.intake import SinkIntake
 
 ROWS = at_least(150_000)
 
@@ -39,7 +39,7 @@ def feedback_rows(session: Session) -> Iterator[Row]:
 
 
 def _rate(payloads: tuple[Payload, ...]) -> float:
-    intake = Intake(LockedIds())
+    intake = SinkIntake(LockedIds())
     tp = TP(FEEDBACK.name, 0)
     n = sum(payload.n_records for payload in payloads)
     started = time.process_time()

@@ -20,10 +20,10 @@ from model_export.store.champion import in_force
 from model_export.store.model_files import POSTERIOR
 from model_export.store.registry import LogEntry, Registry, RegistryError, Version
 from schemas.records import ModelRelease
-from streams.engine.app import wire_of
 from streams.errors import StateError
 from streams.kafka.connection import Connection, checked_connection
 from streams.kafka.producer import BlockingProducer, Sent
+from streams.kafka.schema_ids import wire_of
 from streams.kafka.topics import MODEL_RELEASE
 from streams.runtime.clock import now_ms
 from streams.settings import Settings

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from model_export.store.registry import Registry
 from schemas.records import Creative, Receipt
 from schemas.vocabulary import deployed
-from streams.engine.app import wire_of
 from streams.errors import StateError
 from streams.kafka.connection import checked_connection
 from streams.kafka.log_reader import read_to_end
+from streams.kafka.schema_ids import wire_of
 from streams.kafka.topics import CREATIVE
 from streams.rendering.brand import brand_of, space_of
 from streams.rendering.renderer import Renderer

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
-from functools import cache
 from typing import Any, cast
 
 import faust
@@ -15,7 +14,6 @@ from faust.auth import (
     SSLCredentials,
 )
 from faust.tables.manager import TableManager
-from faust.types import TP
 from yarl import URL
 
 from streams.engine.checkpoints import EngineConfig
@@ -24,8 +22,8 @@ from streams.engine.engine import Engine
 from streams.engine.folders import folder_of, snapshots_of
 from streams.engine.transport import Batch, BatchConsumer, BatchTransport
 from streams.kafka.connection import Connection, connection_of
-from streams.kafka.schema_ids import schema_ids
-from streams.kafka.wire import Wire
+from streams.kafka.fetched import TP
+from streams.kafka.schema_ids import wire_of
 from streams.settings import Settings
 
 LOG = structlog.get_logger(__name__)
@@ -37,16 +35,6 @@ MAX_REQUEST_BYTES = 1024 * 1024
 
 STUCK_S = 60.0
 """A worker whose consumer gave no sign for so long ends itself, to be replaced."""
-
-
-@cache
-def wire_of(settings: Settings) -> Wire:
-    """Return how records look in this deployment."""
-    return Wire(
-        schema_ids(settings),
-        settings.kafka.topic_prefix,
-        n_partitions=settings.kafka.partitions,
-    )
 
 
 class StageApp:

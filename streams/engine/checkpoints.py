@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from faust.types import TP
-
 from streams.columns.batches import Pair, sections
 from streams.engine import metrics
 from streams.engine.snapshots import Snapshots
@@ -21,6 +19,7 @@ from streams.engine.stage import (
 )
 from streams.errors import ConfigurationError, StateError
 from streams.kafka.connection import Connection
+from streams.kafka.fetched import TP
 from streams.kafka.prebuilt import aiokafka_producer, send_in_waves
 
 

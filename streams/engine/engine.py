@@ -18,7 +18,6 @@ from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any
 
 import structlog
-from faust.types import TP
 
 from streams.engine import metrics
 from streams.engine.checkpoints import (
@@ -31,7 +30,7 @@ from streams.engine.checkpoints import (
 )
 from streams.engine.early_snapshots import EarlySnapshots
 from streams.engine.intake import Intake, Rejected
-from streams.engine.outbox import Outbox, n_records
+from streams.engine.outbox import StageOutbox, n_records
 from streams.engine.restorer import Restorer
 from streams.engine.stage import (
     CountedStage,
@@ -41,6 +40,7 @@ from streams.engine.stage import (
 )
 from streams.engine.transport import Batch
 from streams.kafka.dead_letters import dead_letter
+from streams.kafka.fetched import TP
 from streams.kafka.wire import Wire
 from streams.runtime.clock import now_ms
 
@@ -74,7 +74,7 @@ class Engine:
         self.stage = stage
         self.ready = asyncio.Event()
         self._intake = Intake(stage, wire)
-        self._outbox = Outbox(wire, producer)
+        self._outbox = StageOutbox(wire, producer)
         self._wire = wire
         self._producer = producer
         self._group = group

@@ -4,8 +4,6 @@ from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from faust.types import TP
-
 from schemas.avro import AvroError
 from schemas.records import Record
 from streams.admission.categories import unknown_category
@@ -24,6 +22,7 @@ from streams.engine.stage import (
     WeighingStage,
 )
 from streams.kafka.batch_header import CorruptBatchError
+from streams.kafka.fetched import TP
 from streams.kafka.messages import Message, messages
 from streams.kafka.record_batches import RecordSet
 from streams.kafka.wire import Wire

@@ -11,7 +11,7 @@ from streams.kafka.topics import Topic
 from streams.kafka.wire import Wire
 
 
-class Outbox:
+class StageOutbox:
     """Sends what a stage returns, in order per partition.
 
     Records of a step that came one by one go before those that came encoded: a stage

@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-from faust.types import TP
-
 from schemas.records import Record
 from streams.engine.intake import Intake
 from streams.engine.snapshot_file import SnapshotMeta
@@ -18,6 +16,7 @@ from streams.engine.stage import (
 )
 from streams.kafka.connection import Connection
 from streams.kafka.fetch_cluster import EARLIEST
+from streams.kafka.fetched import TP
 from streams.kafka.log_reader import BeyondEndError, read_batches
 from streams.kafka.messages import messages
 from streams.kafka.record_batches import RecordSet

@@ -15,14 +15,14 @@ import aiokafka
 import structlog
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.structs import TopicPartition
+from faust import types
 from faust.transport.drivers import aiokafka as driver
-from faust.types import TP
 
 from streams.errors import StateError
 from streams.kafka.batch_header import CorruptBatchError
 from streams.kafka.connection import Connection
 from streams.kafka.fetch_cluster import EARLIEST
-from streams.kafka.fetched import Fetched
+from streams.kafka.fetched import TP, Fetched
 from streams.kafka.fetcher import Fetcher
 from streams.kafka.record_batches import RecordSet, parse
 
@@ -92,13 +92,13 @@ class BatchConsumer(driver.Consumer):
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return _GroupThread(self, loop=self.loop, beacon=self.beacon)
 
-    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+    async def on_partitions_revoked(self, revoked: set[types.TP]) -> None:
         """Void the batches in flight, then let Faust go on."""
         await super().on_partitions_revoked(revoked)
         self.generation += 1
 
     async def on_partitions_assigned(
-        self, assigned: set[TP], generation_id: int = 0
+        self, assigned: set[types.TP], generation_id: int = 0
     ) -> None:
         """Start a generation: positions are looked up before its first fetch."""
         self.generation += 1
@@ -106,7 +106,7 @@ class BatchConsumer(driver.Consumer):
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
         """Commit exactly these offsets; False when the group has moved on."""
-        return await self._commit(offsets)
+        return await self._commit({types.TP(*tp): at for tp, at in offsets.items()})
 
     async def committed(self, partitions: set[TP]) -> dict[TP, int]:
         """Return where to read on in each partition; -2 where it was never read."""
@@ -149,7 +149,7 @@ class BatchConsumer(driver.Consumer):
         """Deliver one fetch of the present generation."""
         generation = self.generation
         if self._assigned_generation != generation:
-            positions = await self.committed(self.assignment())
+            positions = await self.committed({TP(*tp) for tp in self.assignment()})
             if generation != self.generation:
                 return
             batches.assign(positions)

@@ -2,10 +2,9 @@
 
 from collections.abc import AsyncIterator
 
-from faust.types import TP
-
 from streams.kafka.connection import Connection
 from streams.kafka.fetch_cluster import EARLIEST
+from streams.kafka.fetched import TP
 from streams.kafka.fetcher import Fetcher
 from streams.kafka.messages import Message
 from streams.kafka.record_batches import parse

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.offset import OffsetRequest
-from faust.types import TP
 
 from streams.errors import StateError
 from streams.kafka.connection import Connection, explained
+from streams.kafka.fetched import TP
 from streams.kafka.refusals import may_not
 
 EARLIEST = -2

@@ -4,9 +4,9 @@ Codes: https://kafka.apache.org/protocol#protocol_error_codes.
 """
 
 from aiokafka.errors import for_code
-from faust.types import TP
 
 from streams.errors import StateError
+from streams.kafka.fetched import TP
 from streams.kafka.refusals import may_not
 
 _OUT_OF_RANGE = 1

@@ -5,8 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from faust.types import TP
-
 from streams.errors import StateError, UnavailableError
 from streams.kafka.connection import CLIENT_ID, Connection
 from streams.kafka.fetch_buffers import BufferPool
@@ -20,7 +18,7 @@ from streams.kafka.fetch_protocol import (
     fetch_request,
     parse_response,
 )
-from streams.kafka.fetched import Fetched
+from streams.kafka.fetched import TP, Fetched
 
 _SILENCE_S = 30.0
 """Beyond the longest wait asked for; then the connection is given up."""

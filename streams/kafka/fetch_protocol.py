@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from faust.types import TP
-
 from streams.errors import StateError
+from streams.kafka.fetched import TP
 
 API_KEY = 1
 VERSION = 11

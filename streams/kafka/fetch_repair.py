@@ -11,13 +11,13 @@ from contextlib import suppress
 
 import structlog
 from aiokafka.errors import KafkaError
-from faust.types import TP
 
 from streams.kafka.connection import Connection
 from streams.kafka.fetch_buffers import BufferPool
 from streams.kafka.fetch_cluster import Cluster, Node
 from streams.kafka.fetch_leader import Leader, LeaderEvents, Partition
 from streams.kafka.fetch_protocol import FetchLimits
+from streams.kafka.fetched import TP
 
 LOG = structlog.get_logger(__name__)
 

@@ -1,8 +1,14 @@
-"""What one fetch brought for one partition."""
+"""A partition, and what one fetch brought for it."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from faust.types import TP
+
+class TP(NamedTuple):
+    """A partition of a topic; equal to those of aiokafka and Faust."""
+
+    topic: str
+    partition: int
 
 
 @dataclass(frozen=True, slots=True)

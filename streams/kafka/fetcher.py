@@ -14,8 +14,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from faust.types import TP
-
 from streams.errors import StateError
 from streams.kafka.connection import Connection
 from streams.kafka.fetch_buffers import BufferPool
@@ -24,7 +22,7 @@ from streams.kafka.fetch_errors import check_retriable, is_out_of_range
 from streams.kafka.fetch_leader import Arrival, Leader, LeaderEvents, Partition
 from streams.kafka.fetch_protocol import Answer, FetchLimits, complete_batches
 from streams.kafka.fetch_repair import Repair
-from streams.kafka.fetched import Fetched
+from streams.kafka.fetched import TP, Fetched
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_PARTITION_BYTES = 4 * 1024 * 1024

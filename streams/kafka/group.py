@@ -13,10 +13,10 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
-from faust.types import TP
 
 from streams.kafka.connection import Connection, explained
 from streams.kafka.fetch_cluster import EARLIEST
+from streams.kafka.fetched import TP
 from streams.kafka.loop_thread import LoopThread
 from streams.kafka.refusals import refusal
 

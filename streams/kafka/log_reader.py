@@ -3,11 +3,10 @@
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 
-from faust.types import TP
-
 from streams.errors import StateError
 from streams.kafka.connection import Connection
 from streams.kafka.fetch_cluster import EARLIEST
+from streams.kafka.fetched import TP
 from streams.kafka.fetcher import Fetcher
 from streams.kafka.messages import Message
 from streams.kafka.record_batches import RecordSet, parse

@@ -7,10 +7,9 @@ decoder hands back. Layout: Apache Kafka, "Message format", Record.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from faust.types import TP
-
 from streams.columns.payload import Payload
 from streams.kafka.batch_header import CorruptBatchError
+from streams.kafka.fetched import TP
 
 _MORE = 0x80
 _MAX_SHIFT = 63

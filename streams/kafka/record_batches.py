@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from crc32c import crc32c
-from faust.types import TP
 
 from streams.columns.payload import Payload
 from streams.kafka.batch_header import (
@@ -30,7 +29,7 @@ from streams.kafka.batch_header import (
     seal,
 )
 from streams.kafka.compression import CompressionError, decompress
-from streams.kafka.fetched import Fetched
+from streams.kafka.fetched import TP, Fetched
 from streams.kafka.messages import (
     AppendTimePayload,
     Message,

@@ -1,4 +1,6 @@
-"""SCHEMA_REGISTRY_URL, or schemas.lock -> where schema ids come from."""
+"""SCHEMA_REGISTRY_URL, or schemas.lock -> schema ids, and how records are written."""
+
+from functools import cache
 
 from schemas.avro import SchemaIds
 from schemas.lock import LockedIds
@@ -7,6 +9,7 @@ from schemas.registry_client import RegistryClient, SchemaRegistryError
 from streams.errors import ConfigurationError, UnavailableError
 from streams.kafka.connection import tls_context
 from streams.kafka.topics import TOPICS
+from streams.kafka.wire import Wire
 from streams.settings import Settings
 
 
@@ -36,6 +39,16 @@ def schema_ids(settings: Settings) -> SchemaIds:
     except SchemaRegistryError as error:
         raise UnavailableError(str(error)) from error
     return ids
+
+
+@cache
+def wire_of(settings: Settings) -> Wire:
+    """Return how records look in this deployment; raises as `schema_ids` does."""
+    return Wire(
+        schema_ids(settings),
+        settings.kafka.topic_prefix,
+        n_partitions=settings.kafka.partitions,
+    )
 
 
 def _client(settings: Settings) -> RegistryClient:

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from faust.types import TP
 
 from schemas.avro import schema_of
 from schemas.records import Record
 from streams.columns.columns import Columns, Ints
 from streams.columns.plan import NULL
 from streams.columns.strings import gather
+from streams.kafka.fetched import TP
 from streams.sink.designs import design_map
 from streams.sink.tables import META_COLUMNS
 

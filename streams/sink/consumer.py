@@ -21,7 +21,7 @@ from streams.settings import KafkaSettings
 from streams.sink import metrics
 from streams.sink.cuts import arrow_blocks
 from streams.sink.erasures import Erasures
-from streams.sink.intake import NAME, REPORTED_BY_STAGES, Intake
+from streams.sink.intake import NAME, REPORTED_BY_STAGES, SinkIntake
 from streams.sink.pending import Pending
 from streams.sink.store import Store
 from streams.sink.tables import blocks_of
@@ -56,7 +56,7 @@ class Sink:
         flush_columnar_rows: int = 400_000,
         flush_s: float = 0.5,
     ) -> None:
-        self.intake = Intake(ids, kafka.topic_prefix, reported_by_stages)
+        self.intake = SinkIntake(ids, kafka.topic_prefix, reported_by_stages)
         self._connection = connection
         self._kafka = kafka
         self._store = store
@@ -181,7 +181,7 @@ class Sink:
         letters.clear()
 
 
-def write(intake: Intake, store: Store) -> None:
+def write(intake: SinkIntake, store: Store) -> None:
     """Bring ClickHouse up to date with what was taken; commits nothing.
 
     The order matters: who is forgotten is kept first, their old rows go next, and rows

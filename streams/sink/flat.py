@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from faust.types import TP
 
 from schemas.avro import SchemaIds
 from schemas.records import Behavior, Feedback, Preference, Record
@@ -23,6 +22,7 @@ from streams.columns.decoder import Decoder
 from streams.columns.payload import Payload
 from streams.columns.vocabulary import FIELD
 from streams.kafka.batch_header import CorruptBatchError
+from streams.kafka.fetched import TP
 from streams.kafka.messages import Message, messages
 from streams.kafka.record_batches import RecordSet
 from streams.sink.arrow import ArrowColumns

@@ -54,7 +54,7 @@ REPORTED_BY_STAGES: frozenset[type[Record]] = frozenset(
 """Records that some stage's group reads, and whose bad bytes it dead-letters."""
 
 
-class Intake:
+class SinkIntake:
     """Reads messages into what is to be written.
 
     Args:

@@ -6,8 +6,8 @@ from hashlib import blake2b
 from typing import Any
 
 import pyarrow as pa
-from faust.types import TP
 
+from streams.kafka.fetched import TP
 from streams.sink.tables import Row
 
 

@@ -10,14 +10,13 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 
-from faust.types import TP
-
 from model_export.jobs.order import FeedbackRead
 from schemas.avro import AvroError, Codec, SchemaIds
 from schemas.records import Feedback, OffsetRange
 from streams.errors import StateError
 from streams.kafka.blocking_reader import BlockingReader
 from streams.kafka.connection import Connection
+from streams.kafka.fetched import TP
 from streams.kafka.messages import Message
 
 _POLL_S = 0.1

@@ -12,18 +12,18 @@ import time
 from typing import Any
 
 import structlog
-from faust.types import TP
 
 from model_export.store.onnx_file import ModelFileError
 from model_export.store.registry import Registry, RegistryError
 from schemas.avro import AvroError
 from schemas.records import ModelRelease, PosteriorUpdate
-from streams.engine.app import wire_of
 from streams.kafka.blocking_reader import BlockingReader
 from streams.kafka.connection import checked_connection
 from streams.kafka.fetch_cluster import EARLIEST
+from streams.kafka.fetched import TP
 from streams.kafka.messages import Message
 from streams.kafka.producer import BlockingProducer, Sent
+from streams.kafka.schema_ids import wire_of
 from streams.kafka.topics import MODEL_RELEASE, POSTERIOR
 from streams.runtime.clock import now_ms
 from streams.runtime.service import serve

@@ -11,9 +11,8 @@ from model_export.feedback.live_critic import LiveCritic
 from model_export.store.model_files import CRITIC_STATE, check_files
 from model_export.store.registry import Registry
 from schemas.records import PosteriorUpdate
-from streams.engine.app import wire_of
 from streams.kafka.connection import connection_of
-from streams.kafka.schema_ids import schema_ids
+from streams.kafka.schema_ids import schema_ids, wire_of
 from streams.kafka.topics import FEEDBACK
 from streams.runtime.clock import now_ms
 from streams.settings import Settings

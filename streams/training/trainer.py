@@ -14,21 +14,21 @@ from dataclasses import asdict
 from typing import Any
 
 import structlog
-from faust.types import TP
 
 from model_export.jobs import order
 from model_export.store.champion import in_force
 from model_export.store.registry import Registry, RegistryError
 from schemas.avro import AvroError
 from schemas.records import Feedback, FineTuneJob, ModelRelease, Record, Verdict
-from streams.engine.app import wire_of
 from streams.engine.declaration import group_of
 from streams.errors import StateError
 from streams.kafka.blocking_reader import BlockingReader
 from streams.kafka.connection import checked_connection
+from streams.kafka.fetched import TP
 from streams.kafka.group import Group
 from streams.kafka.messages import Message
 from streams.kafka.producer import BlockingProducer, Sent
+from streams.kafka.schema_ids import wire_of
 from streams.kafka.topics import FEEDBACK, FINETUNE_JOB, MODEL_RELEASE
 from streams.runtime import die_with_parent
 from streams.runtime.clock import now_ms

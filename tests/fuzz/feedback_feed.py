@@ -4,13 +4,13 @@ import random
 from collections import Counter
 
 import numpy as np
-from faust.types import TP
 
 from schemas.lock import LockedIds
 from schemas.records import Design, Feedback
 from streams.columns.columns import Columns
 from streams.columns.decoder import Decoder
 from streams.columns.payload import Payload
+from streams.kafka.fetched import TP
 from streams.sink.arrow import ArrowColumns
 from streams.sink.designs import CHOICES, NUMBERS, design_map, entries_in_python
 from tests.fuzz.sections import Sections

@@ -6,9 +6,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-STILL_TWICE = frozenset({"Group", "Intake", "Message", "Outbox", "Window"})
-"""Until the rooms of Kafka and of windows are rebuilt: who does it empties the list."""
-
 
 def public_classes():
     """Return class name -> the files that define it."""
@@ -23,4 +20,4 @@ def public_classes():
 
 def test_no_two_public_classes_share_a_name():
     twice = {name: where for name, where in public_classes().items() if len(where) > 1}
-    assert {n: where for n, where in twice.items() if n not in STILL_TWICE} == {}
+    assert twice == {}

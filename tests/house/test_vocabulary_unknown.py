@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from faust.types import TP
 
 from schemas.lock import LockedIds
 from schemas.records import Behavior, Profile, Text
@@ -12,6 +11,7 @@ from streams.admission.categories import unknown_category
 from streams.columns.batches import records_section
 from streams.columns.payload import Payload
 from streams.engine.intake import Intake
+from streams.kafka.fetched import TP
 from streams.kafka.record_batches import RecordSet
 from streams.kafka.topics import BEHAVIOR
 from streams.kafka.wire import Wire

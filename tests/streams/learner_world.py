@@ -7,8 +7,8 @@ from kafka import KafkaProducer
 from model_export.store.champion import in_force
 from model_export.store.registry import Registry
 from schemas.records import Feedback, ModelRelease, PosteriorUpdate
-from streams.engine.app import wire_of
 from streams.kafka.connection import Connection
+from streams.kafka.schema_ids import wire_of
 from streams.kafka.topic_admin import create_topics
 from streams.kafka.topics import FEEDBACK, MODEL_RELEASE, POSTERIOR
 from streams.settings import KafkaSettings, LearnerSettings, ModelSettings, Settings

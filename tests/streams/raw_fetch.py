@@ -4,9 +4,8 @@ from contextlib import asynccontextmanager
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.fetch import FetchRequest
-from faust.types import TP
 
-from streams.kafka.fetched import Fetched
+from streams.kafka.fetched import TP, Fetched
 from streams.kafka.record_batches import messages, parse
 
 READ_COMMITTED = 1

@@ -1,9 +1,8 @@
 """Messages -> record sets, as if fetched."""
 
-from faust.types import TP
-
 from streams.columns.batches import records_section
 from streams.columns.payload import Payload
+from streams.kafka.fetched import TP
 from streams.kafka.record_batches import RecordSet
 from tests.streams.sink_records import NOW
 

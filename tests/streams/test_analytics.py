@@ -18,7 +18,7 @@ from streams.errors import StateError
 from streams.kafka.dead_letters import dead_letter
 from streams.outcomes.intervals import wilson
 from streams.sink.consumer import write
-from streams.sink.intake import Intake
+from streams.sink.intake import SinkIntake
 from streams.sink.store import Store
 from tests.streams.sink_records import (
     IDS,
@@ -39,7 +39,7 @@ def deliver(clickhouse):
     """A function that brings records, with made-up offsets, into ClickHouse."""
 
     def run(*records):
-        intake = Intake(IDS)
+        intake = SinkIntake(IDS)
         for offset, record in enumerate(records):
             if not isinstance(record, Message):
                 key = f"{record.user_id}|x" if hasattr(record, "receipt") else None

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from faust.types import TP
 from hypothesis import given, strategies as st
 
 from schemas.records import Feedback
@@ -15,6 +14,7 @@ from streams.columns.batches import (
 from streams.columns.encoded import LENGTH_BITS, Encoded
 from streams.columns.keys import python_partition_of
 from streams.columns.payload import Payload
+from streams.kafka.fetched import TP
 from streams.kafka.messages import messages
 from tests.streams.kernels import kernel, needs_kernels
 

@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from faust.types import TP
 
 from schemas.avro import Codec
 from schemas.lock import LockedIds
@@ -13,6 +12,7 @@ from streams.engine import checkpoints, engine as engines
 from streams.engine.checkpoints import EngineConfig
 from streams.engine.transport import Batch
 from streams.kafka.connection import Connection
+from streams.kafka.fetched import TP
 from streams.kafka.wire import Wire
 from streams.settings import PreferencesSettings
 from streams.stages.preferences.stage import Preferences

@@ -4,7 +4,6 @@ import struct
 from dataclasses import astuple, fields, replace
 
 import pytest
-from faust.types import TP
 from hypothesis import given
 
 from schemas.avro import Codec
@@ -17,6 +16,7 @@ from streams.columns.from_records import record_columns
 from streams.columns.payload import Payload
 from streams.columns.plan import NULL
 from streams.kafka.batch_header import CorruptBatchError
+from streams.kafka.fetched import TP
 from streams.kafka.messages import messages
 from tests.streams.decoded_records import (
     KINDS,

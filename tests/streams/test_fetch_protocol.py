@@ -3,7 +3,6 @@
 import struct
 
 import pytest
-from faust.types import TP
 from hypothesis import given, strategies as st
 
 from streams.errors import StateError
@@ -16,6 +15,7 @@ from streams.kafka.fetch_protocol import (
     fetch_request,
     parse_response,
 )
+from streams.kafka.fetched import TP
 
 LIMITS = FetchLimits(max_wait_ms=500, max_bytes=1_000_000, read_committed=True)
 

@@ -5,13 +5,13 @@ import asyncio
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.conn import create_conn
-from faust.types import TP
 from structlog.testing import capture_logs
 
 from streams.errors import UnavailableError
 from streams.kafka import fetch_leader
 from streams.kafka.connection import Connection
 from streams.kafka.fetch_cluster import EARLIEST
+from streams.kafka.fetched import TP
 from streams.kafka.fetcher import Fetcher
 from tests.streams.raw_records import create_topic, flat, numbers, produce, values_of
 

@@ -9,7 +9,6 @@ import sys
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-from faust.types import TP
 from structlog.testing import capture_logs
 
 from streams.errors import StateError
@@ -20,6 +19,7 @@ from streams.kafka.fetch_cluster import EARLIEST, Node
 from streams.kafka.fetch_leader import Leader, LeaderEvents, Partition
 from streams.kafka.fetch_protocol import FetchLimits
 from streams.kafka.fetch_repair import Repair
+from streams.kafka.fetched import TP
 from streams.kafka.fetcher import Fetcher
 from tests.conftest import LAUNCHER, OLDEST_JAVA, ROOT, java_version
 from tests.streams.raw_records import create_topic, flat, produce, values_of

@@ -25,7 +25,7 @@ from model_export.store.registry import Registry, RegistryError
 from schemas.records import PosteriorUpdate
 from schemas.vocabulary import deployed
 from streams.commands.regenerate import model_of
-from streams.engine.app import wire_of
+from streams.kafka.schema_ids import wire_of
 from streams.kafka.topics import FEEDBACK, POSTERIOR
 from streams.rendering.renderer import Renderer
 from streams.stages.creatives.arms import Arms

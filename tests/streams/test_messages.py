@@ -1,8 +1,8 @@
 import pytest
-from faust.types import TP
 
 from streams.columns.batches import records_section
 from streams.columns.payload import Payload
+from streams.kafka.fetched import TP
 from streams.kafka.record_batches import (
     CorruptBatchError,
     messages,

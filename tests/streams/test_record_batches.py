@@ -6,13 +6,12 @@ from aiokafka.record.default_records import (
     DefaultRecordBatch,
     DefaultRecordBatchBuilder,
 )
-from faust.types import TP
 from hypothesis import given, settings, strategies as st
 
 from streams.columns.batches import records_section
 from streams.kafka.batch_header import HEADER, BatchHeader
 from streams.kafka.compression import CODECS
-from streams.kafka.fetched import Fetched
+from streams.kafka.fetched import TP, Fetched
 from streams.kafka.messages import AppendTimePayload
 from streams.kafka.record_batches import (
     CorruptBatchError,

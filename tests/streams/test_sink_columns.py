@@ -17,7 +17,7 @@ from streams.sink.cuts import WINDOW, arrow_blocks
 from streams.sink.designs import CHOICES, NUMBERS, entries_in_python
 from streams.sink.erasures import Erasures
 from streams.sink.flat import FLAT
-from streams.sink.intake import Intake
+from streams.sink.intake import SinkIntake
 from streams.sink.store import Store
 from streams.sink.tables import TABLES, blocks_of
 from tests.streams.hostile_records import generator, mutated
@@ -125,7 +125,7 @@ def rows_by(clickhouse):
 
 def both_ways(messages, tombstones=()):
     """Return two intakes: of record sets, and of the messages one by one."""
-    columnar, one_by_one = Intake(IDS), Intake(IDS)
+    columnar, one_by_one = SinkIntake(IDS), SinkIntake(IDS)
     for intake in (columnar, one_by_one):
         intake.take(tombstones, NOW)
     columnar.take_records(record_set(messages), 0, NOW)
@@ -281,7 +281,7 @@ def test_records_of_other_kinds_are_read_from_record_sets_too():
 def test_dictionaries_are_what_the_tables_keep_as_low_cardinality(record, clickhouse):
     described = clickhouse.query(f"DESCRIBE TABLE {TABLES[record]}").result_rows
     low = {row[0] for row in described if row[1].startswith("LowCardinality")}
-    intake = Intake(IDS)
+    intake = SinkIntake(IDS)
 
     sample = {
         Behavior: an_impression,
@@ -298,7 +298,7 @@ def test_dictionaries_are_what_the_tables_keep_as_low_cardinality(record, clickh
 
 
 def test_what_was_read_before_is_left_out():
-    intake = Intake(IDS)
+    intake = SinkIntake(IDS)
     messages = [message(an_impression(n)) for n in range(10)]
 
     intake.take_records(record_set(messages), 7, NOW)
@@ -310,7 +310,7 @@ def test_what_was_read_before_is_left_out():
 def test_a_tombstone_takes_columns_that_wait_and_that_come_later(rows_by):
     mine = [message(an_impression(n), offset=n) for n in range(3)]
     others = [message(an_impression(n, user_id="u_2"), offset=n) for n in range(3, 6)]
-    intake = Intake(IDS)
+    intake = SinkIntake(IDS)
 
     intake.take_records(record_set(mine), 0, NOW)
     intake.take([tombstone("u_1", offset=1)], NOW)
@@ -320,7 +320,7 @@ def test_a_tombstone_takes_columns_that_wait_and_that_come_later(rows_by):
 
 
 def test_columns_since_a_return_are_kept():
-    intake = Intake(IDS)
+    intake = SinkIntake(IDS)
     intake.take([tombstone("u_1"), message(a_profile(at=NOW), offset=1)], NOW)
 
     events = [an_impression(n, at=NOW + n - 2) for n in range(4)]
@@ -344,7 +344,7 @@ def test_a_stranger_is_who_was_never_erased(asked, erased):
 @pytest.mark.parametrize("n_batches", [1, 3])
 def test_an_event_that_comes_twice_is_one_row(n_batches, rows_by, clickhouse):
     events = [an_impression(n % 5) for n in range(20)] + [a_click(1)]
-    intake = Intake(IDS)
+    intake = SinkIntake(IDS)
     for _ in range(n_batches):
         intake.take_records(record_set(message(one) for one in events), 0, NOW)
 
@@ -357,7 +357,7 @@ def test_an_event_that_comes_twice_is_one_row(n_batches, rows_by, clickhouse):
 
 def blocks(first, last, at_once):
     """Return the blocks of a partition's records, read so many at once."""
-    intake = Intake(IDS)
+    intake = SinkIntake(IDS)
     for start in range(first, last, at_once):
         some = [message(an_impression(n)) for n in range(start, start + at_once)]
         intake.take_records(record_set(some, base_offset=start), 0, NOW)
@@ -379,7 +379,7 @@ def test_a_window_of_offsets_is_cut_the_same_way_whatever_was_read_with_it():
 
 def test_other_contents_at_the_same_offsets_have_another_name():
     def token(**changes):
-        intake = Intake(IDS)
+        intake = SinkIntake(IDS)
         intake.take_records(record_set([message(an_impression(**changes))]), 0, NOW)
         (batches,) = intake.pending.batches.values()
         (block,) = arrow_blocks("t", "behavior", batches)
@@ -390,7 +390,7 @@ def test_other_contents_at_the_same_offsets_have_another_name():
 
 
 def test_partitions_that_are_being_filled_share_a_block():
-    intake = Intake(IDS)
+    intake = SinkIntake(IDS)
     for partition in (1, 0):
         one = message(an_impression(partition), partition=partition)
         intake.take_records(record_set([one]), 0, NOW)
@@ -404,7 +404,7 @@ def test_partitions_that_are_being_filled_share_a_block():
 
 def test_the_same_block_again_changes_nothing(clickhouse):
     for _ in range(2):
-        intake = Intake(IDS)
+        intake = SinkIntake(IDS)
         intake.take_records(record_set([message(an_impression(1))] * 3), 0, NOW)
         write(intake, Store(clickhouse))
 

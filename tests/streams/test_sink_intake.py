@@ -4,7 +4,7 @@ import pytest
 
 from schemas.records import FineTuneJob
 from streams.kafka.dead_letters import dead_letter, origin_of
-from streams.sink.intake import REPORTED_BY_STAGES, Intake
+from streams.sink.intake import REPORTED_BY_STAGES, SinkIntake
 from streams.stages.attribution.stage import Attribution
 from streams.stages.creatives.stage import Creatives
 from streams.stages.preferences.stage import Preferences
@@ -25,7 +25,7 @@ from tests.streams.sink_records import (
 
 @pytest.fixture
 def intake():
-    return Intake(IDS)
+    return SinkIntake(IDS)
 
 
 def rows_of(intake):
@@ -48,7 +48,7 @@ def test_what_people_wrote_is_not_read(intake):
 
 
 def test_the_prefix_is_part_of_every_topic():
-    topics = Intake(IDS, "eu.").topics
+    topics = SinkIntake(IDS, "eu.").topics
 
     assert "eu.ads.behavior.v1" in topics
     assert all(".ads." in topic or topic.startswith("eu.") for topic in topics)
@@ -163,7 +163,7 @@ def test_a_tombstone_of_another_topic_is_history(intake):
 
 def test_the_name_of_a_block_depends_on_offsets_and_contents():
     def token(*messages):
-        intake = Intake(IDS)
+        intake = SinkIntake(IDS)
         intake.take(messages, NOW)
         return intake.pending.token("ads.behavior.v1")
 

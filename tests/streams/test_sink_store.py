@@ -8,7 +8,7 @@ from schemas.records import ModelRelease
 from streams.errors import StateError, UnavailableError
 from streams.sink.consumer import write
 from streams.sink.erasures import Erasures
-from streams.sink.intake import Intake
+from streams.sink.intake import SinkIntake
 from streams.sink.store import Store
 from streams.sink.tables import Block
 from tests.good_records import good
@@ -37,7 +37,7 @@ def deliver(store):
     """A function that takes messages and writes them, as a sink that then dies."""
 
     def run(*messages):
-        intake = Intake(IDS)
+        intake = SinkIntake(IDS)
         intake.erasures = Erasures(store.erasures())
         for one in messages:
             intake.take([one], NOW)

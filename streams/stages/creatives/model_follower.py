@@ -11,12 +11,12 @@ from model_export.store.registry import Registry
 from schemas.avro import AvroError
 from schemas.records import Creative, ModelRelease, PosteriorUpdate
 from schemas.vocabulary import deployed
-from streams.engine.app import wire_of
 from streams.engine.declaration import BuiltStage
 from streams.errors import StateError
 from streams.kafka.broadcast import follow
 from streams.kafka.connection import connection_of
 from streams.kafka.messages import Message
+from streams.kafka.schema_ids import wire_of
 from streams.kafka.topics import MODEL_RELEASE, POSTERIOR
 from streams.kafka.wire import Wire
 from streams.rendering.brand import brand_of, space_of
