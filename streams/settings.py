@@ -6,19 +6,16 @@ Order: environment, `.env`, then the defaults below. A secret may also come from
 file: `ADLOOM_PRIVACY__PSEUDONYM_KEY_FILE`, `KAFKA_SASL_PASSWORD_FILE`.
 """
 
-import difflib
-import os
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from model_export.generators.catalogue import DEFAULT_MODEL
 from schemas import vocabulary
+from streams import environment
 from streams.errors import ConfigurationError, UnavailableError
 
 
@@ -334,9 +331,6 @@ _SECRETS = (
 )
 """Variables of which `<name>_FILE` may name a file with the value instead."""
 
-_KUBERNETES_LINK = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT|PORT)(_[A-Z0-9_]+)?")
-"""Kubernetes sets these for a Service of the name `kafka`: nobody's mistake."""
-
 
 def load() -> Settings:
     """Return the settings of this process.
@@ -344,19 +338,16 @@ def load() -> Settings:
     Raises:
         ConfigurationError: one or more settings are wrong; names all of them.
     """
-    environment = {**_dotenv(), **os.environ}
-    _refuse_unknown(environment)
+    known = {str(field.validation_alias) for field in Settings.model_fields.values()}
+    known |= {f"{secret}_FILE" for secret in _SECRETS}
+    environment.refuse_unknown(("KAFKA_", "SCHEMA_REGISTRY_"), known)
+    secrets: dict[str, Any] = dict(environment.secrets_from_files(_SECRETS))
+    if (key := secrets.pop("ADLOOM_PRIVACY__PSEUDONYM_KEY", None)) is not None:
+        secrets["privacy"] = {"pseudonym_key": key}
     try:
-        loaded = Settings(**_secrets_from_files(environment))
+        loaded = Settings(**secrets)
     except ValidationError as error:
-        lines = [
-            f"  {'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}, "
-            f"got {problem['input']!r}"
-            for problem in error.errors()
-        ]
-        raise ConfigurationError(
-            "wrong settings:\n" + "\n".join(lines) + "\nsee docs/settings.md"
-        ) from error
+        raise environment.refused_values(error) from error
     _keep_vocabulary(loaded.model.store)
     return loaded
 
@@ -383,49 +374,3 @@ def _keep_vocabulary(store: str) -> None:
             vocabularies.Vocabularies(store).keep(ours.ids)
         except vocabularies.RegistryError as error:
             raise UnavailableError(f"model.store: {error}") from error
-
-
-def _dotenv() -> dict[str, str]:
-    return {name: value or "" for name, value in dotenv_values(".env").items()}
-
-
-def _refuse_unknown(environment: Mapping[str, str]) -> None:
-    """Refuse a variable about Kafka or the registry that says nothing to us.
-
-    A misspelt KAFKA_SECURITY_PROTOCOL would send passwords in the clear.
-    """
-    known = {str(field.validation_alias) for field in Settings.model_fields.values()}
-    known |= {f"{secret}_FILE" for secret in _SECRETS}
-    problems = [
-        f"  {name}: not known; nearest: "
-        + difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.0)[0]
-        for name in sorted(environment)
-        if name.startswith(("KAFKA_", "SCHEMA_REGISTRY_"))
-        and name not in known
-        and not _KUBERNETES_LINK.fullmatch(name)
-    ]
-    if problems:
-        raise ConfigurationError(
-            "wrong settings:\n" + "\n".join(problems) + "\nsee docs/settings.md"
-        )
-
-
-def _secrets_from_files(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return the secrets that are given as files, as arguments of `Settings`."""
-    found: dict[str, Any] = {}
-    for name in _SECRETS:
-        path = environment.get(f"{name}_FILE")
-        if path is None:
-            continue
-        if environment.get(name):
-            raise ConfigurationError(
-                f"{name} and {name}_FILE are both set: expected one; unset the other"
-            )
-        try:
-            found[name] = Path(path).read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(
-                f"{name}_FILE: cannot read {path}: {error}"
-            ) from error
-    key = found.pop("ADLOOM_PRIVACY__PSEUDONYM_KEY", None)
-    return found if key is None else {**found, "privacy": {"pseudonym_key": key}}

@@ -140,89 +140,92 @@ def _verdicts(record: object, _: int) -> Iterator[str]:
 
 _condition: Check = vector("condition", lambda _: None)
 
-_CHECKS: dict[type[Record], tuple[Check, ...]] = {
-    Behavior: (
-        texts(Behavior, user_agent=MAX_AGENT_CHARACTERS),
-        user,
-        instants("occurred_at"),
-        numbers(0, BIG, "value"),
-    ),
-    Profile: (
-        texts(Profile),
-        user,
-        instants("updated_at"),
-        names("interests", MAX_INTERESTS),
-    ),
-    Text: (
-        texts(Text, text=MAX_TEXT_CHARACTERS),
-        user,
-        instants("written_at"),
-    ),
-    TextSignal: (
-        texts(TextSignal),
-        user,
-        instants("written_at"),
-        numbers(-1, 1, "sentiment"),
-        names("keywords", MAX_INTERESTS),
-        _shifts,
-    ),
-    Preference: (
-        texts(Preference),
-        user,
-        instants("as_of"),
-        _half_lives,
-        _vocabulary,
-        numbers(0, BIG, "n_events", "n_unclicked"),
-        numbers(-1, BIG, "behavior_offset", "profile_offset", "text_offset"),
-        vector("weights", _weights_bytes),
-    ),
-    CreativeRequest: (
-        texts(CreativeRequest, tired_of=MAX_STYLES_CHARACTERS),
-        user,
-        instants("requested_at"),
-        ordered("requested_at", "deadline_at"),
-        _vocabulary,
-        vector("preferences", _vector_bytes),
-    ),
-    Creative: (
-        texts(Creative),
-        user,
-        instants("created_at"),
-        ordered("created_at", "expires_at"),
-        _propensity,
-        _receipt,
-        _design,
-    ),
-    Feedback: (
-        texts(Feedback),
-        user,
-        instants("shown_at"),
-        # A window may end after any clock we allow, a skewed click before all.
-        numbers(EARLIEST - DAY_MS, BIG, "decided_at"),
-        numbers(-1, 1, "reward"),
-        numbers(0, BIG, "value", "revision", "delay_ms", "model_version"),
-        _propensity,
-        _condition,
-        _design,
-    ),
-    FineTuneJob: (
-        texts(FineTuneJob),
-        instants("created_at"),
-        numbers(0, BIG, "base_version", "n_examples"),
-        _ranges,
-    ),
-    ModelRelease: (
-        texts(ModelRelease),
-        instants("released_at"),
-        numbers(0, BIG, "version", "champion_version", "base_version"),
-        numbers(0, 1, "canary_share"),
-        _verdicts,
-    ),
-    PosteriorUpdate: (
-        texts(PosteriorUpdate),
-        instants("made_at"),
-        numbers(EARLIEST - DAY_MS, BIG, "newest_at"),
-        numbers(0, BIG, "version", "revision", "n_examples", "n_clicks", "n_held"),
-        _ranges,
-    ),
-}
+
+def _checks(
+    record: type[Record], *own: Check, **longest: int
+) -> tuple[type[Record], tuple[Check, ...]]:
+    """Return a record's checks: of its texts and of the person, then its own.
+
+    Args:
+        record: what is checked.
+        own: the rest, in this order.
+        longest: characters of the text fields that are no ids; see `texts`.
+    """
+    return record, (texts(record, **longest), user, *own)
+
+
+_CHECKS = dict(
+    (
+        _checks(
+            Behavior,
+            instants("occurred_at"),
+            numbers(0, BIG, "value"),
+            user_agent=MAX_AGENT_CHARACTERS,
+        ),
+        _checks(Profile, instants("updated_at"), names("interests", MAX_INTERESTS)),
+        _checks(Text, instants("written_at"), text=MAX_TEXT_CHARACTERS),
+        _checks(
+            TextSignal,
+            instants("written_at"),
+            numbers(-1, 1, "sentiment"),
+            names("keywords", MAX_INTERESTS),
+            _shifts,
+        ),
+        _checks(
+            Preference,
+            instants("as_of"),
+            _half_lives,
+            _vocabulary,
+            numbers(0, BIG, "n_events", "n_unclicked"),
+            numbers(-1, BIG, "behavior_offset", "profile_offset", "text_offset"),
+            vector("weights", _weights_bytes),
+        ),
+        _checks(
+            CreativeRequest,
+            instants("requested_at"),
+            ordered("requested_at", "deadline_at"),
+            _vocabulary,
+            vector("preferences", _vector_bytes),
+            tired_of=MAX_STYLES_CHARACTERS,
+        ),
+        _checks(
+            Creative,
+            instants("created_at"),
+            ordered("created_at", "expires_at"),
+            _propensity,
+            _receipt,
+            _design,
+        ),
+        _checks(
+            Feedback,
+            instants("shown_at"),
+            # A window may end after any clock we allow, a skewed click before all.
+            numbers(EARLIEST - DAY_MS, BIG, "decided_at"),
+            numbers(-1, 1, "reward"),
+            numbers(0, BIG, "value", "revision", "delay_ms", "model_version"),
+            _propensity,
+            _condition,
+            _design,
+        ),
+        _checks(
+            FineTuneJob,
+            instants("created_at"),
+            numbers(0, BIG, "base_version", "n_examples"),
+            _ranges,
+        ),
+        _checks(
+            ModelRelease,
+            instants("released_at"),
+            numbers(0, BIG, "version", "champion_version", "base_version"),
+            numbers(0, 1, "canary_share"),
+            _verdicts,
+        ),
+        _checks(
+            PosteriorUpdate,
+            instants("made_at"),
+            numbers(EARLIEST - DAY_MS, BIG, "newest_at"),
+            numbers(0, BIG, "version", "revision", "n_examples", "n_clicks", "n_held"),
+            _ranges,
+        ),
+    )
+)

@@ -1,14 +1,13 @@
 """CLICKHOUSE_* -> how a client proves who it is to a server, and the server to it."""
 
-import difflib
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult
 
-from dotenv import dotenv_values
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from streams import environment
 from streams.errors import ConfigurationError
 
 
@@ -19,9 +18,6 @@ class Access(BaseSettings):
 
     user: str = Field("", validation_alias="CLICKHOUSE_USER")
     password: str = Field("", validation_alias="CLICKHOUSE_PASSWORD", repr=False)
-    password_file: Path | None = Field(
-        None, validation_alias="CLICKHOUSE_PASSWORD_FILE"
-    )
     ca_file: Path | None = Field(None, validation_alias="CLICKHOUSE_CA_FILE")
     """PEM of the server's authorities; those of certifi when empty."""
     cert_file: Path | None = Field(None, validation_alias="CLICKHOUSE_CERT_FILE")
@@ -39,9 +35,8 @@ class Access(BaseSettings):
         found: dict[str, str] = {}
         if self.user:
             found["username"] = self.user
-        password = self._secret()
-        if password and not url.password:
-            found["password"] = password
+        if self.password and not url.password:
+            found["password"] = self.password
         for name, path in (
             ("ca_cert", self.ca_file),
             ("client_cert", self.cert_file),
@@ -81,37 +76,20 @@ class Access(BaseSettings):
                 "CLICKHOUSE_USER and CLICKHOUSE_URL both name a user: expected one"
             )
 
-    def _secret(self) -> str:
-        if self.password_file is None:
-            return self.password
-        if self.password:
-            raise ConfigurationError(
-                "CLICKHOUSE_PASSWORD and CLICKHOUSE_PASSWORD_FILE are both set: "
-                "expected one; unset the other"
-            )
-        try:
-            return self.password_file.read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(
-                f"CLICKHOUSE_PASSWORD_FILE: cannot read {self.password_file}: {error}"
-            ) from error
 
-
-def load_access(environment: Mapping[str, str]) -> Access:
+def load_access() -> Access:
     """Return what the environment and `.env` say.
 
     Raises:
         ConfigurationError: a variable is not known, or has a wrong value.
     """
     known = {str(field.validation_alias) for field in Access.model_fields.values()}
-    known.add("CLICKHOUSE_URL")
-    for name in sorted({*dotenv_values(".env"), *environment}):
-        if name.startswith("CLICKHOUSE_") and name not in known:
-            nearest = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.0)[0]
-            raise ConfigurationError(
-                f"{name} is not known; nearest: {nearest}. See docs/settings.md"
-            )
+    known |= {"CLICKHOUSE_URL", "CLICKHOUSE_PASSWORD_FILE"}
+    environment.refuse_unknown(("CLICKHOUSE_",), known)
+    secrets: dict[str, Any] = dict(
+        environment.secrets_from_files(["CLICKHOUSE_PASSWORD"])
+    )
     try:
-        return Access()
+        return Access(**secrets)
     except ValidationError as error:
-        raise ConfigurationError(f"wrong settings: {error}") from error
+        raise environment.refused_values(error) from error

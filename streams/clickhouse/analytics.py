@@ -39,21 +39,6 @@ class RefusedCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Freshness:
-    """Seconds from a request to its creative, and to its first impression.
-
-    A figure is None when nothing was measured.
-    """
-
-    creatives: int
-    creative_p50_s: float | None
-    creative_p99_s: float | None
-    shown: int
-    shown_p50_s: float | None
-    shown_p99_s: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Latency:
     """Seconds; None when nothing was measured."""
 
@@ -121,17 +106,6 @@ def dead_letters(client: Client) -> list[RefusedCount]:
         "SELECT source_topic, stage, records FROM dead_letters_by_topic "
         "ORDER BY source_topic, stage",
     )
-
-
-def freshness(client: Client) -> Freshness:
-    """Return how long requests waited for their creative and its first impression."""
-    sql = (
-        "SELECT count(), quantileExactOrNull(0.5)(creative_ms) / 1000, "
-        "quantileExactOrNull(0.99)(creative_ms) / 1000, count(shown_ms), "
-        "quantileExactOrNull(0.5)(shown_ms) / 1000, "
-        "quantileExactOrNull(0.99)(shown_ms) / 1000 FROM freshness"
-    )
-    return typed(client, Freshness, sql)[0]
 
 
 def event_to_creative(client: Client, cooldown_s: float) -> Latency:

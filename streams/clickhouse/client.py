@@ -4,7 +4,6 @@ The same client, SQL and migrations serve a server (`http(s)://`) and the engine
 process (`chdb://`). One process at a time owns a folder of the latter.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -177,7 +176,7 @@ def _server(url: str) -> tuple[Client, str]:
             "CLICKHOUSE_URL: expected http://host:8123 or "
             f"https://user:password@host:8443/database, got scheme {parts.scheme!r}"
         )
-    arguments: dict[str, Any] = {**load_access(os.environ).arguments(parts)}
+    arguments: dict[str, Any] = {**load_access().arguments(parts)}
     try:
         client = clickhouse_connect.get_client(
             dsn=parts._replace(path="", query="", fragment="").geturl(),

@@ -1,16 +1,13 @@
 """Rows and cards of `adloom models` -> tables for people, JSON for programs."""
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from streams.commands.models import Difference
+from streams.commands.tables import print_json, show, table_of
 
 _SHORT = 12
 """Characters of a digest that are shown."""
@@ -19,53 +16,56 @@ _SHORT = 12
 def print_list(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
     """Print the versions."""
     if as_json:
-        _json(rows)
+        print_json(rows)
         return
     if not rows:
         sys.stderr.write("no version yet: `adloom up` or `adloom trainer` makes one\n")
         return
-    table = _table("version", "stage", "made", "parent", "examples", "clicks", "digest")
-    for row in rows:
-        table.add_row(
-            str(row["version"]),
-            row["stage"],
-            _instant(row["created_at"]),
-            _text(row["parent_version"]),
-            f"{row['n_examples']:,}",
-            f"{row['n_clicks']:,}",
-            row["sha256"][:_SHORT],
-        )
-    Console(highlight=False).print(table)
+    shown = [
+        {
+            "version": row["version"],
+            "stage": row["stage"],
+            "made": _instant(row["created_at"]),
+            "parent": row["parent_version"],
+            "examples": f"{row['n_examples']:,}",
+            "clicks": f"{row['n_clicks']:,}",
+            "digest": row["sha256"][:_SHORT],
+        }
+        for row in rows
+    ]
+    show(table_of(shown))
 
 
 def print_card(card: dict[str, Any], *, as_json: bool) -> None:
     """Print a model card: what it is, what it learnt from, what the gates said."""
     if as_json:
-        _json(card)
+        print_json(card)
         return
-    console = Console(highlight=False)
-    table = _table("", "")
-    for name, value in card.items():
-        if name not in ("verdicts", "files"):
-            shown = _instant(value) if name == "created_at" else _text(value)
-            table.add_row(name, shown)
-    console.print(table)
+    shown = {**card, "created_at": _instant(card["created_at"])}
+    names = [name for name in shown if name not in ("verdicts", "files")]
+    show(table_of([{"": name, " ": shown[name]} for name in names]))
     print_verdicts(card["verdicts"])
 
 
 def print_verdicts(found: Sequence[dict[str, Any]]) -> None:
     """Print what the gates said."""
-    verdicts = _table("gate", "result", "value", "limit", "why")
-    for one in found:
-        value, limit = (f"{one[key]:.4g}" for key in ("value", "threshold"))
-        verdicts.add_row(one["gate"], one["result"], value, limit, one["detail"])
-    Console(highlight=False).print(verdicts)
+    verdicts = [
+        {
+            "gate": one["gate"],
+            "result": one["result"],
+            "value": float(one["value"]),
+            "limit": float(one["threshold"]),
+            "why": one["detail"],
+        }
+        for one in found
+    ]
+    show(table_of(verdicts) if verdicts else "no gate was asked")
 
 
 def print_import(found: dict[str, Any], *, as_json: bool) -> None:
     """Print what came of an import."""
     if as_json:
-        _json(found)
+        print_json(found)
         return
     said = "passed its gates" if found["passed"] else "was refused by a gate"
     sys.stdout.write(f"{found['name']} version {found['version']} {said}\n")
@@ -74,33 +74,12 @@ def print_import(found: dict[str, Any], *, as_json: bool) -> None:
 
 def print_differences(found: Sequence[Difference], *, as_json: bool) -> None:
     """Print what differs between two versions."""
+    rows = [asdict(one) for one in found]
     if as_json:
-        _json([asdict(one) for one in found])
-        return
-    table = _table("what", "before", "after")
-    for one in found:
-        table.add_row(one.what, _text(one.before), _text(one.after))
-    Console(highlight=False).print(table if found else "the same")
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None)
-    for column in columns:
-        table.add_column(column)
-    return table
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False)
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+        print_json(rows)
+    else:
+        show(table_of(rows) if rows else "the same")
 
 
 def _instant(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _json(content: Any) -> None:
-    sys.stdout.write(json.dumps(content) + "\n")

@@ -1,16 +1,12 @@
 """`adloom report [--json]`: what ClickHouse says of the effect, the gates, the rest."""
 
-import json
-import sys
 from dataclasses import asdict
 from typing import Any
-
-from rich.console import Console
-from rich.table import Table
 
 from streams.clickhouse import analytics
 from streams.clickhouse.client import connect_to_read
 from streams.clickhouse.effects import effect_by_arm
+from streams.commands.tables import print_json, show, table_of
 from streams.errors import ConfigurationError
 from streams.settings import Settings
 
@@ -37,25 +33,10 @@ def run(settings: Settings, *, as_json: bool) -> int:
         "dead_letters": [asdict(letter) for letter in analytics.dead_letters(client)],
     }
     if as_json:
-        sys.stdout.write(json.dumps(report) + "\n")
+        print_json(report)
         return 0
-    console = Console(highlight=False)
-    for title, rows in report.items():
-        console.print(f"\n[bold]{title.replace('_', ' ').capitalize()}[/bold]")
-        console.print(_table(rows if isinstance(rows, list) else [rows]))
+    for title, found in report.items():
+        show(f"\n[bold]{title.replace('_', ' ').capitalize()}[/bold]")
+        rows = found if isinstance(found, list) else [found]
+        show(table_of(rows) if rows else "  none")
     return 0
-
-
-def _table(rows: list[dict[str, Any]]) -> Table | str:
-    if not rows:
-        return "  none"
-    table = Table(box=None)
-    for name in rows[0]:
-        table.add_column(name)
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
-    return table
-
-
-def _cell(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -12,6 +12,7 @@ from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaError, SaslAuthenticationFailed
 from aiokafka.protocol.admin import ApiVersionRequest
 
+from streams.environment import text_of
 from streams.errors import ConfigurationError
 from streams.kafka.loop_thread import run_apart
 from streams.kafka.refusals import refusal
@@ -240,7 +241,7 @@ def _sasl(settings: Settings) -> dict[str, Any]:
     if mechanism == "OAUTHBEARER":
         if token_file is None:
             raise _missing(mechanism, "KAFKA_SASL_OAUTHBEARER_TOKEN_FILE")
-        _read("KAFKA_SASL_OAUTHBEARER_TOKEN_FILE", token_file)
+        text_of("KAFKA_SASL_OAUTHBEARER_TOKEN_FILE", token_file)
         return arguments | {"sasl_oauth_token_provider": _TokenFile(token_file)}
     if not (settings.kafka_sasl_username and settings.kafka_sasl_password):
         raise _missing(mechanism, "KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD")
@@ -255,10 +256,3 @@ def _missing(mechanism: str, variables: str) -> ConfigurationError:
         f"KAFKA_SASL_MECHANISM is {mechanism}: expected {variables} too, came nothing; "
         "set them (see docs/settings.md)"
     )
-
-
-def _read(variable: str, path: Path) -> str:
-    try:
-        return path.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{variable}: cannot read {path}: {error}") from error

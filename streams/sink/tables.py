@@ -11,36 +11,17 @@ from operator import attrgetter
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from schemas.avro import schema_of
-from schemas.records import (
-    Behavior,
-    Creative,
-    CreativeRequest,
-    Feedback,
-    FineTuneJob,
-    ModelRelease,
-    PosteriorUpdate,
-    Preference,
-    Profile,
-    Record,
-    TextSignal,
-    Verdict,
-)
+from schemas.avro import schema_file, schema_of
+from schemas.records import ModelRelease, Record, Text, Verdict
+from streams.kafka.topics import TOPICS
 
 META_COLUMNS = ("_topic", "_partition", "_offset")
 """Where a row came from; `_ingested_at` is filled in by ClickHouse."""
 
 TABLES: dict[type[Record], str] = {
-    Behavior: "behavior",
-    Profile: "profile",
-    TextSignal: "text_signal",
-    Preference: "preference",
-    CreativeRequest: "creative_request",
-    Creative: "creative",
-    Feedback: "feedback",
-    FineTuneJob: "finetune_job",
-    ModelRelease: "model_release",
-    PosteriorUpdate: "posterior_update",
+    topic.record: schema_file(topic.record).stem
+    for topic in TOPICS
+    if topic.record is not Text
 }
 """Table of each record that is kept; what people wrote (Text) is not."""
 
