@@ -99,6 +99,24 @@ def test_requests_remember_tastes_and_placements_by_name(tmp_path, way):
         assert people("read", change) == before
 
 
+@pytest.mark.parametrize("way", ["auto", "python"])
+def test_open_impressions_keep_their_surface_by_name(tmp_path, way):
+    folder = tmp_path / "one"
+    folder.mkdir()
+
+    def surfaces(what, vocabulary):
+        words = ("tests.house.attribution_era", what, str(folder), way)
+        said = v.run(*words, vocabulary=vocabulary, store=folder / "models")
+        return json.loads(said)
+
+    seen = {"i0": "search", "i1": "video", "i2": "device", "i3": None}
+    for before in (None, v.with_a_surface()):
+        assert surfaces("write", before) == seen
+        for after in (None, v.with_a_surface(), v.reordered()):
+            assert surfaces("read", after) == seen
+        assert surfaces("read", v.without_devices()) == seen | {"i2": None}
+
+
 def plain(people):
     return {
         user: {name: part for name, part in one.items() if name != "vocabulary"}

@@ -1,8 +1,10 @@
 """One impression <-> its bytes in a segment of the changelog."""
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+
+from streams.stages.attribution.state import SURFACES
 
 ENTRY = struct.Struct("<qqBB6H")
 """Arrival, event time, flags, surface; bytes of impression id, user id, creative id,
@@ -10,6 +12,9 @@ placement, category, item, which follow."""
 
 NO_TEXT = 0xFFFF
 NO_SURFACE = 0xFF
+
+_SURFACE_AT = 17
+"""Offset of the surface in an entry."""
 
 _SENT, _ORGANIC, _ROBOT = 1, 2, 4
 
@@ -94,6 +99,29 @@ def unpacked(content: bytes, segment: int) -> Iterator[Impression]:
             organic=bool(flags & _ORGANIC),
             segment=segment,
         )
+
+
+def with_surfaces(content: bytes, segment: int, given: Sequence[str]) -> bytes:
+    """Return a segment's impressions with the numbers that our vocabulary has.
+
+    An impression on a surface that is no more keeps none.
+
+    Args:
+        content: impressions as `packed` writes them.
+        segment: its number, for the error.
+        given: surfaces in the order of the vocabulary that wrote them.
+
+    Raises:
+        ValueError: it is cut off.
+    """
+    numbers = {name: number for number, name in enumerate(SURFACES)}
+    moved = [numbers.get(name, NO_SURFACE) for name in given]
+    out, at = bytearray(content), 0
+    for one in unpacked(content, segment):
+        if one.surface != NO_SURFACE:
+            out[at + _SURFACE_AT] = moved[one.surface]
+        at += len(packed(one))
+    return bytes(out)
 
 
 def _texts(content: bytes, at: int, lengths: list[int]) -> Iterator[str | None]:

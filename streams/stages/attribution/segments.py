@@ -11,8 +11,13 @@ import struct
 
 import numpy as np
 
+from schemas.vocabulary import VocabularyError, ids_of, mark
+from schemas.vocabulary.ids import DIGEST_CHARACTERS
 from streams.engine.stage import StateRow
+from streams.errors import StateError
+from streams.stages.attribution.impression import with_surfaces
 from streams.stages.attribution.reference import Impressions
+from streams.stages.attribution.state import SURFACES
 
 MAX_BYTES = 64 * 1024
 """Of a segment, give or take an impression."""
@@ -20,6 +25,9 @@ MAX_BYTES = 64 * 1024
 _HEAD = struct.Struct("<Bqq")
 """Version, wall clock and newest event time at the last tick."""
 _VERSION = 1
+_DIGEST_BYTES = DIGEST_CHARACTERS // 2
+_MARKED_VERSION = 2
+"""After the head stands the digest of the vocabulary; without it, the bundled one's."""
 
 
 class SegmentLog:
@@ -37,7 +45,9 @@ class SegmentLog:
 
     def take_rows(self) -> list[StateRow]:
         """Return new segments, then deletions of those that nobody needs now."""
-        head = _HEAD.pack(_VERSION, self._table.ticked_at, self._table.ticked_newest)
+        seal = bytes.fromhex(mark() or "")
+        clock = self._table.ticked_at, self._table.ticked_newest
+        head = _HEAD.pack(_MARKED_VERSION if seal else _VERSION, *clock) + seal
         taken = self._table.take_dirty(self._next, MAX_BYTES)
         ended = self._release()
         if ended and not taken and any(self._live.values()):
@@ -51,19 +61,29 @@ class SegmentLog:
         return rows
 
     def restore(self, number: int, content: bytes | None) -> None:
-        """Take a segment, or its deletion, back; `end_restore` must follow the last."""
+        """Take a segment, or its deletion, back; `end_restore` must follow the last.
+
+        Raises:
+            ValueError: it is cut off, or of another release.
+            StateError: nobody knows the vocabulary it was written under.
+        """
         self._next = max(self._next, number + 1)
         if content is None:
             self._dead.add(number)
             return
         version, *clock = _HEAD.unpack_from(content)
-        if version != _VERSION:
+        if version not in {_VERSION, _MARKED_VERSION}:
             raise ValueError(
-                f"a segment of version {version}: expected {_VERSION}; it was "
-                "written by a newer release"
+                f"a segment of version {version}: expected {_MARKED_VERSION} at most; "
+                "it was written by a newer release"
             )
+        at = _HEAD.size + (_DIGEST_BYTES if version == _MARKED_VERSION else 0)
+        surfaces = _surfaces(content[_HEAD.size : at])
+        rest = content[at:]
+        if surfaces != SURFACES:
+            rest = with_surfaces(rest, number, surfaces)
         self._restored_clock = tuple(clock)
-        self._live[number] = self._table.restore(content[_HEAD.size :], number)
+        self._live[number] = self._table.restore(rest, number)
 
     def end_restore(self) -> None:
         """Forget what had ended when the newest segment was written."""
@@ -89,3 +109,11 @@ class SegmentLog:
             if number in self._live:
                 self._live[number] -= n
         return len(numbers) > 0
+
+
+def _surfaces(digest: bytes) -> tuple[str, ...]:
+    """Return the surfaces of a vocabulary by its digest; empty: the bundled one."""
+    try:
+        return ids_of(digest.hex() or None).surfaces
+    except VocabularyError as error:
+        raise StateError(f"changelog of attribution: {error}") from error
