@@ -11,8 +11,12 @@ from pydantic import ValidationError
 
 from streams.errors import ConfigurationError
 
-_KUBERNETES_LINK = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT|PORT)(_[A-Z0-9_]+)?")
+_KUBERNETES_LINK = re.compile(
+    r"\w+_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP)(_\w+)?)?)"
+)
 """Kubernetes sets these for a Service of the name `kafka`: nobody's mistake."""
+
+_LINKED_PORT = re.compile(r"(tcp|udp)://.*")
 
 
 def variables() -> dict[str, str]:
@@ -32,13 +36,21 @@ def refuse_unknown(prefixes: tuple[str, ...], known: Collection[str]) -> None:
     problems = [
         f"{name}: not known; nearest: "
         + difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.0)[0]
-        for name in sorted(variables())
+        for name, value in sorted(variables().items())
         if name.startswith(prefixes)
         and name not in known
-        and not _KUBERNETES_LINK.fullmatch(name)
+        and not _is_of_kubernetes(name, value)
     ]
     if problems:
         raise wrong_settings(problems)
+
+
+def _is_of_kubernetes(name: str, value: str) -> bool:
+    """Tell its `CLICKHOUSE_PORT=tcp://10.0.0.7:8123` from somebody's `8123`."""
+    if not _KUBERNETES_LINK.fullmatch(name):
+        return False
+    whole_port = re.fullmatch(r"[A-Z]+_PORT", name)
+    return whole_port is None or _LINKED_PORT.fullmatch(value) is not None
 
 
 def secrets_from_files(names: Iterable[str]) -> dict[str, str]:

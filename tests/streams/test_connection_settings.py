@@ -102,7 +102,19 @@ def test_what_does_not_fit_is_said_in_one_sentence(given, variables, sentence):
 
 
 def test_what_kubernetes_says_of_a_service_named_kafka_is_no_mistake(given):
-    given(KAFKA_PORT_9092_TCP_ADDR="10.0.0.1", KAFKA_SERVICE_HOST="10.0.0.1")
+    given(
+        KAFKA_PORT="tcp://10.0.0.1:9092",
+        KAFKA_PORT_9092_TCP="tcp://10.0.0.1:9092",
+        KAFKA_PORT_9092_TCP_ADDR="10.0.0.1",
+        KAFKA_SERVICE_HOST="10.0.0.1",
+        KAFKA_SERVICE_PORT="9092",
+        KAFKA_SERVICE_PORT_BROKER="9092",
+    )
+
+
+def test_a_port_that_somebody_set_is_not_ignored(given):
+    with pytest.raises(ConfigurationError, match="KAFKA_PORT: not known"):
+        given(KAFKA_PORT="9092")
 
 
 def test_a_key_that_needs_a_password_does_not_ask_the_terminal(given, tmp_path):
