@@ -23,7 +23,7 @@ demo: setup ## Run the whole loop on real input (ARGS=--json for one object on s
 	@$(BIN)/adloom demo $(ARGS)
 
 test: setup ## Run the tests, in two processes, each test file in one of them
-	$(ONE_THREAD) $(BIN)/pytest -m 'not slow' --numprocesses=2 --dist=loadfile $(ARGS)
+	$(ONE_THREAD) $(BIN)/pytest -m 'not slow' --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 test-slow: setup ## Run the tests that take minutes
 	$(BIN)/pytest -m slow $(ARGS)

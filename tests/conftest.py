@@ -41,8 +41,24 @@ OWN_KAFKA = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
 _OUR_NAMES = re.compile(r"(ADLOOM|KAFKA|CLICKHOUSE|SCHEMA_REGISTRY)_.*")
 
 
+LONG_FILES = (
+    "tests/model_export/test_image_generators.py",
+    "tests/house/test_vocabulary_state.py",
+    "tests/streams/test_hot_path_cases.py",
+    "tests/streams/test_engine.py",
+    "tests/benchmarks/test_learning.py",
+    "tests/test_loop.py",
+    "tests/house/test_vocabulary_models.py",
+)
+"""Those of 40 s and more. Two processes that begin with them end together."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what asks for Apache Kafka, so that `-m "not kafka"` leaves it out."""
+    """Put the longest files first; mark what asks for Apache Kafka.
+
+    The mark lets `-m "not kafka"` leave those tests out.
+    """
+    items.sort(key=lambda item: item.nodeid.split("::")[0] not in LONG_FILES)
     for item in items:
         if "kafka_broker" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.kafka)
