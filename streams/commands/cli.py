@@ -5,13 +5,15 @@ Each command imports what it runs, so that none waits for what another one needs
 
 import json
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from schemas.vocabulary import VocabularyError
+from streams.commands.beginning import AsJson, loaded, service
+from streams.commands.models_cli import models
+from streams.commands.vocabulary_cli import vocabulary
 from streams.errors import AdloomError, ConfigurationError
 from streams.runtime import garbage
 
@@ -22,28 +24,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-
-if TYPE_CHECKING:
-    from streams.commands.models import Models
-    from streams.settings import Settings
-
-
-def _loaded() -> "Settings":
-    """Read the settings; imported here because parsing them takes a while to load."""
-    from streams import settings
-
-    return settings.load()
-
-
-def _service() -> "Settings":
-    """Begin a process that runs until it is told to stop: settings and logs."""
-    from streams.runtime import logs
-
-    logs.configure()
-    return _loaded()
-
-
-_AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
 class _WorkerCommand(TyperCommand):
@@ -79,11 +59,11 @@ def worker(
         raise typer.BadParameter(
             f"expected one of {', '.join(stages.names())}, got {stage!r}"
         )
-    loaded, declared = _loaded(), stages.declared(stage)
-    begun = early_snapshots.begin(declared, loaded)
+    settings, declared = loaded(), stages.declared(stage)
+    begun = early_snapshots.begin(declared, settings)
     from streams.engine import worker as process
 
-    sys.exit(process.run(declared, loaded, begun))
+    sys.exit(process.run(declared, settings, begun))
 
 
 @app.command()
@@ -91,7 +71,7 @@ def trainer() -> None:
     """Run fine-tune jobs as they arrive (requires the extra `train`)."""
     from streams.training import trainer as training
 
-    sys.exit(training.run(_service()))
+    sys.exit(training.run(service()))
 
 
 @app.command()
@@ -99,7 +79,7 @@ def learner() -> None:
     """Update the serving critics from feedback within seconds."""
     from streams.training import learner as process
 
-    sys.exit(process.run(_service()))
+    sys.exit(process.run(service()))
 
 
 @app.command()
@@ -108,12 +88,12 @@ def deliver() -> None:
     from streams.ad_server import server
     from streams.kafka.connection import checked_connection
 
-    loaded = _service()
+    settings = service()
     server.run(
-        loaded,
-        connection=checked_connection(loaded),
-        host=loaded.local.host,
-        port=loaded.local.ad_server_port,
+        settings,
+        connection=checked_connection(settings),
+        host=settings.local.host,
+        port=settings.local.ad_server_port,
     )
 
 
@@ -123,16 +103,16 @@ def sink() -> None:
     from streams.kafka.schema_ids import schema_ids
     from streams.sink import warehouse
 
-    loaded = _service()
-    sys.exit(warehouse.run(loaded, schema_ids(loaded)))
+    settings = service()
+    sys.exit(warehouse.run(settings, schema_ids(settings)))
 
 
 @app.command()
-def demo(*, as_json: _AsJson = False) -> None:
+def demo(*, as_json: AsJson = False) -> None:
     """Run the whole loop on real input and print a report."""
     from streams.demo import command
 
-    sys.exit(command.run(_loaded(), as_json=as_json))
+    sys.exit(command.run(loaded(), as_json=as_json))
 
 
 @app.command()
@@ -140,7 +120,7 @@ def up() -> None:
     """Run the whole system on this machine; Ctrl-C stops it."""
     from streams.local import up as stack
 
-    sys.exit(stack.run(_service()))
+    sys.exit(stack.run(service()))
 
 
 topics = typer.Typer(help="Manage Kafka topics.", no_args_is_help=True)
@@ -150,7 +130,7 @@ app.add_typer(topics, name="topics")
 @topics.command()
 def apply(
     *,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
     dry_run: Annotated[
         bool, typer.Option(help="List the topics without creating any.")
     ] = False,
@@ -160,8 +140,8 @@ def apply(
     from streams.kafka import topic_admin
     from streams.kafka.connection import checked_connection
 
-    loaded = _loaded()
-    changelogs = stages.changelogs(loaded)
+    settings = loaded()
+    changelogs = stages.changelogs(settings)
     act = topic_admin.plan if dry_run else topic_admin.create_topics
     made = "missing" if dry_run else "made"
     rows = [
@@ -170,18 +150,18 @@ def apply(
             "partitions": topic.spec.partitions,
             "state": "exists" if topic.exists else made,
         }
-        for topic in act(checked_connection(loaded), loaded.kafka, changelogs)
+        for topic in act(checked_connection(settings), settings.kafka, changelogs)
     ]
     lines = "\n".join("\t".join(map(str, row.values())) for row in rows)
     typer.echo(json.dumps(rows) if as_json else lines)
 
 
 @app.command()
-def report(*, as_json: _AsJson = False) -> None:
+def report(*, as_json: AsJson = False) -> None:
     """Print effect by arm, gate verdicts and dead letters from ClickHouse."""
     from streams.commands import report as report_command
 
-    sys.exit(report_command.run(_loaded(), as_json=as_json))
+    sys.exit(report_command.run(loaded(), as_json=as_json))
 
 
 @app.command()
@@ -190,14 +170,14 @@ def regenerate(
         str, typer.Argument(help="Id of a creative on ads.creative.v1.")
     ],
     *,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Recreate a creative from its receipt and compare it byte for byte."""
     import asyncio
 
     from streams.commands import regenerate as audit
 
-    result = asyncio.run(audit.audit(_loaded(), creative_id))
+    result = asyncio.run(audit.audit(loaded(), creative_id))
     receipt = result.creative.receipt
     found = {
         "creative_id": creative_id,
@@ -216,120 +196,8 @@ def regenerate(
     sys.exit(0 if result.equal else 1)
 
 
-models = typer.Typer(
-    help="Inspect, import, promote and roll back model versions.", no_args_is_help=True
-)
 app.add_typer(models, name="models")
-
-_Reason = Annotated[str, typer.Option(help="Reason to record in the promotion log.")]
-
-
-def _versions() -> "Models":
-    from streams.commands.models import Models
-
-    return Models(_loaded())
-
-
-@models.command("list")
-def list_models(*, as_json: _AsJson = False) -> None:
-    """List versions and show which one is serving."""
-    from streams.commands import model_tables
-
-    model_tables.print_list(_versions().listed(), as_json=as_json)
-
-
-@models.command("show")
-def show_model(version: int, *, as_json: _AsJson = False) -> None:
-    """Show a version's model card and lineage."""
-    from streams.commands import model_tables
-
-    model_tables.print_card(_versions().shown(version), as_json=as_json)
-
-
-@models.command("diff")
-def diff_models(before: int, after: int, *, as_json: _AsJson = False) -> None:
-    """Compare two versions."""
-    from streams.commands import model_tables
-
-    model_tables.print_differences(
-        _versions().differences(before, after), as_json=as_json
-    )
-
-
-@models.command("import")
-def import_model(
-    folder: Path,
-    *,
-    name: Annotated[
-        str | None,
-        typer.Option(help="Model to add the version to; by default the one in use."),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of the taste model behind `person`.")] = 0,
-    as_json: _AsJson = False,
-) -> None:
-    """Add a generator.onnx that you trained yourself, and judge it by the gates."""
-    from streams.commands import model_tables
-
-    model_tables.print_import(_versions().imported(folder, name, seed), as_json=as_json)
-
-
-@models.command("promote")
-def promote_model(version: int, *, reason: _Reason = "by hand") -> None:
-    """Make a version the champion; versions that failed a gate are refused."""
-    entry = _versions().promote(version, reason)
-    said = "announced again" if entry is None else f"entry {entry.number} of the log"
-    typer.echo(f"version {version} is the champion: {said}")
-
-
-@models.command("rollback")
-def roll_back_model(*, reason: _Reason = "by hand") -> None:
-    """Make the previous champion the champion again."""
-    entry = _versions().roll_back(reason)
-    typer.echo(f"version {entry.version} is the champion again: entry {entry.number}")
-
-
-vocabulary = typer.Typer(
-    help="Check and show categories, placements, surfaces, sizes, languages.",
-    no_args_is_help=True,
-)
 app.add_typer(vocabulary, name="vocabulary")
-
-_File = Annotated[Path, typer.Argument(help="A vocabulary file.")]
-
-
-@vocabulary.command("check")
-def check_vocabulary(file: _File) -> None:
-    """List all errors of a file by line; exit with status 1 if there are any."""
-    from streams.commands import vocabulary as command
-
-    mistakes = command.check(file)
-    for mistake in mistakes:
-        typer.echo(mistake)
-    for why in [] if mistakes else command.unspoken(file):
-        typer.echo(why, err=True)
-    sys.exit(1 if mistakes else 0)
-
-
-@vocabulary.command("show")
-def show_vocabulary(
-    file: Annotated[
-        Path | None, typer.Argument(help="Vocabulary file; default: the one in use.")
-    ] = None,
-    *,
-    as_json: _AsJson = False,
-) -> None:
-    """Print a vocabulary and its digest."""
-    from streams.commands import vocabulary as command
-
-    typer.echo(command.text(file, as_json=as_json))
-
-
-@vocabulary.command("keep")
-def keep_vocabulary(file: _File) -> None:
-    """Store a file's ids in the model store, so that old data stays readable."""
-    from streams.commands import vocabulary as command
-
-    typer.echo(f"kept {command.keep(_loaded(), file)}")
 
 
 @app.command(

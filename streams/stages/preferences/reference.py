@@ -1,37 +1,38 @@
 """What a person's preferences are: records in, records out, one event at a time.
 
 `kernel.pyx` does the same for the volume, and the tests hold the two equal: this is the
-definition, and the stage itself where there is no compiler. All sums are as of the
-person's newest event and halve with their half-life: an event adds what is left of it
-by then, and a newer one lets what was there before shrink.
+definition, and the stage itself where there is no compiler. What an event does to a
+person is in `person.py`.
 
 It keeps no snapshots.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 
 from schemas.avro import AvroError, Codec
 from schemas.records import Behavior, Preference, Profile, Record, TextSignal
-from schemas.vocabulary import Vocabulary, VocabularyError, mark
+from schemas.vocabulary import Vocabulary, VocabularyError
 from streams.admission.checks import DAY_MS
 from streams.admission.records import reason_to_reject
 from streams.columns.columns import Columns
-from streams.columns.rows import N_UNCLICKED, SURFACES, instant, tick
-from streams.columns.rules import (
-    BURST_HALF_LIFE_MS,
-    FATIGUE_HALF_LIFE_MS,
-    KIND_WEIGHTS,
-)
+from streams.columns.rows import SURFACES, instant
+from streams.columns.rules import KIND_WEIGHTS
 from streams.columns.vocabulary import translated_record
 from streams.engine.stage import Incoming, Outgoing, StateRow
 from streams.errors import StateError
 from streams.settings import PreferencesSettings
 from streams.stages.preferences import STAGE
+from streams.stages.preferences.person import (
+    OF_PROFILE,
+    KnownPerson,
+    Sums,
+    record_of,
+    restored,
+)
 
 INTEREST_WEIGHT = 2.0
 """What a declared interest adds, in clicks."""
@@ -43,35 +44,8 @@ ANY_TIME = instant(2**32) - DAY_MS - 1
 
 _OTHER = len(SURFACES) - 1
 
-Sums = npt.NDArray[np.float64]
 Gains = Sequence[tuple[str, float]]
 """Categories, and what each of them gains, in clicks."""
-
-
-@dataclass
-class KnownPerson:
-    """What is kept of a person; sums are as of `as_of`."""
-
-    weights: Sums
-    """[half-lives, categories]."""
-    exposures: Sums = field(default_factory=lambda: np.zeros(len(SURFACES)))
-    """Impressions by surface, the rest of which is one; with a half-life of a day."""
-    bursts: Sums = field(default_factory=lambda: np.zeros(2))
-    """Impressions and clicks, with a half-life of a minute."""
-    as_of: int = 0
-    """Newest event, epoch ms; 0: none yet."""
-    n_events: int = 0
-    consent: bool = False
-    """Of the newest event; of two at once, the refusal counts."""
-    withdrawn: int = 0
-    """Tick of the newest event without consent; 0: none."""
-    last_click: int = 0
-    """Tick; 0: none."""
-    unclicked: list[int] = field(default_factory=list)
-    """Ticks of the newest impressions after the last click, newest first."""
-    profile: dict[str, str | None] = field(default_factory=dict)
-    included: tuple[int, ...] = (-1, -1, -1)
-    """Last offset of each of `SOURCES` that a restored record includes."""
 
 
 class SeenIds:
@@ -192,9 +166,9 @@ class ReferencePreferences:
         if event.kind == "impression":
             surfaces = self._vocabulary.surfaces
             place = surfaces.index(event.surface) if event.surface else _OTHER
-            _show(person, event, min(place, _OTHER))
+            person.show(event.occurred_at, min(place, _OTHER))
         elif event.kind == "click":
-            _click(person, event)
+            person.click(event.occurred_at)
 
     def _describe(
         self, partition: PeopleOfPartition, profile: Profile, offset: int
@@ -203,7 +177,7 @@ class ReferencePreferences:
         if partition.includes(1, profile.user_id, offset):
             return
         person = self._person(partition, profile.user_id)
-        names = ("language", "region", "age_band", "device") if profile.consent else ()
+        names = OF_PROFILE if profile.consent else ()
         person.profile = {name: getattr(profile, name) for name in names}
         key = ("profile", profile.user_id, profile.updated_at)
         # A person who was erased may send the same profile again.
@@ -231,24 +205,13 @@ class ReferencePreferences:
     def _learn(
         self, person: KnownPerson, at: int, gains: Gains, *, consent: bool
     ) -> None:
-        """Add an event of an instant; without consent forget what was learnt."""
-        person.n_events += 1
-        if at > person.as_of:
-            passed = at - person.as_of
-            person.weights *= _left(passed, self._lives_ms)[:, None]
-            person.exposures *= _left(passed, FATIGUE_HALF_LIFE_MS)
-            person.bursts *= _left(passed, BURST_HALF_LIFE_MS)
-            person.as_of, person.consent = at, consent
-        elif at == person.as_of:
-            person.consent = person.consent and consent
-        if not consent:
-            person.weights[:] = 0
-            person.withdrawn = max(person.withdrawn, tick(at))
-        elif tick(at) > person.withdrawn:
-            left = _left(person.as_of - at, self._lives_ms)
-            for category, amount in gains:
-                if category in self._columns:
-                    person.weights[:, self._columns[category]] += amount * left
+        """Add an event of an instant; of categories that we do not have nothing."""
+        known = [
+            (self._columns[category], amount)
+            for category, amount in gains
+            if category in self._columns
+        ]
+        person.learn(at, known, self._lives_ms, consent=consent)
 
     def _person(self, partition: PeopleOfPartition, user_id: str) -> KnownPerson:
         """Return a person who is about to change."""
@@ -267,36 +230,14 @@ class ReferencePreferences:
         rows = []
         for number, partition in self._partitions.items():
             for user_id in partition.changed.keys() & partition.people.keys():
-                record = self._record(partition, user_id)
+                person = partition.people[user_id]
+                record = record_of(person, user_id, self._lives_s, partition.positions)
                 rows.append(StateRow(number, user_id, self._codec.encode(record)))
             gone = partition.gone.keys() - partition.people.keys()
             rows += [StateRow(number, user_id, None) for user_id in gone]
             partition.changed.clear()
             partition.gone.clear()
         return rows
-
-    def _record(self, partition: PeopleOfPartition, user_id: str) -> Preference:
-        person = partition.people[user_id]
-        behavior_offset, profile_offset, text_offset = partition.positions
-        return Preference(
-            user_id=user_id,
-            as_of=person.as_of,
-            half_lives_s=self._lives_s,
-            weights=person.weights.astype("<f4").tobytes(),
-            n_events=person.n_events,
-            n_unclicked=len(person.unclicked),
-            consent=person.consent,
-            behavior_offset=behavior_offset,
-            profile_offset=profile_offset,
-            text_offset=text_offset,
-            vocabulary=mark(),
-            last_click_at=instant(person.last_click),
-            withdrawn_at=instant(person.withdrawn),
-            unclicked_at=np.array(person.unclicked, "<u4").tobytes(),
-            exposures=person.exposures.astype("<f4").tobytes(),
-            bursts=person.bursts.astype("<f4").tobytes(),
-            **person.profile,
-        )
 
     def restore(self, rows: Iterable[StateRow]) -> None:
         """Take people back from Preference records; later ones win."""
@@ -307,13 +248,10 @@ class ReferencePreferences:
                 continue
             record = self._admitted(row.value)
             if record is not None:
-                offsets = (
-                    record.behavior_offset,
-                    record.profile_offset,
-                    record.text_offset,
-                )
-                partition.people[record.user_id] = self._restored(record, offsets)
-                partition.positions = [*map(max, partition.positions, offsets)]
+                person = restored(record, self._no_weights().shape)
+                partition.people[record.user_id] = person
+                newer = map(max, partition.positions, person.included)
+                partition.positions = [*newer]
 
     def _admitted(self, value: bytes) -> Preference | None:
         """Return a record of the changelog; weights of another shape start anew.
@@ -333,27 +271,6 @@ class ReferencePreferences:
             record = replace(record, half_lives_s=self._lives_s, weights=nothing)
         return record if reason_to_reject(record, ANY_TIME) is None else None
 
-    def _restored(self, record: Preference, offsets: tuple[int, ...]) -> KnownPerson:
-        weights = np.frombuffer(record.weights, "<f4").astype(np.float64)
-        n_ticks = min(len(record.unclicked_at) // 4, N_UNCLICKED)
-        ticks = np.frombuffer(record.unclicked_at, "<u4", n_ticks)
-        return KnownPerson(
-            weights=weights.reshape(self._no_weights().shape),
-            exposures=_floats(record.exposures, len(SURFACES)),
-            bursts=_floats(record.bursts, 2),
-            as_of=record.as_of,
-            n_events=record.n_events,
-            consent=record.consent,
-            withdrawn=tick(record.withdrawn_at) if record.withdrawn_at else 0,
-            last_click=tick(record.last_click_at) if record.last_click_at else 0,
-            unclicked=ticks.tolist(),
-            profile={
-                name: getattr(record, name)
-                for name in ("language", "region", "age_band", "device")
-            },
-            included=offsets,
-        )
-
     def drop(self, partition: int) -> None:
         """Forget a partition."""
         self._partitions.pop(partition, None)
@@ -362,33 +279,3 @@ class ReferencePreferences:
         if number not in self._partitions:
             self._partitions[number] = PeopleOfPartition(self._window)
         return self._partitions[number]
-
-
-def _left(passed_ms: int, half_lives_ms: Sums | float) -> Sums:
-    """Return the share that is left of a sum after a time."""
-    return np.exp2(-passed_ms / np.asarray(half_lives_ms))
-
-
-def _show(person: KnownPerson, event: Behavior, surface: int) -> None:
-    """Count an impression."""
-    passed = person.as_of - event.occurred_at
-    person.exposures[surface] += _left(passed, FATIGUE_HALF_LIFE_MS)
-    person.bursts[0] += _left(passed, BURST_HALF_LIFE_MS)
-    at = tick(event.occurred_at)
-    if at > person.last_click:
-        newest = sorted([*person.unclicked, at], reverse=True)
-        person.unclicked = newest[:N_UNCLICKED]
-
-
-def _click(person: KnownPerson, event: Behavior) -> None:
-    """Count a click, which forgives the impressions before it."""
-    passed = person.as_of - event.occurred_at
-    person.bursts[1] += _left(passed, BURST_HALF_LIFE_MS)
-    person.last_click = max(person.last_click, tick(event.occurred_at))
-    person.unclicked = [one for one in person.unclicked if one > person.last_click]
-
-
-def _floats(content: bytes, n: int) -> Sums:
-    """Return n floats; zeros when there is another number of them."""
-    found = np.frombuffer(content if len(content) == 4 * n else bytes(4 * n), "<f4")
-    return found.astype(np.float64)
