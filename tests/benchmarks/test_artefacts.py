@@ -89,6 +89,9 @@ def test_a_table_that_was_typed_off_says_so_and_of_what():
         said = json.loads(file.read_text("utf-8"))
         assert said["source"] == "transcribed"
         assert re.search(r"docs/\w+\.md at [0-9a-f]{7}, ", said["from"])
+        for table in said["tables"].values():
+            origin = table.get("from", said["from"])
+            assert re.search(r" at [0-9a-f]{7}, \d+ \w+ \d{4}", origin)
 
 
 @pytest.mark.parametrize(
