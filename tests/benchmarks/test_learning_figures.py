@@ -152,9 +152,15 @@ def test_one_call_runs_what_is_missing_and_prints_the_table(tmp_path, capsys):
     assert runs == {"own-307-lints-10000", "own-307-ours-gan-10000"}
 
 
-def test_an_unknown_kind_is_refused(capsys):
-    assert summary.main(["--kinds", "flat"]) == 2
-    assert "flat" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("option", "name"), [("--kinds", "flat"), ("--methods", "lints")]
+)
+def test_what_has_no_figures_is_refused_with_what_has(option, name, capsys):
+    assert summary.main([option, name]) == 2
+    said = capsys.readouterr().err
+    assert f"{name}; expected" in said
+    assert "bilinear" in said
+    assert "ours-vae" in said
 
 
 def keep(folder, name, *points):
